@@ -1,0 +1,3 @@
+//! The crosswire command.
+#![forbid(unsafe_code)]
+fn main() {}

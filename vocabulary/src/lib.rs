@@ -1,0 +1,19 @@
+//! The words every part of crosswire shares: plain data and pure codecs, no IO, no async.
+//!
+//! One request walks through these modules in order: a [`scenario`] is closed by a seed into a [`plan`]; the plan tells
+//! the client what to send and the origin, by a [`directive`], how to misbehave; every request and reply carries a
+//! [`canary`]; what both ends saw becomes a [`history`]; judging it yields a [`finding`]s and a [`verdict`]; all of it
+//! is kept as a [`record`].
+//!
+//! This crate opens no socket, reads no clock and draws no random number.
+#![forbid(unsafe_code)]
+
+pub mod canary;
+pub mod directive;
+pub mod finding;
+pub mod history;
+pub mod identity;
+pub mod plan;
+pub mod record;
+pub mod scenario;
+pub mod verdict;
