@@ -27,11 +27,36 @@ identity! {
     /// A tenant: an identity whose data must never reach another. Starts at 1; at most 1023 in a run (canary layout).
     TenantId(u16), "t"
 }
-identity! {
-    /// One request and the reply its client accepts for it. Starts at 1. In a plan the number counts from 1 within the
-    /// plan; on the wire it is unique in the run, so that a late reply belongs to the case that planted it.
-    ExchangeId(u32), "e"
+/// One request and the reply its client accepts for it. Starts at 1, counted within a plan. On the wire the number is
+/// unique in the run (the case's base is added), so that a late reply belongs to the case that planted it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExchangeId(pub u32);
+
+impl ExchangeId {
+    /// The top bit marks an exchange of an earlier case of the run, whose number in its own plan is not known here.
+    const EARLIER: u32 = 1 << 31;
+
+    /// The exchange of an earlier case that was number `wire` on the wire.
+    pub fn of_earlier_case(wire: u32) -> ExchangeId {
+        ExchangeId(wire | Self::EARLIER)
+    }
+
+    /// Whether this exchange belongs to an earlier case.
+    pub fn is_of_earlier_case(self) -> bool {
+        self.0 & Self::EARLIER != 0
+    }
 }
+
+impl fmt::Display for ExchangeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_of_earlier_case() {
+            false => write!(f, "e{}", self.0),
+            true => write!(f, "earlier:e{}", self.0 & !Self::EARLIER),
+        }
+    }
+}
+
 identity! {
     /// One arrival of an exchange at the origin. Starts at 1; a gateway's retry is attempt 2.
     Attempt(u8), "attempt "
@@ -69,9 +94,13 @@ pub struct DeliveryId {
 
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.exchange.is_of_earlier_case() {
+            false => write!(f, "d{}", self.exchange.0)?,
+            true => write!(f, "earlier:d{}", self.exchange.0 & !ExchangeId::EARLIER)?,
+        }
         match self.number {
-            1 => write!(f, "d{}", self.exchange.0),
-            number => write!(f, "d{}.{number}", self.exchange.0),
+            1 => Ok(()),
+            number => write!(f, ".{number}"),
         }
     }
 }
@@ -103,6 +132,7 @@ mod tests {
         assert_eq!(TenantId(2).to_string(), "t2");
         assert_eq!(DeliveryId { exchange: ExchangeId(16), number: 1 }.to_string(), "d16");
         assert_eq!(DeliveryId { exchange: ExchangeId(16), number: 2 }.to_string(), "d16.2");
+        assert_eq!(ExchangeId::of_earlier_case(7).to_string(), "earlier:e7");
         assert_eq!(Moment(1_500).to_string(), "1.500 ms");
     }
 

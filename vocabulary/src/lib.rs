@@ -10,9 +10,11 @@
 
 pub mod canary;
 pub mod directive;
+pub mod excerpt;
 pub mod finding;
 pub mod history;
 pub mod identity;
+pub mod limits;
 pub mod plan;
 pub mod record;
 pub mod scenario;

@@ -1,1 +1,568 @@
-//! placeholder
+//! A plan: everything both ends do in one case, closed by a seed and saved before anything is sent.
+//!
+//! A plan runs without the scenario file that it was drawn from. It says who the clients are ([`Lane`]s), what each
+//! does ([`Stimulus`]), and what the origin does in return ([`Directive`]). It is the thing that is replayed and shrunk.
+//! Example: two lanes; lane `first` sends `e1` of tenant 1, lane `next` sends `e2` of tenant 2 six milliseconds after
+//! `e1`'s interim reply was written.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::directive::{Directive, FaultKind, Field, Hold, OriginAct, is_false};
+use crate::finding::Size;
+use crate::identity::{CaseNumber, ExchangeId, GateId, LaneId, TenantId};
+use crate::scenario::ScenarioHead;
+
+/// The version of the stored form of a plan. A reader refuses any other.
+pub const PLAN_SCHEMA: &str = "crosswire.plan/1";
+
+/// Everything both ends do in one case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`PLAN_SCHEMA`].
+    pub schema: String,
+    /// What the oracle needs of the scenario that the plan was drawn from.
+    pub scenario: ScenarioHead,
+    /// The run's seed.
+    pub seed: u64,
+    /// Which case of the scenario.
+    pub case: CaseNumber,
+    /// How many tenants take part, numbered from 1.
+    pub tenants: u16,
+    /// Where the origin holds replies for each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// The client workers; all start at once.
+    pub lanes: Vec<Lane>,
+}
+
+impl Plan {
+    /// Every planned stimulus with its lane, in the order of the plan.
+    pub fn stimuli(&self) -> impl Iterator<Item = (LaneId, &Stimulus)> {
+        let lanes = self.lanes.iter().enumerate();
+        lanes.flat_map(|(index, lane)| lane.stimuli.iter().map(move |stimulus| (LaneId(index as u16), stimulus)))
+    }
+
+    /// The stimulus of an exchange.
+    pub fn stimulus(&self, exchange: ExchangeId) -> Option<(LaneId, &Stimulus)> {
+        self.stimuli().find(|(_, stimulus)| stimulus.exchange == exchange)
+    }
+
+    /// The highest exchange number, ghosts included: how many wire numbers the plan takes.
+    pub fn highest_exchange(&self) -> u32 {
+        let own = self.stimuli().map(|(_, stimulus)| stimulus.exchange.0);
+        let ghosts = self.stimuli().filter_map(|(_, stimulus)| stimulus.request.ghost()).map(|ghost| ghost.0);
+        own.chain(ghosts).max().unwrap_or(0)
+    }
+
+    /// The faults that the plan holds, at either end.
+    pub fn faults(&self) -> Vec<(ExchangeId, FaultKind)> {
+        let mut faults = Vec::new();
+        for (_, stimulus) in self.stimuli() {
+            let at_client = stimulus.faults();
+            let at_origin = stimulus.directive.faults();
+            faults.extend(at_client.into_iter().chain(at_origin).map(|kind| (stimulus.exchange, kind)));
+        }
+        faults
+    }
+
+    /// How big the plan is. A gate is one fault however many replies it holds.
+    pub fn size(&self) -> Size {
+        let tenants: BTreeSet<TenantId> = self.stimuli().map(|(_, stimulus)| stimulus.tenant).collect();
+        let single = self.faults().into_iter().filter(|(_, kind)| *kind != FaultKind::Reorder).count();
+        Size {
+            tenants: tenants.len() as u32,
+            exchanges: self.stimuli().count() as u32,
+            faults: (single + self.gates.len()) as u32,
+        }
+    }
+
+    /// The first thing that makes the plan impossible to run, if there is one: a reference to an exchange or gate that
+    /// does not exist, a number used twice, a tenant out of range.
+    pub fn defect(&self) -> Option<String> {
+        if self.schema != PLAN_SCHEMA {
+            return Some(format!("schema is {:?}, this build reads {PLAN_SCHEMA:?}", self.schema));
+        }
+        let mut exchanges = BTreeSet::new();
+        for (_, stimulus) in self.stimuli() {
+            let id = stimulus.exchange;
+            if id.0 == 0 || id.is_of_earlier_case() || !exchanges.insert(id) {
+                return Some(format!("exchange {id} is 0, too large, or planned twice"));
+            }
+            if stimulus.tenant.0 == 0 || stimulus.tenant.0 > self.tenants {
+                return Some(format!("exchange {id} belongs to {}, but the plan has {} tenants", stimulus.tenant, self.tenants));
+            }
+        }
+        if exchanges.is_empty() {
+            return Some("no exchange is planned".to_owned());
+        }
+        let gates: BTreeSet<GateId> = self.gates.iter().map(|gate| gate.id).collect();
+        for (_, stimulus) in self.stimuli() {
+            let id = stimulus.exchange;
+            let mut events = stimulus.start.after.iter().copied().collect::<Vec<_>>();
+            for act in &stimulus.directive.acts {
+                match act {
+                    OriginAct::Hold(Hold::Gate(gate)) if !gates.contains(gate) => {
+                        return Some(format!("exchange {id} is held at {gate}, which the plan does not define"));
+                    }
+                    OriginAct::Hold(Hold::Event(event)) => events.push(*event),
+                    _ => {}
+                }
+            }
+            if let Some(event) = events.iter().find(|event| !exchanges.contains(&event.exchange)) {
+                return Some(format!("exchange {id} waits for an event of {}, which is not planned", event.exchange));
+            }
+        }
+        let held = self.gates.iter().flat_map(|gate| gate.awaits.iter().chain(&gate.release));
+        held.into_iter().find(|id| !exchanges.contains(id)).map(|id| format!("a gate names {id}, which is not planned"))
+    }
+}
+
+/// A place where the origin holds replies until the planned exchanges have arrived on any connection, and from which
+/// it releases them in the planned order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// Its number.
+    pub id: GateId,
+    /// The exchanges that must have arrived.
+    pub awaits: Vec<ExchangeId>,
+    /// The order of release; exchanges that are not named follow in the order of arrival.
+    pub release: Vec<ExchangeId>,
+    /// Microseconds between two releases; 0 releases all at once, in order.
+    #[serde(default)]
+    pub gap_us: u64,
+}
+
+/// One client worker: its stimuli are done one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lane {
+    /// The name by which the scenario calls it.
+    pub name: String,
+    /// What it does, in order.
+    pub stimuli: Vec<Stimulus>,
+    /// When it may stop before its stimuli are used up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
+}
+
+/// When a lane of followers may stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// When every upstream connection that was alive at the first performed fault has served so many more requests or
+    /// has been closed.
+    UpstreamServed(u32),
+}
+
+/// One planned client act: a request, when it goes out, and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stimulus {
+    /// The exchange that it begins.
+    pub exchange: ExchangeId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// When it goes out.
+    #[serde(default)]
+    pub start: Start,
+    /// On which connection.
+    #[serde(default)]
+    pub connection: ConnectionUse,
+    /// What is sent.
+    pub request: Request,
+    /// Whether and when the client gives up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort: Option<Abort>,
+    /// How the client reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<SlowRead>,
+    /// Who may lawfully receive the replies to it.
+    #[serde(default)]
+    pub audience: Audience,
+    /// What the origin does.
+    pub directive: Directive,
+}
+
+impl Stimulus {
+    /// The faults that the client commits.
+    pub fn faults(&self) -> Vec<FaultKind> {
+        let abort = self.abort.as_ref().map(|_| FaultKind::ClientAbort);
+        abort.into_iter().chain(self.request.fault()).collect()
+    }
+}
+
+/// When a stimulus starts: after the lane's previous one has ended, after an event, after a delay; all three.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// The event to await, with a bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Event>,
+    /// Microseconds to wait then.
+    #[serde(default)]
+    pub delay_us: u64,
+}
+
+/// Something that happens to an exchange at one of our ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// To which.
+    pub exchange: ExchangeId,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What can be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EventKind {
+    /// The client has written the request.
+    Sent,
+    /// The origin has read the request's head.
+    Seen,
+    /// The origin has written an interim reply.
+    InterimWritten,
+    /// The origin has written the final reply, as far as it was planned.
+    FinalWritten,
+    /// The origin has written surplus bytes.
+    SurplusWritten,
+    /// The client has given the request up, as planned.
+    Aborted,
+    /// The client is done with the exchange, in whatever way.
+    Concluded,
+}
+
+/// On which client connection a request goes out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConnectionUse {
+    /// The lane's connection, kept alive; a new one where there is none.
+    #[default]
+    Kept,
+    /// A new connection.
+    Fresh,
+    /// The lane's connection, behind requests whose replies have not arrived yet (RFC 9112 §9.3.2).
+    Pipelined,
+}
+
+/// What a client sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The method.
+    pub method: String,
+    /// The target.
+    #[serde(default)]
+    pub target: Target,
+    /// The version of HTTP that the request line names.
+    #[serde(default)]
+    pub version: Version,
+    /// The authority, where it is not the gateway's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Where the tenant's canary goes.
+    #[serde(default)]
+    pub credential: Credential,
+    /// Further fields, `Connection`, `Upgrade`, `Range` and conditions among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+    /// The body.
+    #[serde(default)]
+    pub body: RequestBody,
+    /// How the body goes out.
+    #[serde(default)]
+    pub pace: BodyPace,
+    /// The value of `Expect`, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
+    /// Whether a trailer with the request canary follows (chunked only).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub trailers: bool,
+    /// Bytes after the message that spell a request of another, optional, exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<ExchangeId>,
+}
+
+impl Request {
+    /// A plain GET on a target of its own.
+    pub fn get() -> Request {
+        Request {
+            method: "GET".to_owned(),
+            target: Target::default(),
+            version: Version::default(),
+            host: None,
+            credential: Credential::default(),
+            fields: Vec::new(),
+            body: RequestBody::None,
+            pace: BodyPace::AtOnce,
+            expect: None,
+            trailers: false,
+            tail: None,
+        }
+    }
+
+    /// The exchange that exists only inside this request's framed body, if there is one.
+    pub fn ghost(&self) -> Option<ExchangeId> {
+        match self.body {
+            RequestBody::Ghost { exchange, .. } => Some(exchange),
+            RequestBody::None | RequestBody::Sized { .. } | RequestBody::Chunked { .. } => self.tail,
+        }
+    }
+
+    /// The fault that this request is, if it is one.
+    pub fn fault(&self) -> Option<FaultKind> {
+        let body = match self.body {
+            RequestBody::None => false,
+            RequestBody::Sized { declared_off_by, .. } => declared_off_by != 0,
+            RequestBody::Chunked { .. } => false,
+            RequestBody::Ghost { .. } => true,
+        };
+        (body || self.tail.is_some() || self.pace == BodyPace::Withheld).then_some(FaultKind::RequestFraming)
+    }
+}
+
+/// The target of a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// A path and query of its own, with the request canary in both.
+    #[default]
+    Own,
+    /// A path that exchanges share, without any canary: the same bytes for everybody in the case who names it.
+    Shared(String),
+    /// `*`, for OPTIONS.
+    Asterisk,
+    /// An authority, for CONNECT.
+    Authority(String),
+}
+
+/// The version of HTTP that a request line names.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Version {
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+    /// HTTP/1.0.
+    Http10,
+}
+
+/// Where a request carries its tenant's canary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credential {
+    /// In `Authorization` and in a session cookie.
+    #[default]
+    Both,
+    /// In `Authorization` only.
+    Authorization,
+    /// In a session cookie only.
+    Cookie,
+    /// Nowhere.
+    None,
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequestBody {
+    /// None, and no field that announces one.
+    #[default]
+    None,
+    /// Striped bytes under `Content-Length`.
+    Sized {
+        /// How many are sent.
+        bytes: u64,
+        /// How many more (or fewer) the head declares; 0 is honest.
+        #[serde(default)]
+        declared_off_by: i64,
+    },
+    /// Striped bytes in chunks.
+    Chunked {
+        /// How many.
+        bytes: u64,
+        /// Bytes per chunk, at least 1.
+        chunk: u64,
+    },
+    /// A framed body that spells a complete request of another exchange: if that exchange ever arrives at the origin,
+    /// somebody lost the boundary (RFC 9112 §6, §9.3).
+    Ghost {
+        /// The exchange that the body spells.
+        exchange: ExchangeId,
+        /// Whether the body is chunked; otherwise it has a `Content-Length`.
+        chunked: bool,
+    },
+}
+
+/// How the body of a request goes out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BodyPace {
+    /// In one write with the head.
+    #[default]
+    AtOnce,
+    /// In several writes.
+    Slow {
+        /// How many, at least 1.
+        writes: u32,
+        /// Microseconds between them.
+        gap_us: u64,
+    },
+    /// After an interim 100, or after a wait without one (RFC 9110 §10.1.1).
+    AfterContinue {
+        /// Microseconds to wait for the 100.
+        wait_us: u64,
+    },
+    /// Never: the head announces a body that does not come.
+    Withheld,
+}
+
+/// How and when a client gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Abort {
+    /// How.
+    pub how: AbortHow,
+    /// When.
+    pub when: AbortWhen,
+}
+
+/// How a client gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbortHow {
+    /// By closing in order.
+    Fin,
+    /// By a reset.
+    Rst,
+    /// By closing its sending side only; it goes on reading.
+    HalfClose,
+}
+
+/// When a client gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbortWhen {
+    /// So many microseconds after the last byte was sent, whatever the origin has seen.
+    AfterSent {
+        /// The wait.
+        us: u64,
+    },
+    /// After so many bytes of the reply.
+    AfterReplyBytes {
+        /// How many, head included.
+        bytes: u64,
+    },
+    /// So many microseconds after something has happened to the exchange.
+    AfterEvent {
+        /// What.
+        event: EventKind,
+        /// The wait.
+        us: u64,
+    },
+}
+
+/// A client that reads slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SlowRead {
+    /// Bytes per read, at least 1.
+    pub bytes: u32,
+    /// Microseconds between two reads.
+    pub gap_us: u64,
+}
+
+/// Who may lawfully receive the replies to an exchange. Foreign but in the audience is no violation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Audience {
+    /// Its own client only.
+    #[default]
+    Exchange,
+    /// Every lane of its tenant.
+    Tenant,
+    /// Everybody: a public, storable reply.
+    Public,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::scenario::tests::head;
+
+    /// A plan with one lane per entry; each entry is the tenant of one GET.
+    pub(crate) fn plan_of(tenants: &[u16]) -> Plan {
+        let lanes = tenants.iter().enumerate().map(|(index, tenant)| Lane {
+            name: format!("lane{index}"),
+            until: None,
+            stimuli: vec![Stimulus {
+                exchange: ExchangeId(index as u32 + 1),
+                tenant: TenantId(*tenant),
+                start: Start::default(),
+                connection: ConnectionUse::Kept,
+                request: Request::get(),
+                abort: None,
+                read: None,
+                audience: Audience::Exchange,
+                directive: Directive::benign(64),
+            }],
+        });
+        Plan {
+            schema: PLAN_SCHEMA.to_owned(),
+            scenario: head("plain"),
+            seed: 1,
+            case: CaseNumber(0),
+            tenants: tenants.iter().copied().max().unwrap_or(0),
+            gates: Vec::new(),
+            lanes: lanes.collect(),
+        }
+    }
+
+    #[test]
+    fn a_plan_survives_its_json() {
+        let plan = plan_of(&[1, 2]);
+        let json = serde_json::to_string_pretty(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+    }
+
+    #[test]
+    fn a_sound_plan_has_no_defect() {
+        assert_eq!(plan_of(&[1, 2, 2]).defect(), None);
+    }
+
+    #[test]
+    fn a_plan_that_cannot_run_says_why() {
+        let mut twice = plan_of(&[1, 2]);
+        twice.lanes[1].stimuli[0].exchange = ExchangeId(1);
+        assert!(twice.defect().unwrap().contains("planned twice"));
+
+        let mut stranger = plan_of(&[1, 2]);
+        stranger.lanes[0].stimuli[0].tenant = TenantId(9);
+        assert!(stranger.defect().unwrap().contains("2 tenants"));
+
+        let mut ungated = plan_of(&[1]);
+        ungated.lanes[0].stimuli[0].directive.acts.insert(0, OriginAct::Hold(Hold::Gate(GateId(3))));
+        assert!(ungated.defect().unwrap().contains("gate 3"));
+
+        let mut dangling = plan_of(&[1]);
+        dangling.lanes[0].stimuli[0].start.after =
+            Some(Event { exchange: ExchangeId(7), kind: EventKind::Seen });
+        assert!(dangling.defect().unwrap().contains("e7"));
+
+        let mut newer = plan_of(&[1]);
+        newer.schema = "crosswire.plan/9".to_owned();
+        assert!(newer.defect().unwrap().contains("crosswire.plan/9"));
+    }
+
+    #[test]
+    fn the_size_counts_tenants_exchanges_and_faults() {
+        let mut plan = plan_of(&[1, 2, 2]);
+        plan.lanes[0].stimuli[0].abort = Some(Abort { how: AbortHow::Rst, when: AbortWhen::AfterSent { us: 0 } });
+        assert_eq!(plan.size(), Size { tenants: 2, exchanges: 3, faults: 1 });
+    }
+}

@@ -1,1 +1,762 @@
-//! placeholder
+//! A run as it is kept: the journal's entries, and the record that every report is made from.
+//!
+//! The journal comes first: one entry a line, each with a checksum, so that a run that is killed half-way loses at most
+//! the line it was writing. [`RunRecord::from_journal`] folds entries into the record; it is a pure function, so the
+//! same journal always gives the same report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher24;
+
+use crate::finding::{Boundary, Finding, Leg, Proof, Reproduction, Shape, Size};
+use crate::scenario::{Level, Obligation, ObligationState, Prevented};
+use crate::verdict::Verdict;
+
+/// The version of the journal's form. A reader refuses any other.
+pub const JOURNAL_SCHEMA: &str = "crosswire.journal/1";
+/// The version of the record's form.
+pub const RECORD_SCHEMA: &str = "crosswire.record/1";
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JournalEntry {
+    /// The run begins. Always the first line.
+    RunStarted(RunStart),
+    /// A scenario was left out.
+    ScenarioSkipped {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// A case was judged.
+    CaseJudged(CaseSummary),
+    /// A finding, on disk before anybody is told of it.
+    FindingFound(Box<Finding>),
+    /// A finding was replayed.
+    FindingMeasured {
+        /// Which.
+        id: String,
+        /// How often it failed again.
+        reproduction: Reproduction,
+        /// The smallest plan known to fail.
+        shrunk: Size,
+    },
+    /// Crosswire itself failed.
+    RunBroken {
+        /// What was attempted and how it failed.
+        what: String,
+    },
+    /// The run ends. Without this line it was cut short.
+    RunEnded {
+        /// Milliseconds since it began.
+        duration_ms: u64,
+        /// Why it ended.
+        how: RunEnd,
+    },
+}
+
+/// How a run begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStart {
+    /// [`JOURNAL_SCHEMA`].
+    pub schema: String,
+    /// The version of crosswire.
+    pub crosswire_version: String,
+    /// The run's id: a UUID that sorts by time.
+    pub run_id: String,
+    /// The seed of plans and schedules.
+    pub seed: u64,
+    /// When, in RFC 3339.
+    pub started_at: String,
+    /// Which profile.
+    pub profile: String,
+    /// How much must be verified for silence to count.
+    pub evidence: EvidenceRequired,
+    /// The gateway under test.
+    pub gateway: GatewayRecord,
+    /// How the oracle did on synthetic swaps before anything was sent.
+    pub self_test: SelfTest,
+}
+
+/// How much must be verified for silence to count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceRequired {
+    /// Verified replies, in all.
+    pub verified_min: u64,
+    /// Verified replies, for each scenario.
+    pub verified_per_scenario_min: u64,
+}
+
+/// The gateway under test.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayRecord {
+    /// `recipe`, `command`, `url`, `in-process`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its version, as it tells.
+    pub version: Option<String>,
+    /// The variant of its configuration.
+    pub variant: Option<String>,
+}
+
+/// How the oracle did on synthetic swaps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SelfTest {
+    /// Histories with a planted mix-up that were judged.
+    pub planted: u32,
+    /// Those that it named with the right shape.
+    pub found: u32,
+    /// Correct histories that were judged.
+    pub correct: u32,
+    /// Those on which it stayed silent.
+    pub silent: u32,
+}
+
+impl SelfTest {
+    /// Whether the oracle can be trusted in this run.
+    pub fn passed(self) -> bool {
+        self.planted > 0 && self.found == self.planted && self.correct > 0 && self.silent == self.correct
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunEnd {
+    /// All that was planned was done.
+    Completed,
+    /// Somebody ended it.
+    Interrupted,
+    /// A cap or guard ended it.
+    SafetyStop,
+}
+
+/// What a case came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseSummary {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its family.
+    pub family: String,
+    /// How binding its requirement is.
+    pub level: Option<Level>,
+    /// The protocols on both sides of the gateway.
+    pub crossing: String,
+    /// Which case.
+    pub case: u32,
+    /// Requests sent.
+    pub exchanges: u64,
+    /// Replies whose canary was checked and is the request's own, or lawfully shared.
+    pub verified: u64,
+    /// Verified replies to requests that were sent after a fault had been performed.
+    pub exposures: u64,
+    /// Faults performed in full.
+    pub faults_performed: u64,
+    /// Faults that the gateway rightly kept from being performed.
+    pub faults_prevented: u64,
+    /// How each obligation ended, with what was counted for it.
+    pub obligations: Vec<ObligationOutcome>,
+    /// What is worth counting and no violation, by name.
+    pub anomalies: BTreeMap<String, u64>,
+    /// Fingerprints of the findings in this case.
+    pub findings: Vec<String>,
+    /// What could not be proven to be the gateway's fault.
+    pub observations: Vec<ObservationRecord>,
+}
+
+/// How one obligation ended in one case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObligationOutcome {
+    /// Which.
+    pub obligation: Obligation,
+    /// How it ended.
+    pub state: ObligationState,
+    /// How much was counted for it: exchanges, faults, replies.
+    pub count: u64,
+}
+
+/// A foreign reply that is no finding: it cannot be proven, or its scenario only observes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObservationRecord {
+    /// The scenario.
+    pub scenario: String,
+    /// How replies moved.
+    pub shape: Shape,
+    /// How far.
+    pub boundary: Boundary,
+    /// Where.
+    pub leg: Leg,
+    /// What there is of a proof.
+    pub proof: Proof,
+    /// One sentence of fact, of the first occurrence.
+    pub sentence: String,
+    /// In how many cases it was seen.
+    pub cases: u32,
+}
+
+/// A run, whole: what every report is made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`RECORD_SCHEMA`].
+    pub schema: String,
+    /// The version of crosswire that ran.
+    pub crosswire_version: String,
+    /// The run's id.
+    pub run_id: String,
+    /// The seed.
+    pub seed: u64,
+    /// When it began, in RFC 3339.
+    pub started_at: String,
+    /// Milliseconds it took; none when it was cut short.
+    pub duration_ms: Option<u64>,
+    /// Which profile.
+    pub profile: String,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The exit code that goes with it.
+    pub exit_code: u8,
+    /// Why the verdict is not Clean, a sentence each.
+    pub reasons: Vec<String>,
+    /// How the oracle did on synthetic swaps.
+    pub self_test: SelfTest,
+    /// The gateway under test.
+    pub gateway: GatewayRecord,
+    /// Over all scenarios.
+    pub totals: Totals,
+    /// Scenario by scenario, in the order of the run.
+    pub scenarios: Vec<ScenarioRecord>,
+    /// Scenarios that were left out, with the reason.
+    pub skipped: Vec<Skipped>,
+    /// What was wrong.
+    pub findings: Vec<Finding>,
+    /// What looked wrong and cannot be held against the gateway.
+    pub observations: Vec<ObservationRecord>,
+}
+
+/// Counts over all scenarios.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Requests sent.
+    pub exchanges: u64,
+    /// Replies verified.
+    pub verified: u64,
+    /// Replies verified after a performed fault.
+    pub exposures: u64,
+    /// Faults performed in full.
+    pub faults_performed: u64,
+    /// With no finding: the share of wrong replies among exposures is below this with 95 % confidence (3/N).
+    pub upper_bound_95: Option<f64>,
+}
+
+/// A scenario that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What a scenario came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioRecord {
+    /// Its name.
+    pub name: String,
+    /// Its family.
+    pub family: String,
+    /// How binding its requirement is.
+    pub level: Level,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// The protocols on both sides of the gateway.
+    pub crossing: String,
+    /// Cases run.
+    pub cases: u64,
+    /// Requests sent.
+    pub exchanges: u64,
+    /// Replies verified.
+    pub verified: u64,
+    /// Replies verified after a performed fault.
+    pub exposures: u64,
+    /// Faults performed in full.
+    pub faults_performed: u64,
+    /// Faults that the gateway rightly kept from being performed.
+    pub faults_prevented: u64,
+    /// With no finding: 3/exposures.
+    pub upper_bound_95: Option<f64>,
+    /// How its obligations ended.
+    pub obligations: Vec<ObligationRecord>,
+    /// What is worth counting and no violation.
+    pub anomalies: BTreeMap<String, u64>,
+}
+
+/// How one obligation ended over all cases of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObligationRecord {
+    /// The obligation, written out.
+    pub name: String,
+    /// `met`, `prevented`, `unmet`.
+    pub state: ObligationWord,
+    /// The witness of a prevented one.
+    pub witness: Option<Prevented>,
+    /// How much was counted for it.
+    pub count: u64,
+}
+
+/// How an obligation ended, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ObligationWord {
+    /// It happened, in at least one case.
+    Met,
+    /// It never happened, and in every case something rightly kept it from happening.
+    Prevented,
+    /// It never happened, and at least once nothing excuses it.
+    Unmet,
+}
+
+/// The rule of three: with nothing found in `n` trials, the rate is below this with 95 % confidence.
+pub fn upper_bound_95(n: u64) -> Option<f64> {
+    (n > 0).then(|| 3.0 / n as f64)
+}
+
+// ---- journal lines -------------------------------------------------------------------------------------------------
+
+/// Why a line of a journal cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalDefect {
+    /// The line is not of the journal's form: it was cut off, or the file is not a journal.
+    #[error("not a journal line: it was cut off, or the file is not a journal of crosswire")]
+    Torn,
+    /// The checksum does not fit.
+    #[error("checksum {stated} does not fit the entry, which has {computed}")]
+    Checksum {
+        /// As the line states it.
+        stated: String,
+        /// As computed from the entry.
+        computed: String,
+    },
+    /// The entry is not one that this build knows.
+    #[error("entry of another form: {0}")]
+    Entry(String),
+}
+
+const SUM_PREFIX: &str = "{\"sum\":\"";
+const ENTRY_PREFIX: &str = "\",\"entry\":";
+const SUM_DIGITS: usize = 16;
+
+/// An entry as a line of the journal, without the line's end.
+pub fn encode_line(entry: &JournalEntry) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string(entry)?;
+    Ok(format!("{SUM_PREFIX}{}{ENTRY_PREFIX}{text}}}", checksum(&text)))
+}
+
+/// The entry of a line, after its checksum was found right.
+pub fn decode_line(line: &str) -> Result<JournalEntry, JournalDefect> {
+    let rest = line.trim_end().strip_prefix(SUM_PREFIX).ok_or(JournalDefect::Torn)?;
+    let (stated, rest) = rest.split_at_checked(SUM_DIGITS).ok_or(JournalDefect::Torn)?;
+    let rest = rest.strip_prefix(ENTRY_PREFIX).ok_or(JournalDefect::Torn)?;
+    let text = rest.strip_suffix('}').ok_or(JournalDefect::Torn)?;
+    let computed = checksum(text);
+    if stated != computed {
+        return Err(JournalDefect::Checksum { stated: stated.to_owned(), computed });
+    }
+    serde_json::from_str(text).map_err(|error| JournalDefect::Entry(error.to_string()))
+}
+
+/// A checksum against torn and mangled lines, not against forgery.
+fn checksum(text: &str) -> String {
+    let mut hasher = SipHasher24::new();
+    hasher.write(text.as_bytes());
+    format!("{:016x}", hasher.finish())
+}
+
+/// The fingerprint of a finding: stable over runs, seeds, ports and times.
+pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg) -> String {
+    let mut hasher = SipHasher24::new();
+    hasher.write(format!("{scenario}|{shape}|{boundary}|{leg}").as_bytes());
+    format!("cw{:016x}", hasher.finish())
+}
+
+// ---- the fold ------------------------------------------------------------------------------------------------------
+
+/// The entries do not begin with the start of a run, so there is nothing to report on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal does not begin with the start of a run")]
+pub struct NoRun;
+
+impl RunRecord {
+    /// The record of a journal's entries. A journal without an end is a run that was cut short: what it found stays
+    /// found, what it did not find proves nothing.
+    pub fn from_journal(entries: impl IntoIterator<Item = JournalEntry>) -> Result<RunRecord, NoRun> {
+        let mut entries = entries.into_iter();
+        let Some(JournalEntry::RunStarted(start)) = entries.next() else { return Err(NoRun) };
+        let mut fold = Fold { start, ..Fold::default() };
+        for entry in entries {
+            fold.add(entry);
+        }
+        Ok(fold.finish())
+    }
+}
+
+#[derive(Default)]
+struct Fold {
+    start: RunStart,
+    cases: Vec<CaseSummary>,
+    skipped: Vec<Skipped>,
+    findings: Vec<Finding>,
+    broken: Vec<String>,
+    ended: Option<(u64, RunEnd)>,
+}
+
+impl Default for RunStart {
+    fn default() -> RunStart {
+        RunStart {
+            schema: JOURNAL_SCHEMA.to_owned(),
+            crosswire_version: String::new(),
+            run_id: String::new(),
+            seed: 0,
+            started_at: String::new(),
+            profile: String::new(),
+            evidence: EvidenceRequired::default(),
+            gateway: GatewayRecord::default(),
+            self_test: SelfTest::default(),
+        }
+    }
+}
+
+impl Fold {
+    fn add(&mut self, entry: JournalEntry) {
+        match entry {
+            // A second start would be another run's journal appended to this one; it changes nothing that was proven.
+            JournalEntry::RunStarted(_) => self.broken.push("the journal holds a second start of a run".to_owned()),
+            JournalEntry::ScenarioSkipped { name, reason } => self.skipped.push(Skipped { name, reason }),
+            JournalEntry::CaseJudged(case) => self.cases.push(case),
+            JournalEntry::FindingFound(finding) => self.findings.push(*finding),
+            JournalEntry::FindingMeasured { id, reproduction, shrunk } => {
+                if let Some(finding) = self.findings.iter_mut().find(|finding| finding.id == id) {
+                    finding.reproduction = reproduction;
+                    finding.shrunk = shrunk;
+                }
+            }
+            JournalEntry::RunBroken { what } => self.broken.push(what),
+            JournalEntry::RunEnded { duration_ms, how } => self.ended = Some((duration_ms, how)),
+        }
+    }
+
+    fn finish(mut self) -> RunRecord {
+        for finding in &mut self.findings {
+            let seen = self.cases.iter().filter(|case| case.findings.contains(&finding.fingerprint)).count();
+            finding.cases = (seen as u32).max(1);
+        }
+        let mut reasons = Vec::new();
+        let scenarios = self.scenarios(&mut reasons);
+        let mut verdict = scenarios.iter().fold(Verdict::Clean, |verdict, scenario| verdict.merge(scenario.verdict));
+        let totals = totals(&scenarios, &self.findings);
+        for (worse, reason) in self.run_reasons(&totals) {
+            verdict = verdict.merge(worse);
+            reasons.push(reason);
+        }
+        RunRecord {
+            schema: RECORD_SCHEMA.to_owned(),
+            duration_ms: self.ended.map(|(duration_ms, _)| duration_ms),
+            verdict,
+            exit_code: verdict.exit_code(),
+            reasons,
+            self_test: self.start.self_test,
+            totals,
+            scenarios,
+            observations: merge_observations(&self.cases),
+            skipped: self.skipped,
+            findings: self.findings,
+            crosswire_version: self.start.crosswire_version,
+            run_id: self.start.run_id,
+            seed: self.start.seed,
+            started_at: self.start.started_at,
+            profile: self.start.profile,
+            gateway: self.start.gateway,
+        }
+    }
+
+    /// What lies at the run as a whole and not at one of its scenarios.
+    fn run_reasons(&self, totals: &Totals) -> Vec<(Verdict, String)> {
+        let mut reasons = Vec::new();
+        for finding in &self.findings {
+            let verdict = verdict_of(finding.level);
+            let named = self.cases.iter().any(|case| case.scenario == finding.scenario);
+            if !named && verdict != Verdict::Clean {
+                reasons.push((verdict, format!("{}: {}", finding.scenario, finding.sentence)));
+            }
+        }
+        reasons.extend(self.broken.iter().map(|what| (Verdict::Broken, format!("crosswire failed: {what}"))));
+        if !self.start.self_test.passed() {
+            reasons.push((Verdict::Broken, "the oracle did not pass its self-test".to_owned()));
+        }
+        match self.ended {
+            None => reasons.push((Verdict::Inconclusive, "the run was cut short: its journal has no end".to_owned())),
+            Some((_, RunEnd::Interrupted)) => reasons.push((Verdict::Interrupted, "the run was interrupted".to_owned())),
+            Some((_, RunEnd::SafetyStop)) => reasons.push((Verdict::SafetyStop, "a guard stopped the run".to_owned())),
+            Some((_, RunEnd::Completed)) => {}
+        }
+        if totals.faults_performed == 0 {
+            reasons.push((Verdict::Inconclusive, "no fault was performed: silence proves nothing".to_owned()));
+        }
+        let needed = self.start.evidence.verified_min;
+        if totals.verified < needed {
+            let reason = format!("{} replies were verified, profile {} asks for {needed}", totals.verified, self.start.profile);
+            reasons.push((Verdict::Inconclusive, reason));
+        }
+        reasons
+    }
+
+    fn scenarios(&self, reasons: &mut Vec<String>) -> Vec<ScenarioRecord> {
+        let mut names: Vec<&str> = Vec::new();
+        for case in &self.cases {
+            if !names.contains(&case.scenario.as_str()) {
+                names.push(&case.scenario);
+            }
+        }
+        names.into_iter().map(|name| self.scenario(name, reasons)).collect()
+    }
+
+    fn scenario(&self, name: &str, reasons: &mut Vec<String>) -> ScenarioRecord {
+        let cases: Vec<&CaseSummary> = self.cases.iter().filter(|case| case.scenario == name).collect();
+        let findings: Vec<&Finding> = self.findings.iter().filter(|finding| finding.scenario == name).collect();
+        let sum = |count: fn(&CaseSummary) -> u64| cases.iter().map(|case| count(case)).sum::<u64>();
+        let mut anomalies = BTreeMap::new();
+        for (anomaly, count) in cases.iter().flat_map(|case| &case.anomalies) {
+            *anomalies.entry(anomaly.clone()).or_default() += count;
+        }
+        let mut verdict = Verdict::Clean;
+        for finding in &findings {
+            verdict = verdict.merge(verdict_of(finding.level));
+            reasons.push(format!("{name}: {}", finding.sentence));
+        }
+        let obligations = merge_obligations(&cases);
+        for obligation in obligations.iter().filter(|obligation| obligation.state == ObligationWord::Unmet) {
+            verdict = verdict.merge(Verdict::Inconclusive);
+            reasons.push(format!("{name}: {} was not met, so silence proves nothing", obligation.name));
+        }
+        let verified = sum(|case| case.verified);
+        let needed = self.start.evidence.verified_per_scenario_min.max(1);
+        if verified < needed {
+            verdict = verdict.merge(Verdict::Inconclusive);
+            reasons.push(format!("{name}: {verified} replies were verified, at least {needed} are needed"));
+        }
+        let exposures = sum(|case| case.exposures);
+        let first = cases.first();
+        ScenarioRecord {
+            name: name.to_owned(),
+            family: first.map(|case| case.family.clone()).unwrap_or_default(),
+            level: first.and_then(|case| case.level).unwrap_or(Level::Must),
+            verdict,
+            crossing: first.map(|case| case.crossing.clone()).unwrap_or_default(),
+            cases: cases.len() as u64,
+            exchanges: sum(|case| case.exchanges),
+            verified,
+            exposures,
+            faults_performed: sum(|case| case.faults_performed),
+            faults_prevented: sum(|case| case.faults_prevented),
+            upper_bound_95: if findings.is_empty() { upper_bound_95(exposures) } else { None },
+            obligations,
+            anomalies,
+        }
+    }
+}
+
+fn verdict_of(level: Level) -> Verdict {
+    match level {
+        Level::Must => Verdict::Violated,
+        Level::Should => Verdict::GateFailed,
+        Level::Observe => Verdict::Clean,
+    }
+}
+
+fn totals(scenarios: &[ScenarioRecord], findings: &[Finding]) -> Totals {
+    let sum = |count: fn(&ScenarioRecord) -> u64| scenarios.iter().map(count).sum::<u64>();
+    let exposures = sum(|scenario| scenario.exposures);
+    Totals {
+        exchanges: sum(|scenario| scenario.exchanges),
+        verified: sum(|scenario| scenario.verified),
+        exposures,
+        faults_performed: sum(|scenario| scenario.faults_performed),
+        upper_bound_95: if findings.is_empty() { upper_bound_95(exposures) } else { None },
+    }
+}
+
+/// Met in one case is met: each case in which it was met was judged under it. Prevented only if no case met it and
+/// none was left without an excuse.
+fn merge_obligations(cases: &[&CaseSummary]) -> Vec<ObligationRecord> {
+    let all: BTreeSet<Obligation> =
+        cases.iter().flat_map(|case| case.obligations.iter().map(|outcome| outcome.obligation)).collect();
+    let merged = all.into_iter().map(|obligation| {
+        let outcomes: Vec<&ObligationOutcome> = cases
+            .iter()
+            .flat_map(|case| case.obligations.iter().filter(|outcome| outcome.obligation == obligation))
+            .collect();
+        let met: Vec<_> = outcomes.iter().filter(|outcome| outcome.state == ObligationState::Met).collect();
+        let witness = outcomes.iter().find_map(|outcome| match outcome.state {
+            ObligationState::Prevented(witness) => Some(witness),
+            ObligationState::Met | ObligationState::Unmet => None,
+        });
+        let unmet = outcomes.iter().any(|outcome| outcome.state == ObligationState::Unmet);
+        let count = |outcomes: &[&ObligationOutcome]| outcomes.iter().map(|outcome| outcome.count).sum();
+        let (state, witness, count) = match (met.is_empty(), unmet, witness) {
+            (false, _, _) => (ObligationWord::Met, None, met.iter().map(|outcome| outcome.count).sum()),
+            (true, false, Some(witness)) => (ObligationWord::Prevented, Some(witness), count(&outcomes)),
+            (true, _, _) => (ObligationWord::Unmet, None, count(&outcomes)),
+        };
+        ObligationRecord { name: obligation.to_string(), state, witness, count }
+    });
+    merged.collect()
+}
+
+fn merge_observations(cases: &[CaseSummary]) -> Vec<ObservationRecord> {
+    let mut merged: Vec<ObservationRecord> = Vec::new();
+    for observation in cases.iter().flat_map(|case| &case.observations) {
+        let same = |other: &&mut ObservationRecord| {
+            (&other.scenario, other.shape, other.boundary, other.leg, other.proof)
+                == (&observation.scenario, observation.shape, observation.boundary, observation.leg, observation.proof)
+        };
+        match merged.iter_mut().find(same) {
+            Some(other) => other.cases += observation.cases,
+            None => merged.push(observation.clone()),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directive::FaultKind;
+    use crate::finding::{Evidence, Severity};
+
+    fn start() -> RunStart {
+        let self_test = SelfTest { planted: 1, found: 1, correct: 1, silent: 1 };
+        RunStart { run_id: "r".to_owned(), self_test, ..RunStart::default() }
+    }
+
+    fn case(state: ObligationState) -> CaseSummary {
+        CaseSummary {
+            scenario: "interim-100-late-final".to_owned(),
+            family: "interim".to_owned(),
+            level: Some(Level::Must),
+            exchanges: 8,
+            verified: 7,
+            exposures: 6,
+            faults_performed: 1,
+            obligations: vec![ObligationOutcome {
+                obligation: Obligation::FaultPerformed(FaultKind::Interim),
+                state,
+                count: 1,
+            }],
+            ..CaseSummary::default()
+        }
+    }
+
+    fn finding(level: Level) -> Finding {
+        Finding {
+            id: "f1".to_owned(),
+            fingerprint: fingerprint("interim-100-late-final", Shape::Shift, Boundary::CrossTenant, Leg::Reply),
+            scenario: "interim-100-late-final".to_owned(),
+            level,
+            requirement: "RFC 9110 section 15.2".to_owned(),
+            sentence: "tenant 2's request e2 received tenant 1's reply to e1".to_owned(),
+            shape: Shape::Shift,
+            shift: Some(1),
+            boundary: Boundary::CrossTenant,
+            severity: Severity::Leak,
+            leg: Leg::Reply,
+            proof: Proof::Owed,
+            edges: Vec::new(),
+            evidence: Evidence::default(),
+            cases: 1,
+            shrunk: Size::default(),
+            reproduction: Reproduction::default(),
+            plan: "plans/f1.json".to_owned(),
+        }
+    }
+
+    fn end(how: RunEnd) -> JournalEntry {
+        JournalEntry::RunEnded { duration_ms: 5, how }
+    }
+
+    fn verdict(entries: Vec<JournalEntry>) -> Verdict {
+        let entries = std::iter::once(JournalEntry::RunStarted(start())).chain(entries);
+        RunRecord::from_journal(entries).unwrap().verdict
+    }
+
+    #[test]
+    fn enough_evidence_without_a_finding_is_clean() {
+        let entries = vec![JournalEntry::CaseJudged(case(ObligationState::Met)), end(RunEnd::Completed)];
+        assert_eq!(verdict(entries), Verdict::Clean);
+    }
+
+    #[test]
+    fn an_unmet_obligation_is_inconclusive_and_a_prevented_one_is_not() {
+        let unmet = vec![JournalEntry::CaseJudged(case(ObligationState::Unmet)), end(RunEnd::Completed)];
+        assert_eq!(verdict(unmet), Verdict::Inconclusive);
+        let prevented = case(ObligationState::Prevented(Prevented::PeerClosedFirst));
+        assert_eq!(verdict(vec![JournalEntry::CaseJudged(prevented), end(RunEnd::Completed)]), Verdict::Clean);
+    }
+
+    #[test]
+    fn a_run_without_any_fault_is_inconclusive() {
+        let idle = CaseSummary { faults_performed: 0, obligations: Vec::new(), ..case(ObligationState::Met) };
+        assert_eq!(verdict(vec![JournalEntry::CaseJudged(idle), end(RunEnd::Completed)]), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_run_that_is_cut_short_keeps_its_findings_and_never_turns_green() {
+        let judged = JournalEntry::CaseJudged(case(ObligationState::Met));
+        let found = JournalEntry::FindingFound(Box::new(finding(Level::Must)));
+        assert_eq!(verdict(vec![judged.clone()]), Verdict::Inconclusive);
+        assert_eq!(verdict(vec![found.clone()]), Verdict::Violated);
+        let crash = JournalEntry::RunBroken { what: "judge a case: a rule panicked".to_owned() };
+        assert_eq!(verdict(vec![judged, crash.clone(), end(RunEnd::Completed)]), Verdict::Broken);
+        assert_eq!(verdict(vec![found, crash]), Verdict::Violated);
+    }
+
+    #[test]
+    fn a_finding_of_level_should_fails_the_gate_only() {
+        let judged = JournalEntry::CaseJudged(case(ObligationState::Met));
+        let found = JournalEntry::FindingFound(Box::new(finding(Level::Should)));
+        assert_eq!(verdict(vec![judged, found, end(RunEnd::Completed)]), Verdict::GateFailed);
+    }
+
+    #[test]
+    fn an_oracle_that_failed_its_self_test_makes_the_run_broken() {
+        let start = RunStart { self_test: SelfTest { planted: 2, found: 1, correct: 1, silent: 1 }, ..start() };
+        let entries = [JournalEntry::RunStarted(start), JournalEntry::CaseJudged(case(ObligationState::Met))];
+        assert_eq!(RunRecord::from_journal(entries).unwrap().verdict, Verdict::Broken);
+    }
+
+    #[test]
+    fn a_line_survives_and_a_mangled_one_does_not() {
+        let entry = JournalEntry::FindingFound(Box::new(finding(Level::Must)));
+        let line = encode_line(&entry).unwrap();
+        assert_eq!(decode_line(&line).unwrap(), entry);
+        assert_eq!(decode_line(&line[..line.len() - 9]).unwrap_err(), JournalDefect::Torn);
+        assert!(matches!(decode_line(&line.replace("tenant 2", "tenant 3")), Err(JournalDefect::Checksum { .. })));
+        assert_eq!(decode_line("").unwrap_err(), JournalDefect::Torn);
+    }
+
+    #[test]
+    fn every_zero_has_its_bound() {
+        assert_eq!(upper_bound_95(0), None);
+        assert_eq!(upper_bound_95(3000), Some(0.001));
+    }
+
+    #[test]
+    fn one_cause_has_one_fingerprint_and_two_causes_have_two() {
+        let one = fingerprint("a", Shape::Shift, Boundary::CrossTenant, Leg::Reply);
+        assert_eq!(one, fingerprint("a", Shape::Shift, Boundary::CrossTenant, Leg::Reply));
+        assert_ne!(one, fingerprint("a", Shape::Shift, Boundary::SameTenant, Leg::Reply));
+    }
+}

@@ -1,2 +1,35 @@
-//! (to be written)
+//! Two kinds of gateway to point the tester at: one that is right, and many that are each wrong in one way.
+//!
+//! The **reference gateway** is a small HTTP/1.1 reverse proxy that must stay clean under every scenario; a finding
+//! against it is a bug of the tester. A **mutant** is the reference with one decision replaced, one file per defect
+//! under `mutants/`; a mutant that no scenario kills is a hole in the catalogue. Both serve the demo, the user's
+//! self-test and our own tests.
+//!
+//! What the reference leaves out on purpose: TLS, HTTP/2, tunnels (`CONNECT`, `Upgrade`), several origins, heuristic
+//! freshness and revalidation in its cache. It shares no code with the tester's client or origin, so that one
+//! misreading of the RFC cannot hide on both sides.
 #![forbid(unsafe_code)]
+
+mod body;
+mod cache;
+mod client;
+mod date;
+mod decisions;
+mod desk;
+mod exchange;
+mod gateway;
+mod head;
+mod inbox;
+mod mutants;
+mod pool;
+mod request;
+mod sharing;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use crate::decisions::{Caching, ClientFacts, Decisions, Ending, Finished, Idle, PoolOrder, ReplyRead, Unanswered};
+pub use crate::gateway::serve;
+pub use crate::head::{Fields, ReplyHead, RequestHead};
+pub use crate::mutants::{Mutant, mutant, mutants};

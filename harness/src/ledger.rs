@@ -1,0 +1,204 @@
+//! The ledger: where both ends report what they see, and where a lane waits for what another end has done.
+//!
+//! It only collects. [`Ledger::seal`] hands the case's observations to the oracle as a
+//! [`History`](vocabulary::history::History); judging happens there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mock_upstream::Clock;
+use tokio::sync::Notify;
+use vocabulary::history::{History, Observation, Performed};
+use vocabulary::identity::{ConnectionId, Moment};
+use vocabulary::limits::OBSERVATIONS_MAX;
+use vocabulary::plan::{Event, Plan};
+
+/// Collects the observations of one case from every thread.
+pub(crate) struct Ledger {
+    clock: Clock,
+    collected: Mutex<Collected>,
+    changed: Notify,
+    last_at: AtomicU64,
+}
+
+#[derive(Default)]
+struct Collected {
+    observations: Vec<Observation>,
+    events: BTreeSet<Event>,
+    /// Upstream connections that are open, and how many requests each has served since the first performed fault.
+    alive: BTreeMap<ConnectionId, Option<u32>>,
+    fault_performed: bool,
+    /// Observations beyond the bound: the case must not be judged as if they had not happened.
+    dropped: u64,
+}
+
+/// A case saw more than [`OBSERVATIONS_MAX`] observations; its history is not whole and cannot be judged.
+#[derive(Debug, thiserror::Error)]
+#[error("kept {OBSERVATIONS_MAX} observations of one case and had to drop {dropped} more; give the case fewer exchanges")]
+pub(crate) struct Overflow {
+    dropped: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(clock: Clock) -> Ledger {
+        Ledger { clock, collected: Mutex::default(), changed: Notify::new(), last_at: AtomicU64::new(0) }
+    }
+
+    /// The present moment on the run's clock.
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    /// Takes an observation in and wakes whoever waits.
+    pub(crate) fn record(&self, observation: Observation) {
+        self.last_at.store(self.clock.now().0, Ordering::Relaxed);
+        let mut collected = self.lock();
+        collected.follow(&observation);
+        if collected.observations.len() < OBSERVATIONS_MAX {
+            collected.observations.push(observation);
+        } else {
+            collected.dropped += 1;
+        }
+        drop(collected);
+        self.changed.notify_waiters();
+    }
+
+    /// When the last observation came in.
+    pub(crate) fn last_at(&self) -> Moment {
+        Moment(self.last_at.load(Ordering::Relaxed))
+    }
+
+    /// Resolves when the event has happened. The caller bounds the wait.
+    pub(crate) async fn happened(&self, event: Event) {
+        self.until(|collected| collected.events.contains(&event)).await;
+    }
+
+    /// Whether the event has happened.
+    pub(crate) fn has_happened(&self, event: Event) -> bool {
+        self.lock().events.contains(&event)
+    }
+
+    /// Whether every upstream connection that was alive at the first performed fault has served `n` more requests or
+    /// has been closed. False as long as no fault was performed.
+    pub(crate) fn upstream_served(&self, n: u32) -> bool {
+        let collected = self.lock();
+        collected.fault_performed && collected.alive.values().flatten().all(|served| *served >= n)
+    }
+
+    /// The case's history; the ledger is empty afterwards. Connections stay known.
+    pub(crate) fn seal(&self, plan: Plan, base: u32) -> Result<History, Overflow> {
+        let mut collected = self.lock();
+        let observations = std::mem::take(&mut collected.observations);
+        let dropped = std::mem::take(&mut collected.dropped);
+        collected.events.clear();
+        collected.fault_performed = false;
+        for served in collected.alive.values_mut() {
+            *served = None;
+        }
+        drop(collected);
+        match dropped {
+            0 => Ok(History::seal(plan, base, observations)),
+            dropped => Err(Overflow { dropped }),
+        }
+    }
+
+    async fn until(&self, condition: impl Fn(&Collected) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the condition is read, so that a change in between is not missed.
+            changed.as_mut().enable();
+            if condition(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Collected> {
+        // A thread that panicked while it held the lock has left whole values behind: every change is one push.
+        self.collected.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Collected {
+    fn follow(&mut self, observation: &Observation) {
+        match observation {
+            Observation::Event { exchange, kind, .. } => {
+                self.events.insert(Event { exchange: *exchange, kind: *kind });
+            }
+            Observation::UpstreamOpened { connection, .. } => {
+                self.alive.insert(*connection, None);
+            }
+            Observation::UpstreamClosed { connection, .. } => {
+                self.alive.remove(connection);
+            }
+            Observation::Seen(seen) => {
+                if let Some(Some(served)) = self.alive.get_mut(&seen.connection) {
+                    *served += 1;
+                }
+            }
+            Observation::Fault(fault) if fault.performed == Performed::Fully && !self.fault_performed => {
+                self.fault_performed = true;
+                for served in self.alive.values_mut() {
+                    *served = Some(0);
+                }
+            }
+            Observation::Fault(_)
+            | Observation::Sent(_)
+            | Observation::Replied(_)
+            | Observation::Received(_)
+            | Observation::GaveUp(_)
+            | Observation::Unasked(_)
+            | Observation::GateOpened(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use vocabulary::directive::FaultKind;
+    use vocabulary::history::{Closer, Fault};
+    use vocabulary::identity::ExchangeId;
+    use vocabulary::plan::EventKind;
+
+    const SEEN: Event = Event { exchange: ExchangeId(1), kind: EventKind::Seen };
+
+    fn performed() -> Observation {
+        Observation::Fault(Fault {
+            exchange: ExchangeId(1),
+            kind: FaultKind::Interim,
+            performed: Performed::Fully,
+            connection: Some(ConnectionId(1)),
+            at: Moment(1),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_waiter_is_woken_by_its_event_and_not_by_another() {
+        let ledger = Ledger::new(Clock::start());
+        let other = Event { exchange: ExchangeId(2), ..SEEN };
+        ledger.record(Observation::Event { exchange: SEEN.exchange, kind: SEEN.kind, at: ledger.now() });
+        tokio::time::timeout(Duration::from_secs(5), ledger.happened(SEEN)).await.unwrap();
+        assert!(!ledger.has_happened(other));
+    }
+
+    #[test]
+    fn followers_may_stop_when_every_living_connection_has_served_or_closed() {
+        let ledger = Ledger::new(Clock::start());
+        for number in [1, 2] {
+            ledger.record(Observation::UpstreamOpened { connection: ConnectionId(number), at: Moment(0) });
+        }
+        assert!(!ledger.upstream_served(0), "no fault was performed yet");
+        ledger.record(performed());
+        assert!(!ledger.upstream_served(1));
+        for number in [1, 2] {
+            let (connection, by) = (ConnectionId(number), Closer::Gateway);
+            ledger.record(Observation::UpstreamClosed { connection, by, at: Moment(2) });
+        }
+        assert!(ledger.upstream_served(1));
+    }
+}

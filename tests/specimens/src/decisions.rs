@@ -1,0 +1,232 @@
+//! Every decision the gateway takes, as plain values and functions: replace one and you have a mutant.
+//!
+//! The rest of the crate performs; what it may do is asked here. Each decision names the RFC section that binds it.
+
+use std::time::Duration;
+
+use crate::head::{ReplyHead, RequestHead};
+use crate::sharing;
+
+/// Every decision a gateway takes. [`Decisions::reference`] holds the right ones.
+#[derive(Debug, Clone, Copy)]
+pub struct Decisions {
+    /// Whether a reply with this status ends the exchange. RFC 9110 §15.2: a 1xx never does.
+    pub is_final: fn(status: u16) -> bool,
+    /// Whether a reply has no body, whatever its fields say. RFC 9112 §6.3(1): HEAD, 1xx, 204, 304.
+    pub is_bodyless: fn(method: &str, status: u16) -> bool,
+    /// Whether the upstream connection of an exchange that has ended may carry another. RFC 9112 §9.3 and §9.2: only
+    /// if the whole reply was read and nothing stands behind it.
+    pub may_pool: fn(&Finished) -> bool,
+    /// Whether an idle upstream connection may be used, or kept. RFC 9112 §9.2: unasked bytes on it are no reply.
+    pub may_take: fn(&Idle) -> bool,
+    /// Whether a request that got no reply is sent once more, on a fresh connection. RFC 9110 §9.2.2: only an
+    /// idempotent one; RFC 9112 §9.3.1 leaves the rest to us.
+    pub may_retry: fn(&Unanswered) -> bool,
+    /// Whether the client's connection may carry another request. RFC 9112 §9.3: only if this one was read to its end.
+    pub may_keep_client: fn(&ClientFacts) -> bool,
+    /// Which idle upstream connection is used first. RFC 9112 §9.4 leaves it open.
+    pub pool_order: PoolOrder,
+    /// How many upstream connections stay idle at most; the oldest is closed for the next. RFC 9112 §9.4.
+    pub pool_idle_max: usize,
+    /// How many interim replies an exchange may have. RFC 9110 §15.2 sets no bound, a hostile origin needs one.
+    pub interims_max: u32,
+    /// How long the origin may be silent while it owes a reply, or the rest of one. RFC 9110 §15.6.5: then 504.
+    pub reply_wait: Duration,
+    /// How long a client may be silent within a request, or refuse to read its reply. RFC 9110 §15.5.9: then 408.
+    pub client_wait: Duration,
+    /// How long a client's connection may be idle between two requests. RFC 9112 §9.5.
+    pub client_idle: Duration,
+    /// Whether the n-th complete small reply (n starts at 1) may leave through another exchange that waits as well.
+    /// The reference has none, and no desk on which replies could meet: RFC 9112 §9.2 pairs by order alone.
+    pub crosses: Option<fn(nth: u64) -> bool>,
+    /// What is stored and shared, if anything is. RFC 9111 §2.
+    pub caching: Option<Caching>,
+}
+
+/// The decisions of the shared cache.
+#[derive(Debug, Clone, Copy)]
+pub struct Caching {
+    /// Under what a reply is stored and found. RFC 9111 §2: at least the method and the target URI.
+    pub key: fn(&RequestHead) -> Vec<u8>,
+    /// For how long a reply to this request may answer others; `None` for never. RFC 9111 §3 and §3.5.
+    pub shareable: fn(fill: &RequestHead, reply: &ReplyHead) -> Option<Duration>,
+    /// Whether a reply stored for one request may answer the other. RFC 9111 §4.1: what `Vary` names must be equal.
+    pub selects: fn(reply: &ReplyHead, fill: &RequestHead, wanted: &RequestHead) -> bool,
+    /// Whether identical requests in flight wait for the first one's reply. RFC 9111 §4: then the same rules hold.
+    pub collapses: bool,
+}
+
+/// An exchange that has ended, seen from its upstream connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether the whole request was written, body and all.
+    pub request_sent: bool,
+    /// How much of the final reply was read.
+    pub reply: ReplyRead,
+    /// Whether the reply's own framing said where it ends: by length, by chunks, or bodyless.
+    pub framed: bool,
+    /// Whether the framing contradicted itself (`Transfer-Encoding` beside `Content-Length`, and the like).
+    pub doubtful: bool,
+    /// Whether bytes stand behind the reply in the read buffer.
+    pub surplus: bool,
+    /// Whether the origin announced that it closes, or speaks HTTP/1.0.
+    pub closing: bool,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The reply was read to its end.
+    Complete,
+    /// The client closed or reset its connection, or would not read.
+    ClientGone,
+    /// The client's request broke its own framing.
+    ClientBroken,
+    /// The origin was silent for too long.
+    TimedOut,
+    /// The origin closed, reset, or broke its own framing.
+    UpstreamBroken,
+}
+
+/// How much of the final reply was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyRead {
+    /// Not even its head: it is owed.
+    Owed,
+    /// Its head, and perhaps some of its body.
+    Begun,
+    /// All of it.
+    Whole,
+}
+
+/// An upstream connection on which nothing was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Idle {
+    /// Whether bytes arrived on it.
+    pub unasked_bytes: bool,
+    /// Whether the origin closed or reset it.
+    pub closed: bool,
+}
+
+/// A request that an upstream connection gave no reply to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Whether the connection had carried exchanges before: then the origin may have closed it while idle.
+    pub reused: bool,
+    /// Whether the origin closed or reset it before any byte of a reply.
+    pub closed_before_reply: bool,
+    /// Whether the method is idempotent.
+    pub idempotent: bool,
+    /// Whether the request has a body; part of it may be gone.
+    pub has_body: bool,
+}
+
+/// A client connection at the moment its reply's head is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientFacts {
+    /// Whether the client speaks HTTP/1.0.
+    pub http_10: bool,
+    /// Whether the client announced that it closes.
+    pub closing: bool,
+    /// Whether its request has been read to its end.
+    pub request_read: bool,
+}
+
+/// Which idle upstream connection is used first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolOrder {
+    /// The one that became idle last.
+    Newest,
+    /// The one that became idle first.
+    Oldest,
+}
+
+impl Decisions {
+    /// The right decisions, caching and collapsing off.
+    pub fn reference() -> Decisions {
+        Decisions {
+            is_final: |status| status >= 200,
+            is_bodyless: |method, status| method == "HEAD" || status < 200 || status == 204 || status == 304,
+            may_pool,
+            may_take: |idle| !idle.unasked_bytes && !idle.closed,
+            may_retry: |request| {
+                request.reused && request.closed_before_reply && request.idempotent && !request.has_body
+            },
+            may_keep_client: |client| !client.http_10 && !client.closing && client.request_read,
+            pool_order: PoolOrder::Newest,
+            pool_idle_max: 256,
+            interims_max: 16,
+            reply_wait: Duration::from_secs(1),
+            client_wait: Duration::from_secs(10),
+            client_idle: Duration::from_secs(60),
+            crosses: None,
+            caching: None,
+        }
+    }
+
+    /// The right decisions of a gateway that caches and collapses.
+    pub fn caching() -> Decisions {
+        Decisions {
+            caching: Some(Caching {
+                key: sharing::key,
+                shareable: sharing::shareable,
+                selects: sharing::selects,
+                collapses: true,
+            }),
+            ..Decisions::reference()
+        }
+    }
+}
+
+/// The pooling rule: nothing is owed in either direction, and nothing has come that was not asked for.
+fn may_pool(finished: &Finished) -> bool {
+    finished.ending == Ending::Complete
+        && finished.request_sent
+        && finished.reply == ReplyRead::Whole
+        && finished.framed
+        && !finished.doubtful
+        && !finished.surplus
+        && !finished.closing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Finished = Finished {
+        ending: Ending::Complete,
+        request_sent: true,
+        reply: ReplyRead::Whole,
+        framed: true,
+        doubtful: false,
+        surplus: false,
+        closing: false,
+    };
+
+    #[test]
+    fn a_connection_is_pooled_only_if_every_single_condition_holds() {
+        assert!(may_pool(&GOOD));
+        for spoilt in [
+            Finished { ending: Ending::ClientGone, ..GOOD },
+            Finished { ending: Ending::TimedOut, ..GOOD },
+            Finished { request_sent: false, ..GOOD },
+            Finished { reply: ReplyRead::Owed, ..GOOD },
+            Finished { reply: ReplyRead::Begun, ..GOOD },
+            Finished { framed: false, ..GOOD },
+            Finished { doubtful: true, ..GOOD },
+            Finished { surplus: true, ..GOOD },
+            Finished { closing: true, ..GOOD },
+        ] {
+            assert!(!may_pool(&spoilt), "{spoilt:?}");
+        }
+    }
+
+    #[test]
+    fn every_interim_status_is_interim_and_every_other_final() {
+        let reference = Decisions::reference();
+        assert!((100..200).all(|status| !(reference.is_final)(status)));
+        assert!((200..=999).all(|status| (reference.is_final)(status)));
+    }
+}

@@ -1,0 +1,126 @@
+//! The upstream connections: one pool for all clients, and nothing in it that owes or holds anything.
+//!
+//! A connection that becomes idle is watched. Whatever arrives on it then, bytes or a close, was not asked for, and
+//! the connection is closed at once (RFC 9112 §9.2); so the origin sees its close answered without delay. When a
+//! connection is taken it is asked once more, by a system call: the runtime only knows what it has polled, and bytes
+//! that arrived while it was busy would pass for the next reply (CVE-2026-105481). A race remains for bytes that
+//! arrive after that; HTTP/1.1 cannot tell them from an answer.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use crate::decisions::{Decisions, Idle, PoolOrder};
+use crate::inbox::Inbox;
+
+/// A connection to the origin.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    pub(crate) stream: TcpStream,
+    pub(crate) inbox: Inbox,
+    /// The same socket past the runtime, to ask the kernel.
+    probe: std::net::TcpStream,
+}
+
+impl Upstream {
+    pub(crate) async fn connect(origin: SocketAddr, wait: Duration) -> io::Result<Upstream> {
+        let stream = tokio::time::timeout(wait, TcpStream::connect(origin)).await??;
+        stream.set_nodelay(true)?;
+        let stream = stream.into_std()?;
+        let probe = stream.try_clone()?;
+        Ok(Upstream { stream: TcpStream::from_std(stream)?, inbox: Inbox::default(), probe })
+    }
+
+    /// What the kernel knows of this connection while nothing is asked on it.
+    fn idle(&self) -> Idle {
+        match self.probe.peek(&mut [0]) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Idle { unasked_bytes: false, closed: false },
+            Ok(1..) => Idle { unasked_bytes: true, closed: false },
+            Ok(0) | Err(_) => Idle { unasked_bytes: false, closed: true },
+        }
+    }
+}
+
+/// The idle upstream connections, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    shelf: Mutex<Shelf>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    idle: VecDeque<Upstream>,
+    watcher: Option<Waker>,
+}
+
+impl Pool {
+    /// An idle connection that may be used.
+    pub(crate) fn take(&self, decisions: &Decisions) -> Option<Upstream> {
+        let mut shelf = self.shelf();
+        loop {
+            let upstream = match decisions.pool_order {
+                PoolOrder::Newest => shelf.idle.pop_back()?,
+                PoolOrder::Oldest => shelf.idle.pop_front()?,
+            };
+            if (decisions.may_take)(&upstream.idle()) {
+                return Some(upstream);
+            }
+        }
+    }
+
+    /// Keeps a connection for the next exchange, and has it watched.
+    pub(crate) fn put(&self, upstream: Upstream, decisions: &Decisions) {
+        let mut shelf = self.shelf();
+        let watched = match &shelf.watcher {
+            Some(watcher) => watch(&upstream, decisions, &mut Context::from_waker(watcher)),
+            None => true,
+        };
+        if watched {
+            shelf.idle.push_back(upstream);
+        }
+        while shelf.idle.len() > decisions.pool_idle_max {
+            shelf.idle.pop_front();
+        }
+    }
+
+    /// Closes idle connections on which something happens; never ends.
+    pub(crate) async fn keep_clean(&self, decisions: &Decisions) {
+        poll_fn(|context| {
+            let mut shelf = self.shelf();
+            shelf.watcher = Some(context.waker().clone());
+            shelf.idle.retain(|upstream| watch(upstream, decisions, context));
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has the watcher woken when something arrives on an idle connection; `false` if the connection must go.
+fn watch(upstream: &Upstream, decisions: &Decisions, context: &mut Context<'_>) -> bool {
+    // The runtime may believe the socket readable from before; a read that would block corrects it.
+    while upstream.stream.poll_read_ready(context).is_ready() {
+        let idle = upstream.idle();
+        if !(decisions.may_take)(&idle) {
+            return false;
+        }
+        if idle.unasked_bytes || idle.closed {
+            // A mutant that does not mind need not be woken either.
+            return true;
+        }
+        if upstream.stream.try_read(&mut [0]).is_ok() {
+            // The byte came between the two questions.
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,138 @@
+//! Which requests the gateway takes on, and what their fields mean for the connection.
+//!
+//! A refusal is a status and always closes the client's connection: what follows a request that we do not understand
+//! has no boundary that we could trust (RFC 9112 §9.3).
+
+use crate::body::Framing;
+use crate::head::{RawRequest, RequestHead};
+
+/// A request that the gateway takes on.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) head: RequestHead,
+    /// Whether the client speaks HTTP/1.0.
+    pub(crate) http_10: bool,
+    /// Whether the client announced that it closes.
+    pub(crate) closing: bool,
+    /// How its body is framed; never until close.
+    pub(crate) framing: Framing,
+}
+
+impl Request {
+    pub(crate) fn has_body(&self) -> bool {
+        !matches!(self.framing, Framing::None | Framing::Length(0))
+    }
+
+    /// RFC 9110 §9.2.2. `TRACE` is refused before.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        matches!(self.head.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
+    }
+}
+
+/// Takes the request on, or says with which status it is refused.
+pub(crate) fn admit(raw: RawRequest) -> Result<Request, u16> {
+    let RawRequest { method, target, http_10, fields } = raw;
+    // No tunnels: RFC 9110 §9.3.6 leaves a CONNECT's "body" open, so it must never become requests of its own.
+    // TRACE: RFC 9110 §9.3.8, its reply would carry the request's secrets.
+    if method == "CONNECT" || method == "TRACE" {
+        return Err(405);
+    }
+    let framing = match (fields.is_chunked(), fields.content_length()) {
+        // RFC 9112 §6.1: HTTP/1.0 knows no Transfer-Encoding, and beside Content-Length it smells of smuggling.
+        (Ok(true), _) if http_10 => return Err(400),
+        (Ok(true), _) if fields.has("content-length") => return Err(400),
+        (Ok(true), _) => Framing::Chunked,
+        // RFC 9112 §6.1: a transfer coding that we do not understand.
+        (Err(_), _) => return Err(if fields.lists("transfer-encoding", "chunked") { 400 } else { 501 }),
+        (Ok(false), Ok(Some(length))) => Framing::Length(length),
+        (Ok(false), Ok(None)) => Framing::None,
+        (Ok(false), Err(_)) => return Err(400),
+    };
+    // RFC 9112 §3.2: exactly one Host; HTTP/1.0 may come without.
+    let mut hosts = fields.values("host");
+    let named = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => Some(host),
+        (None, _) if http_10 => None,
+        (None, _) | (Some(_), Some(_)) => return Err(400),
+    };
+    let named = named.map(authority).transpose()?;
+    let (target_host, target) = origin_form(&method, target)?;
+    // RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
+    let host = target_host.or(named).unwrap_or_default();
+    let closing = fields.lists("connection", "close");
+    Ok(Request { head: RequestHead { method, target, host, fields }, http_10, closing, framing })
+}
+
+/// The target in origin form or `*`, and the authority if the target named one.
+fn origin_form(method: &str, target: String) -> Result<(Option<String>, String), u16> {
+    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
+        return Ok((None, target));
+    }
+    let rest = match target.split_once("://") {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
+        _ => return Err(400),
+    };
+    let (host, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let path = match path.as_bytes().first() {
+        // RFC 9112 §3.2.4: an empty path is `*` for OPTIONS.
+        None if method == "OPTIONS" => "*".to_owned(),
+        Some(b'/') => path.to_owned(),
+        _ => format!("/{path}"),
+    };
+    Ok((Some(authority(host.as_bytes())?), path))
+}
+
+/// The host and port, if nothing else stands there. RFC 9110 §4.2.1: it must not be empty; §4.2.4: no user names.
+fn authority(text: &[u8]) -> Result<String, u16> {
+    let legal = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=%:[]".contains(byte);
+    match String::from_utf8(text.to_vec()) {
+        Ok(host) if !host.is_empty() && text.iter().all(legal) => Ok(host),
+        _ => Err(400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::parse_request;
+
+    fn admitted(head: &str) -> Result<Request, u16> {
+        admit(parse_request(head.as_bytes())?.expect("the head is complete").1)
+    }
+
+    #[test]
+    fn framing_that_two_parsers_could_read_differently_is_refused() {
+        for (fields, status) in [
+            ("Transfer-Encoding: chunked\r\nContent-Length: 3", 400),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 400),
+            ("Transfer-Encoding: gzip", 501),
+            ("Transfer-Encoding: gzip, chunked", 400),
+            ("Content-Length: 3\r\nContent-Length: 4", 400),
+            ("Content-Length: +3", 400),
+            ("Content-Length : 3", 400),
+            ("Host: other", 400),
+        ] {
+            let head = format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n\r\n");
+            assert_eq!(admitted(&head).unwrap_err(), status, "{fields}");
+        }
+        assert_eq!(admitted("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap_err(), 400);
+        assert_eq!(admitted("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n").unwrap_err(), 405);
+        assert_eq!(admitted("GET / HTTP/1.1\r\n\r\n").unwrap_err(), 400);
+        assert_eq!(admitted("GET / HTTP/1.1\r\nHost: a@b\r\n\r\n").unwrap_err(), 400);
+        assert_eq!(admitted("GET x HTTP/1.1\r\nHost: h\r\n\r\n").unwrap_err(), 400);
+    }
+
+    #[test]
+    fn targets_pass_byte_for_byte_and_absolute_ones_name_the_host() {
+        let seen = |target: &str, method: &str| {
+            let request = admitted(&format!("{method} {target} HTTP/1.1\r\nHost: field\r\n\r\n")).unwrap();
+            (request.head.host, request.head.target)
+        };
+        let expect = |host: &str, target: &str| (host.to_owned(), target.to_owned());
+        assert_eq!(seen("//a/../%2e?q=%00&&#x", "GET"), expect("field", "//a/../%2e?q=%00&&#x"));
+        assert_eq!(seen("http://Target:81/a?b", "GET"), expect("Target:81", "/a?b"));
+        assert_eq!(seen("http://target?b", "GET"), expect("target", "/?b"));
+        assert_eq!(seen("http://target", "OPTIONS"), expect("target", "*"));
+        assert_eq!(seen("*", "OPTIONS"), expect("field", "*"));
+    }
+}

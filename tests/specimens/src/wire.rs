@@ -1,0 +1,189 @@
+//! Heads as bytes: what the gateway writes, field by field, to the origin and to its clients.
+//!
+//! Framing fields are always our own; fields that concern one connection end here (RFC 9110 §7.6.1).
+
+use std::time::SystemTime;
+
+use crate::body::{Encoder, Framing};
+use crate::date::http_date;
+use crate::head::{Fields, ReplyHead};
+use crate::request::Request;
+
+/// How a reply ends on its way to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// It has no body, and a length would not be about this message: 1xx and 204, RFC 9110 §8.6.
+    WithHead,
+    /// It has no body; a length tells what a GET would bring: HEAD and 304, RFC 9110 §8.6.
+    WithHeadOf(Option<u64>),
+    /// After so many bytes.
+    AfterLength(u64),
+    /// With the last chunk.
+    WithLastChunk,
+    /// With the connection, for HTTP/1.0 clients.
+    WithConnection,
+}
+
+impl Ends {
+    pub(crate) fn encoder(self) -> Encoder {
+        if self == Ends::WithLastChunk { Encoder::Chunked } else { Encoder::Plain }
+    }
+}
+
+/// What becomes of the client's connection after a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It carries the next request.
+    Keep,
+    /// It is closed.
+    Close,
+}
+
+/// Writes a request's head for the origin.
+pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request) {
+    let head = &request.head;
+    out.reserve(head.fields.bytes() + head.target.len() + 256);
+    line(out, &[head.method.as_bytes(), b" ", head.target.as_bytes(), b" HTTP/1.1"]);
+    if !head.host.is_empty() {
+        field(out, b"Host", head.host.as_bytes());
+    }
+    for (name, value) in end_to_end(&head.fields).filter(|(name, _)| !name.eq_ignore_ascii_case(b"host")) {
+        field(out, name, value);
+    }
+    match request.framing {
+        Framing::Length(length) => field(out, b"Content-Length", length.to_string().as_bytes()),
+        Framing::Chunked => field(out, b"Transfer-Encoding", b"chunked"),
+        Framing::None | Framing::UntilClose => {}
+    }
+    // RFC 9110 §7.6.3: a gateway must say that it was here. Our reply is the origin's, so there it may stay silent.
+    field(out, b"Via", if request.http_10 { b"1.0 reference" } else { b"1.1 reference" });
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes a reply's head for a client; `age` in seconds if it comes from the store.
+pub(crate) fn write_reply(out: &mut Vec<u8>, head: &ReplyHead, ends: Ends, after: After, age: Option<u64>) {
+    out.reserve(head.fields.bytes() + 256);
+    line(out, &[b"HTTP/1.1 ", head.status.to_string().as_bytes(), b" ", head.reason.as_bytes()]);
+    for (name, value) in end_to_end(&head.fields) {
+        if age.is_none() || !name.eq_ignore_ascii_case(b"age") {
+            field(out, name, value);
+        }
+    }
+    if head.status >= 200 && !head.fields.has("date") {
+        field(out, b"Date", http_date(SystemTime::now()).as_bytes());
+    }
+    if let Some(seconds) = age {
+        field(out, b"Age", seconds.to_string().as_bytes());
+    }
+    match ends {
+        Ends::AfterLength(length) | Ends::WithHeadOf(Some(length)) => {
+            field(out, b"Content-Length", length.to_string().as_bytes());
+        }
+        Ends::WithLastChunk => field(out, b"Transfer-Encoding", b"chunked"),
+        Ends::WithHead | Ends::WithHeadOf(None) | Ends::WithConnection => {}
+    }
+    if after == After::Close {
+        field(out, b"Connection", b"close");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes a reply of the gateway's own. It says nothing of the request, so that it can never be taken for an echo.
+pub(crate) fn write_refusal(out: &mut Vec<u8>, status: u16, after: After) {
+    let reason = match status {
+        400 => "Bad Request",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        431 => "Request Header Fields Too Large",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Refused",
+    };
+    let mut fields = Fields::default();
+    if status == 405 {
+        // RFC 9110 §15.5.6: a 405 must say what is allowed.
+        fields.push(b"Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+    }
+    let head = ReplyHead { status, reason: reason.to_owned(), http_10: false, fields };
+    write_reply(out, &head, Ends::AfterLength(0), after, None);
+}
+
+/// The fields that travel on. RFC 9110 §7.6.1: not those that `Connection` lists, nor the known ones for one hop; and
+/// not the framing, which is written anew.
+fn end_to_end(fields: &Fields) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let lists_any = fields.has("connection");
+    fields.iter().filter(move |(name, _)| {
+        !is_for_one_hop(name)
+            && !(lists_any && fields.members("connection").any(|listed| listed.eq_ignore_ascii_case(name)))
+    })
+}
+
+fn is_for_one_hop(name: &[u8]) -> bool {
+    const NAMES: [&[u8]; 8] = [
+        b"connection",
+        b"keep-alive",
+        b"te",
+        b"transfer-encoding",
+        b"upgrade",
+        b"http2-settings",
+        b"content-length",
+        // Trailers are passed on only if both hops use chunks, so nobody may rely on the announcement.
+        b"trailer",
+    ];
+    let is_proxy = name.len() > 6 && name[..6].eq_ignore_ascii_case(b"proxy-");
+    is_proxy || NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    line(out, &[name, b": ", value]);
+}
+
+fn line(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    parts.iter().for_each(|part| out.extend_from_slice(part));
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::{parse_reply, parse_request};
+    use crate::request::admit;
+
+    #[test]
+    fn fields_for_one_hop_end_here_and_others_pass() {
+        let raw = "GET /a?b HTTP/1.1\r\nX-Mine: 1\r\nHost: h\r\nConnection: X-Listed, close\r\nX-Listed: 2\r\nTE: trailers\r\n\
+             Upgrade: websocket\r\nProxy-Authorization: p\r\nAuthorization: a\r\nx-mine: 3\r\n\r\n";
+        let request = admit(parse_request(raw.as_bytes()).unwrap().unwrap().1).unwrap();
+        let mut out = Vec::new();
+        write_request(&mut out, &request);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "GET /a?b HTTP/1.1\r\nHost: h\r\nX-Mine: 1\r\nAuthorization: a\r\nx-mine: 3\r\nVia: 1.1 reference\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_reply_gets_our_framing_and_a_date() {
+        let raw = b"HTTP/1.1 200 Fine\r\nContent-Length: 9\r\nDate: d\r\nAge: 5\r\nKeep-Alive: x\r\n\r\n";
+        let (_, head) = parse_reply(raw).unwrap().unwrap();
+        let written = |ends, after, age| {
+            let mut out = Vec::new();
+            write_reply(&mut out, &head, ends, after, age);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            written(Ends::WithLastChunk, After::Keep, None),
+            "HTTP/1.1 200 Fine\r\nDate: d\r\nAge: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+        assert_eq!(
+            written(Ends::AfterLength(9), After::Close, Some(7)),
+            "HTTP/1.1 200 Fine\r\nDate: d\r\nAge: 7\r\nContent-Length: 9\r\nConnection: close\r\n\r\n"
+        );
+        let mut out = Vec::new();
+        write_refusal(&mut out, 405, After::Close);
+        let refusal = String::from_utf8(out).unwrap();
+        assert!(refusal.contains("\r\nDate: ") && refusal.contains("\r\nAllow: GET"), "{refusal}");
+    }
+}

@@ -1,0 +1,50 @@
+//! Bytes from the wire as a text that a report can print: what both ends keep as evidence.
+//!
+//! A line end (CRLF) becomes a newline, every other byte that is not printable ASCII becomes `\xNN`, so that a bare LF
+//! or a NUL, over which parsers disagree, stays visible. Canaries are letters and digits and come through untouched.
+
+use std::fmt::Write;
+
+use crate::limits::EXCERPT_BYTES_MAX;
+
+/// The beginning of `bytes`, printable, at most [`EXCERPT_BYTES_MAX`] long; a `…` at its end says that more followed.
+pub fn excerpt(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().min(EXCERPT_BYTES_MAX));
+    let mut rest = bytes;
+    while let Some((first, after)) = rest.split_first() {
+        // Room for the longest thing that may still be written: an escape (4 bytes) and the ellipsis (3 bytes).
+        if text.len() > EXCERPT_BYTES_MAX - 7 {
+            text.push('…');
+            break;
+        }
+        rest = after;
+        match first {
+            b'\r' if after.first() == Some(&b'\n') => {
+                text.push('\n');
+                rest = &after[1..];
+            }
+            b' '..=b'~' => text.push(char::from(*first)),
+            other => write!(text, "\\x{other:02x}").expect("writing to a String cannot fail"),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_ends_become_newlines_and_other_bytes_stay_visible() {
+        assert_eq!(excerpt(b"GET / HTTP/1.1\r\nA: b\tc\n\0\r\n\xff\r\n"), "GET / HTTP/1.1\nA: b\\x09c\\x0a\\x00\n\\xff\n");
+    }
+
+    #[test]
+    fn an_excerpt_is_bounded_and_says_that_more_followed() {
+        for bytes in [vec![b'a'; 5000], vec![0; 5000]] {
+            let text = excerpt(&bytes);
+            assert!(text.len() <= EXCERPT_BYTES_MAX && text.ends_with('…'), "{}", text.len());
+        }
+        assert!(!excerpt(&[b'a'; 2000]).ends_with('…'));
+    }
+}
