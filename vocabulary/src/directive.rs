@@ -208,7 +208,9 @@ impl Final {
             return Some(FaultKind::Tunnel);
         }
         match self.framing {
-            Framing::Length | Framing::Chunked { .. } | Framing::Close => self.private.then_some(FaultKind::PrivateReply),
+            Framing::Length | Framing::Chunked { .. } | Framing::Close => {
+                self.private.then_some(FaultKind::PrivateReply)
+            }
             Framing::LengthShort { .. }
             | Framing::LengthLong { .. }
             | Framing::LengthTwice { .. }

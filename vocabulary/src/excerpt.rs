@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn line_ends_become_newlines_and_other_bytes_stay_visible() {
-        assert_eq!(excerpt(b"GET / HTTP/1.1\r\nA: b\tc\n\0\r\n\xff\r\n"), "GET / HTTP/1.1\nA: b\\x09c\\x0a\\x00\n\\xff\n");
+        assert_eq!(
+            excerpt(b"GET / HTTP/1.1\r\nA: b\tc\n\0\r\n\xff\r\n"),
+            "GET / HTTP/1.1\nA: b\\x09c\\x0a\\x00\n\\xff\n"
+        );
     }
 
     #[test]

@@ -450,7 +450,10 @@ impl History {
 
     fn add(&mut self, observation: Observation) {
         match observation {
-            Observation::Sent(sent) => self.exchange(sent.exchange).sent = Some(sent),
+            Observation::Sent(sent) => {
+                let exchange = self.exchange(sent.exchange);
+                exchange.sent = Some(sent);
+            }
             Observation::Seen(seen) => {
                 let connection = self.upstream.entry(seen.connection).or_default();
                 connection.arrivals.push((seen.ordinal, seen.exchange));
@@ -464,9 +467,13 @@ impl History {
                 true => self.others.push(replied),
             },
             Observation::Received(received) => {
-                self.exchange(received.exchange).end = Some(ExchangeEnd::Received(received));
+                let exchange = self.exchange(received.exchange);
+                exchange.end = Some(ExchangeEnd::Received(received));
             }
-            Observation::GaveUp(gave_up) => self.exchange(gave_up.exchange).end = Some(ExchangeEnd::GaveUp(gave_up)),
+            Observation::GaveUp(gave_up) => {
+                let exchange = self.exchange(gave_up.exchange);
+                exchange.end = Some(ExchangeEnd::GaveUp(gave_up));
+            }
             Observation::Unasked(unasked) => self.unasked.push(unasked),
             Observation::UpstreamOpened { connection, at } => {
                 self.upstream.entry(connection).or_default().opened_at = Some(at);

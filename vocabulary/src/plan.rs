@@ -92,7 +92,10 @@ impl Plan {
                 return Some(format!("exchange {id} is 0, too large, or planned twice"));
             }
             if stimulus.tenant.0 == 0 || stimulus.tenant.0 > self.tenants {
-                return Some(format!("exchange {id} belongs to {}, but the plan has {} tenants", stimulus.tenant, self.tenants));
+                return Some(format!(
+                    "exchange {id} belongs to {}, but the plan has {} tenants",
+                    stimulus.tenant, self.tenants
+                ));
             }
         }
         if exchanges.is_empty() {
@@ -550,8 +553,7 @@ pub(crate) mod tests {
         assert!(ungated.defect().unwrap().contains("gate 3"));
 
         let mut dangling = plan_of(&[1]);
-        dangling.lanes[0].stimuli[0].start.after =
-            Some(Event { exchange: ExchangeId(7), kind: EventKind::Seen });
+        dangling.lanes[0].stimuli[0].start.after = Some(Event { exchange: ExchangeId(7), kind: EventKind::Seen });
         assert!(dangling.defect().unwrap().contains("e7"));
 
         let mut newer = plan_of(&[1]);

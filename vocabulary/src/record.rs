@@ -499,7 +499,9 @@ impl Fold {
         }
         match self.ended {
             None => reasons.push((Verdict::Inconclusive, "the run was cut short: its journal has no end".to_owned())),
-            Some((_, RunEnd::Interrupted)) => reasons.push((Verdict::Interrupted, "the run was interrupted".to_owned())),
+            Some((_, RunEnd::Interrupted)) => {
+                reasons.push((Verdict::Interrupted, "the run was interrupted".to_owned()))
+            }
             Some((_, RunEnd::SafetyStop)) => reasons.push((Verdict::SafetyStop, "a guard stopped the run".to_owned())),
             Some((_, RunEnd::Completed)) => {}
         }
@@ -508,7 +510,8 @@ impl Fold {
         }
         let needed = self.start.evidence.verified_min;
         if totals.verified < needed {
-            let reason = format!("{} replies were verified, profile {} asks for {needed}", totals.verified, self.start.profile);
+            let reason =
+                format!("{} replies were verified, profile {} asks for {needed}", totals.verified, self.start.profile);
             reasons.push((Verdict::Inconclusive, reason));
         }
         reasons
@@ -602,7 +605,7 @@ fn merge_obligations(cases: &[&CaseSummary]) -> Vec<ObligationRecord> {
         let met: Vec<_> = outcomes.iter().filter(|outcome| outcome.state == ObligationState::Met).collect();
         let witness = outcomes.iter().find_map(|outcome| match outcome.state {
             ObligationState::Prevented(witness) => Some(witness),
-            ObligationState::Met | ObligationState::Unmet => None,
+            ObligationState::Met | ObligationState::Unmet | ObligationState::NotPlanned => None,
         });
         let unmet = outcomes.iter().any(|outcome| outcome.state == ObligationState::Unmet);
         let count = |outcomes: &[&ObligationOutcome]| outcomes.iter().map(|outcome| outcome.count).sum();

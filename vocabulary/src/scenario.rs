@@ -144,6 +144,8 @@ pub enum ObligationState {
     Prevented(Prevented),
     /// It did not happen, and nothing excuses it: silence proves nothing.
     Unmet,
+    /// This case's plan did not try it; another's must. A scenario all of whose cases say so leaves it unmet.
+    NotPlanned,
 }
 
 #[cfg(test)]
