@@ -35,7 +35,9 @@ struct Collected {
 
 /// A case saw more than [`OBSERVATIONS_MAX`] observations; its history is not whole and cannot be judged.
 #[derive(Debug, thiserror::Error)]
-#[error("kept {OBSERVATIONS_MAX} observations of one case and had to drop {dropped} more; give the case fewer exchanges")]
+#[error(
+    "kept {OBSERVATIONS_MAX} observations of one case and had to drop {dropped} more; give the case fewer exchanges"
+)]
 pub(crate) struct Overflow {
     dropped: u64,
 }

@@ -1,0 +1,258 @@
+//! The oracle: a sealed history in, findings out.
+//!
+//! It is a function of plain data and nothing else: no socket, clock or chance. The delivery map ([`deliveries`]) says
+//! who received what; what the audience allows is taken out ([`audience`]); the rest is named ([`shapes`]), proven or
+//! set aside ([`proof`]), and explained ([`story`]). [`obligations`] say whether silence counts, [`anomalies`] count
+//! what only looks like a violation.
+
+mod anomalies;
+mod audience;
+mod deliveries;
+pub(crate) mod notation;
+mod obligations;
+mod proof;
+mod self_test;
+mod shapes;
+mod story;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use vocabulary::finding::{Boundary, Edge, Finding, Leg, Proof, Reproduction, Severity, Shape};
+use vocabulary::history::{History, Performed};
+use vocabulary::identity::{ExchangeId, TenantId};
+use vocabulary::record::{CaseSummary, ObservationRecord, fingerprint};
+use vocabulary::scenario::Level;
+
+pub(crate) use self_test::self_test;
+
+/// What is known of the gateway beyond the case's history.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known {
+    /// The readiness probe saw statuses and bodies pass unchanged, so that a changed status means something.
+    pub(crate) verbatim: bool,
+}
+
+/// What a case came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Judgement {
+    pub(crate) summary: CaseSummary,
+    /// Findings without an id, a plan path or a reproduction rate: those are the run's to give.
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// A rule of the oracle panicked: our bug, never the gateway's.
+#[derive(Debug, thiserror::Error)]
+#[error("judge case {case} of {scenario}: the oracle panicked: {panic}")]
+pub(crate) struct OraclePanicked {
+    scenario: String,
+    case: u32,
+    panic: String,
+}
+
+/// Judges a case. A panic in a rule becomes an error, so that the run can keep its record and call itself Broken.
+pub(crate) fn judge(history: &History, known: Known) -> Result<Judgement, OraclePanicked> {
+    guarded(history, || judge_case(history, known))
+}
+
+fn guarded<T>(history: &History, rule: impl FnOnce() -> T) -> Result<T, OraclePanicked> {
+    catch_unwind(AssertUnwindSafe(rule)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        OraclePanicked {
+            scenario: history.plan.scenario.name.clone(),
+            case: history.plan.case.0,
+            panic: text.unwrap_or_else(|| "without a message".to_owned()),
+        }
+    })
+}
+
+fn judge_case(history: &History, known: Known) -> Judgement {
+    let map = deliveries::map(history);
+    let suspicions = shapes::classify(history, &map, known);
+    let mut findings = Vec::new();
+    let mut observations: Vec<ObservationRecord> = Vec::new();
+    for suspicion in suspicions {
+        match level_of(history, &suspicion) {
+            Level::Observe => {
+                let observation = observe(history, &suspicion);
+                if !observations.contains(&observation) {
+                    observations.push(observation);
+                }
+            }
+            level @ (Level::Must | Level::Should) => findings.push(accuse(history, &suspicion, level)),
+        }
+    }
+    let summary = CaseSummary {
+        scenario: history.plan.scenario.name.clone(),
+        family: history.plan.scenario.family.clone(),
+        level: Some(history.plan.scenario.level),
+        crossing: "h1→h1".to_owned(),
+        case: history.plan.case.0,
+        exchanges: history.exchanges.values().filter(|exchange| exchange.sent.is_some()).count() as u64,
+        verified: map.verified.len() as u64,
+        exposures: exposures(history, &map),
+        faults_performed: faults(history, |performed| performed == Performed::Fully),
+        faults_prevented: faults(history, |performed| performed == Performed::PeerClosedFirst)
+            + obligations::answered_by_gateway(history),
+        obligations: obligations::outcomes(history, &map),
+        anomalies: anomalies::count(history, &map),
+        findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
+        observations,
+    };
+    Judgement { summary, findings }
+}
+
+/// Something that a correct gateway does not do, unless its proof or its level says otherwise.
+#[derive(Debug, Clone)]
+pub(crate) struct Suspicion {
+    pub(crate) shape: Shape,
+    pub(crate) shift: Option<u32>,
+    pub(crate) boundary: Boundary,
+    pub(crate) leg: Leg,
+    pub(crate) proof: Proof,
+    /// The wrong deliveries, in the order in which they were received; for shapes of the request leg, empty.
+    pub(crate) edges: Vec<Edge>,
+    /// Every exchange of the story, owners and receivers.
+    pub(crate) exchanges: Vec<ExchangeId>,
+    /// Beside whose request or reply, and whose secret.
+    pub(crate) receiver_tenant: TenantId,
+    pub(crate) owner_tenant: TenantId,
+    /// What was seen, where the story cannot be told from edges: the second half of a sentence.
+    pub(crate) fact: Option<String>,
+}
+
+/// Levels are computed per occurrence, not per file. Without proof, it is an observation. In a scenario that only
+/// observes, what passed on an upstream connection without any fault is the gateway's doing all the same.
+fn level_of(history: &History, suspicion: &Suspicion) -> Level {
+    if suspicion.proof == Proof::Race {
+        return Level::Observe;
+    }
+    match (suspicion.shape, history.plan.scenario.level) {
+        (Shape::StatusMismatch | Shape::TruncationAsComplete, Level::Observe) => Level::Observe,
+        // R12, R16: made to look complete, or changed: should.
+        (Shape::StatusMismatch | Shape::TruncationAsComplete, _) => Level::Should,
+        (_, Level::Observe) if owners_met_a_fault(history, suspicion) => Level::Observe,
+        (_, Level::Observe) => Level::Must,
+        (_, level) => level,
+    }
+}
+
+fn owners_met_a_fault(history: &History, suspicion: &Suspicion) -> bool {
+    let faulty = |exchange: &ExchangeId| history.faults.iter().any(|fault| fault.exchange == *exchange);
+    let connections: Vec<_> = history.faults.iter().filter_map(|fault| fault.connection).collect();
+    let on_faulty_connection = |exchange: &ExchangeId| {
+        let seen = history.exchanges.get(exchange).map(|exchange| exchange.seen.as_slice()).unwrap_or_default();
+        seen.iter().any(|seen| connections.contains(&seen.connection))
+    };
+    suspicion.exchanges.iter().any(|exchange| faulty(exchange) || on_faulty_connection(exchange))
+}
+
+fn severity_of(suspicion: &Suspicion) -> Severity {
+    match suspicion.shape {
+        Shape::StatusMismatch => Severity::Corruption,
+        Shape::TruncationAsComplete => Severity::Truncation,
+        Shape::GhostRequest => Severity::Desync,
+        _ if suspicion.boundary == Boundary::CrossTenant => Severity::Leak,
+        Shape::Desync => Severity::Desync,
+        Shape::Splice
+        | Shape::DuplicateDelivery
+        | Shape::PairSwap
+        | Shape::Rotation
+        | Shape::Shift
+        | Shape::StaleDelivery
+        | Shape::Fragment
+        | Shape::Misdelivery
+        | Shape::RequestSplice => Severity::Swap,
+    }
+}
+
+fn observe(history: &History, suspicion: &Suspicion) -> ObservationRecord {
+    ObservationRecord {
+        scenario: history.plan.scenario.name.clone(),
+        shape: suspicion.shape,
+        boundary: suspicion.boundary,
+        leg: suspicion.leg,
+        proof: suspicion.proof,
+        sentence: story::sentence(history, suspicion),
+        cases: 1,
+    }
+}
+
+fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
+    let scenario = &history.plan.scenario;
+    Finding {
+        id: String::new(),
+        fingerprint: fingerprint(&scenario.name, suspicion.shape, suspicion.boundary, suspicion.leg),
+        scenario: scenario.name.clone(),
+        level,
+        requirement: scenario.requirement.clone(),
+        sentence: story::sentence(history, suspicion),
+        shape: suspicion.shape,
+        shift: suspicion.shift,
+        boundary: suspicion.boundary,
+        severity: severity_of(suspicion),
+        leg: suspicion.leg,
+        proof: suspicion.proof,
+        edges: suspicion.edges.clone(),
+        evidence: story::evidence(history, suspicion),
+        cases: 1,
+        shrunk: history.plan.size(),
+        reproduction: Reproduction::default(),
+        plan: String::new(),
+    }
+}
+
+/// Verified replies that came after the first fault had been performed.
+fn exposures(history: &History, map: &deliveries::DeliveryMap) -> u64 {
+    let performed = history.faults.iter().filter(|fault| fault.performed == Performed::Fully);
+    let Some(first) = performed.map(|fault| fault.at).min() else { return 0 };
+    let after = |exchange: &&ExchangeId| {
+        history.exchanges.get(exchange).and_then(|exchange| exchange.ended_at()).is_some_and(|at| at > first)
+    };
+    map.verified.iter().filter(after).count() as u64
+}
+
+fn faults(history: &History, which: impl Fn(Performed) -> bool) -> u64 {
+    history.faults.iter().filter(|fault| which(fault.performed)).count() as u64
+}
+
+/// The tenant of every planned exchange.
+fn tenants(history: &History) -> BTreeMap<ExchangeId, TenantId> {
+    history.plan.stimuli().map(|(_, stimulus)| (stimulus.exchange, stimulus.tenant)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::notation::history;
+    use super::*;
+
+    #[test]
+    fn a_rule_that_panics_is_our_failure_and_keeps_its_message() {
+        let history = history("1<1");
+        let error = guarded(&history, || panic!("no such exchange")).unwrap_err();
+        assert!(error.to_string().contains("no such exchange"), "{error}");
+        assert!(guarded(&history, || 7).is_ok());
+    }
+
+    #[test]
+    fn an_observing_scenario_still_accuses_what_met_no_fault() {
+        let mut swapped = history("1<2 2<1");
+        swapped.plan.scenario.level = Level::Observe;
+        let judged = judge(&swapped, Known { verbatim: true }).unwrap();
+        assert_eq!(judged.findings.len(), 1, "both owners were answered without any fault");
+
+        let mut shifted = history("c1:1,2 fault:1 1<- 2<1");
+        shifted.plan.scenario.level = Level::Observe;
+        let judged = judge(&shifted, Known { verbatim: true }).unwrap();
+        assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
+    }
+
+    #[test]
+    fn exposures_are_the_verified_replies_after_a_performed_fault() {
+        let with = judge(&history("seq fault:1 1<1 2<2 3<3"), Known { verbatim: true }).unwrap();
+        assert_eq!((with.summary.verified, with.summary.exposures), (3, 3));
+        let without = judge(&history("seq 1<1 2<2 3<3"), Known { verbatim: true }).unwrap();
+        assert_eq!((without.summary.verified, without.summary.exposures), (3, 0));
+    }
+}

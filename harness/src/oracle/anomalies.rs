@@ -1,0 +1,105 @@
+//! What is worth counting and no violation: the gateway's own errors, missing replies, retries, lawful sharing.
+//!
+//! Counted by name, so that people neither drown nor disable the tool. None of them changes a verdict.
+
+use std::collections::BTreeMap;
+
+use vocabulary::canary::BodyState;
+use vocabulary::history::{ExchangeEnd, ExchangeHistory, History, UnaskedKind, Why};
+use vocabulary::identity::ExchangeId;
+
+use super::deliveries::DeliveryMap;
+
+/// The anomalies of a case: names and how often each occurred.
+pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u64> {
+    let mut counted = Counted::default();
+    for (exchange, happened) in &history.exchanges {
+        exchange_anomalies(&mut counted, *exchange, happened, map);
+    }
+    for unasked in &history.unasked {
+        match unasked.looks_like {
+            UnaskedKind::ErrorBeforeClose => counted.add("unasked error before close", 1),
+            UnaskedKind::EmptyLines => counted.add("unasked empty lines", 1),
+            UnaskedKind::Garbage if unasked.canaries.is_empty() => counted.add("unasked bytes without a canary", 1),
+            UnaskedKind::Garbage | UnaskedKind::Reply => {}
+        }
+    }
+    counted.add("request without a canary of this case", history.strangers.len() as u64);
+    counted.add("gate opened early", history.gates.iter().filter(|gate| !gate.in_full()).count() as u64);
+    counted.add("late delivery of an earlier case", history.others.len() as u64);
+    counted.names
+}
+
+fn exchange_anomalies(counted: &mut Counted, exchange: ExchangeId, happened: &ExchangeHistory, map: &DeliveryMap) {
+    counted.add("attempt repeated by the gateway", happened.seen.len().saturating_sub(1) as u64);
+    counted.add("unverified canary in a request", happened.seen.iter().map(|seen| u64::from(seen.unverified)).sum());
+    let Some(end) = &happened.end else {
+        counted.add("exchange without an end", u64::from(happened.sent.is_some()));
+        return;
+    };
+    if let ExchangeEnd::GaveUp(gave_up) = end {
+        match gave_up.why {
+            Why::Aborted => {}
+            Why::NoReply => counted.add("no reply", 1),
+            Why::Closed => counted.add("closed without a reply", 1),
+            Why::Reset => counted.add("reset without a reply", 1),
+            Why::Malformed => counted.add("malformed reply", 1),
+            Why::Unreachable => counted.add("gateway not reached", 1),
+        }
+    }
+    let Some(received) = happened.reading() else { return };
+    counted.add("unverified canary in a reply", u64::from(received.unverified));
+    let Some(reading) = map.readings.get(&exchange) else { return };
+    counted.add("lawfully shared reply", u64::from(!reading.lawful.is_empty()));
+    let nobodys = reading.own.is_empty() && reading.lawful.is_empty() && !reading.is_foreign();
+    if nobodys && reading.accepted {
+        match received.status {
+            400..=599 => counted.add("gateway's own error", 1),
+            _ => counted.add("reply without a canary", 1),
+        }
+    }
+    let own = !reading.own.is_empty() && !reading.is_foreign();
+    counted.add("own body altered", u64::from(own && matches!(received.body, BodyState::Differs { .. })));
+}
+
+#[derive(Default)]
+struct Counted {
+    names: BTreeMap<String, u64>,
+}
+
+impl Counted {
+    fn add(&mut self, name: &str, count: u64) {
+        if count > 0 {
+            *self.names.entry(name.to_owned()).or_default() += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::deliveries;
+    use super::super::notation::history;
+    use super::*;
+
+    fn anomalies(notation: &str) -> Vec<(String, u64)> {
+        let history = history(notation);
+        count(&history, &deliveries::map(&history)).into_iter().collect()
+    }
+
+    #[test]
+    fn a_plain_exchange_has_none() {
+        assert_eq!(anomalies("1<1 2<2"), []);
+    }
+
+    #[test]
+    fn a_missing_reply_and_a_408_are_counted_by_name() {
+        assert_eq!(anomalies("1<-"), [("no reply".to_owned(), 1)]);
+        assert_eq!(anomalies("1<1 timeout:1"), [("unasked error before close".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_lawful_share_is_counted_and_a_foreign_reply_is_not_one() {
+        assert_eq!(anomalies("same-url store:2 1<1 2<1"), [("lawfully shared reply".to_owned(), 1)]);
+        assert_eq!(anomalies("1<2 2<1"), []);
+    }
+}

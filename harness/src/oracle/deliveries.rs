@@ -1,0 +1,166 @@
+//! The delivery map: which deliveries each exchange received, and what else stands in its reply.
+//!
+//! A correct gateway yields: each exchange, one delivery, its own. What the audience allows (`judging.md` R1-R5: a
+//! lawful cache hit, a tenant's own) is not foreign.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vocabulary::canary::{Claim, Role, Site};
+use vocabulary::history::{ExchangeEnd, History, Place, Received};
+use vocabulary::identity::{DeliveryId, ExchangeId, TenantId};
+
+use super::audience::{self, Sharing};
+
+/// Who received what.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DeliveryMap {
+    /// For each exchange whose client read anything: what it read.
+    pub(super) readings: BTreeMap<ExchangeId, Reading>,
+    /// Which exchanges accepted each delivery in a whole reply, lawfully or not.
+    pub(super) accepted: BTreeMap<DeliveryId, BTreeSet<ExchangeId>>,
+    /// Exchanges whose reply carries a canary of its own, or of a delivery that it may lawfully share, and nothing
+    /// foreign.
+    pub(super) verified: BTreeSet<ExchangeId>,
+}
+
+/// What one client read, sorted by whose it is.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reading {
+    /// Own deliveries.
+    pub(super) own: BTreeSet<DeliveryId>,
+    /// Deliveries of others that the receiver may lawfully have.
+    pub(super) lawful: BTreeSet<DeliveryId>,
+    /// Deliveries of others that it may not have, in heads, bodies, trailers of the final reply.
+    pub(super) foreign: BTreeSet<DeliveryId>,
+    /// Deliveries of others in an interim reply (R7: only a foreign canary counts there).
+    pub(super) foreign_interim: BTreeSet<DeliveryId>,
+    /// What clients of others had sent: parts of foreign requests, foreign credentials.
+    pub(super) residue: BTreeSet<(ExchangeId, TenantId)>,
+    /// Whether the client accepted it as a whole reply.
+    pub(super) accepted: bool,
+}
+
+impl Reading {
+    /// Whether anything foreign stands in it.
+    pub(super) fn is_foreign(&self) -> bool {
+        !self.foreign.is_empty() || !self.foreign_interim.is_empty() || !self.residue.is_empty()
+    }
+}
+
+/// Maps every exchange to what its client read.
+pub(super) fn map(history: &History) -> DeliveryMap {
+    let tenants = super::tenants(history);
+    let mut map = DeliveryMap::default();
+    // Two passes: whether a delivery was shared or moved depends on who else accepted it.
+    for (exchange, happened) in &history.exchanges {
+        if let Some(ExchangeEnd::Received(received)) = &happened.end {
+            for delivery in received.canaries.iter().filter(|found| found.place != Place::Interim).filter_map(delivery)
+            {
+                map.accepted.entry(delivery).or_default().insert(*exchange);
+            }
+        }
+    }
+    for (exchange, happened) in &history.exchanges {
+        let Some(received) = happened.reading() else { continue };
+        let Some(tenant) = tenants.get(exchange) else { continue };
+        let accepted = matches!(happened.end, Some(ExchangeEnd::Received(_)));
+        let reading = Reading { accepted, ..read(history, &map, *exchange, *tenant, received) };
+        if accepted && !reading.is_foreign() && !(reading.own.is_empty() && reading.lawful.is_empty()) {
+            map.verified.insert(*exchange);
+        }
+        map.readings.insert(*exchange, reading);
+    }
+    map
+}
+
+fn delivery(found: &vocabulary::history::Found) -> Option<DeliveryId> {
+    found.claim.delivery_id()
+}
+
+fn read(history: &History, map: &DeliveryMap, receiver: ExchangeId, tenant: TenantId, received: &Received) -> Reading {
+    let mut reading = Reading::default();
+    for found in &received.canaries {
+        match found.claim.role {
+            Role::Reply => {
+                let Some(delivery) = found.claim.delivery_id() else { continue };
+                if delivery.exchange == receiver {
+                    reading.own.insert(delivery);
+                } else if is_lawful(history, map, receiver, tenant, delivery, found.claim.tenant) {
+                    reading.lawful.insert(delivery);
+                } else if found.place == Place::Interim {
+                    reading.foreign_interim.insert(delivery);
+                } else {
+                    reading.foreign.insert(delivery);
+                }
+            }
+            Role::Request | Role::Tenant => {
+                if is_residue(history, receiver, tenant, &found.claim) {
+                    reading.residue.insert((found.claim.exchange, found.claim.tenant));
+                }
+            }
+        }
+    }
+    reading
+}
+
+/// An echo of the own request is lawful (R15); anything that only another client sent is not.
+fn is_residue(history: &History, receiver: ExchangeId, tenant: TenantId, claim: &Claim) -> bool {
+    if claim.tenant != tenant {
+        return true;
+    }
+    let ghost = history.plan.stimulus(receiver).and_then(|(_, stimulus)| stimulus.request.ghost());
+    claim.role == Role::Request && claim.exchange != receiver && Some(claim.exchange) != ghost
+}
+
+fn is_lawful(
+    history: &History,
+    map: &DeliveryMap,
+    receiver: ExchangeId,
+    tenant: TenantId,
+    delivery: DeliveryId,
+    owner_tenant: TenantId,
+) -> bool {
+    let Some((_, owner)) = history.plan.stimulus(delivery.exchange) else {
+        // A ghost or a tail: its reply belongs to the lane that spelled it.
+        let spelled = |(_, stimulus): &(_, &vocabulary::plan::Stimulus)| {
+            stimulus.request.ghost() == Some(delivery.exchange) && stimulus.exchange == receiver
+        };
+        return history.plan.stimuli().any(|entry| spelled(&entry));
+    };
+    match owner.audience {
+        vocabulary::plan::Audience::Public => return true,
+        vocabulary::plan::Audience::Tenant if owner_tenant == tenant && same_target(history, receiver, delivery) => {
+            return true;
+        }
+        vocabulary::plan::Audience::Tenant | vocabulary::plan::Audience::Exchange => {}
+    }
+    // Sharing is only in question where something was shared: the owner accepted it too, or the receiver's own request
+    // never reached the origin. A reply that merely moved is no cache hit.
+    let reached = history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty());
+    let owner_accepted = map.accepted.get(&delivery).is_some_and(|by| by.contains(&delivery.exchange));
+    if reached && !owner_accepted {
+        return false;
+    }
+    matches!(audience::shareable(history, delivery, receiver), Sharing::May)
+}
+
+fn same_target(history: &History, receiver: ExchangeId, delivery: DeliveryId) -> bool {
+    let target = |exchange| history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request.target);
+    target(receiver) == target(delivery.exchange)
+}
+
+/// Whether a request that the origin saw carries what only another exchange sent, and what that is.
+pub(super) fn foreign_in_request(
+    history: &History,
+    exchange: ExchangeId,
+    tenant: TenantId,
+) -> BTreeSet<(ExchangeId, TenantId)> {
+    let seen = history.exchanges.get(&exchange).map(|exchange| exchange.seen.as_slice()).unwrap_or_default();
+    let claims = seen.iter().flat_map(|seen| &seen.canaries).map(|found| found.claim);
+    let foreign = claims.filter(|claim| match claim.role {
+        Role::Request | Role::Tenant => is_residue(history, exchange, tenant, claim),
+        // A reply canary in a request is a client that sends back an ETag or a cookie it was given.
+        Role::Reply => claim.tenant != tenant && !matches!(claim.site, Site::Etag | Site::SetCookie),
+    });
+    foreign.map(|claim| (claim.exchange, claim.tenant)).collect()
+}

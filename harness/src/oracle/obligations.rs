@@ -1,0 +1,278 @@
+//! Whether silence counts: what must have happened in a case, and what may rightly have kept it from happening.
+//!
+//! Each obligation ends met, prevented with a witness from the closed list, or unmet. A witness excuses only where the
+//! scenario allows it (`may_be_prevented_by`). What this case's plan did not try is `not-planned`: another case must.
+
+use std::collections::BTreeSet;
+
+use vocabulary::directive::FaultKind;
+use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed};
+use vocabulary::identity::{ExchangeId, Moment};
+use vocabulary::plan::EventKind;
+use vocabulary::record::ObligationOutcome;
+use vocabulary::scenario::{Obligation, ObligationState, Prevented};
+
+use super::deliveries::DeliveryMap;
+
+/// Exchanges on as many new upstream connections, from which on a gateway is said not to pool.
+const NO_REUSE_EXCHANGES_MIN: usize = 20;
+/// Gates that expired of as many, from which on a gateway is said to serialise.
+const SERIALISED_GATES_MIN: usize = 3;
+
+/// How each obligation of the scenario ended in this case.
+pub(super) fn outcomes(history: &History, map: &DeliveryMap) -> Vec<ObligationOutcome> {
+    let obligations = &history.plan.scenario.must_exercise;
+    obligations.iter().map(|obligation| outcome(history, map, *obligation)).collect()
+}
+
+/// Exchanges with a planned fault at the origin that the gateway answered itself: no attempt reached us.
+pub(super) fn answered_by_gateway(history: &History) -> u64 {
+    let planned: BTreeSet<ExchangeId> = history.plan.faults().into_iter().map(|(exchange, _)| exchange).collect();
+    planned.into_iter().filter(|exchange| was_answered_by_gateway(history, *exchange)).count() as u64
+}
+
+fn was_answered_by_gateway(history: &History, exchange: ExchangeId) -> bool {
+    history.exchanges.get(&exchange).is_some_and(|happened| {
+        happened.sent.is_some() && happened.seen.is_empty() && matches!(happened.end, Some(ExchangeEnd::Received(_)))
+    })
+}
+
+fn outcome(history: &History, map: &DeliveryMap, obligation: Obligation) -> ObligationOutcome {
+    let (state, count) = match obligation {
+        Obligation::Overlap(n) => overlap(history, n),
+        Obligation::FaultPerformed(kind) => fault_performed(history, kind),
+        Obligation::FollowUps(n) => follow_ups(history, n),
+        Obligation::StreamsHeld(n) => streams_held(history, n),
+        Obligation::OrderReleased => order_released(history),
+        Obligation::ClientAbortSeen => client_abort_seen(history),
+        Obligation::DeliveredFromCache => delivered_from_cache(history, map),
+        Obligation::RequestsPerUpstreamConnection(n) => requests_per_connection(history, n),
+        Obligation::IdleGap => idle_gap(history),
+    };
+    let allowed = |witness| history.plan.scenario.may_be_prevented_by.contains(&witness);
+    let state = match state {
+        ObligationState::Prevented(witness) if !allowed(witness) => ObligationState::Unmet,
+        state => state,
+    };
+    ObligationOutcome { obligation, state, count }
+}
+
+fn met_if(met: bool, count: u64) -> (ObligationState, u64) {
+    (if met { ObligationState::Met } else { ObligationState::Unmet }, count)
+}
+
+fn overlap(history: &History, n: u32) -> (ObligationState, u64) {
+    let most = history.exchanges.values().flat_map(|exchange| &exchange.seen).map(|seen| seen.in_flight).max();
+    let most = most.unwrap_or(0);
+    match most < n && serialises(history) {
+        true => (ObligationState::Prevented(Prevented::Serialised), u64::from(most)),
+        false => met_if(most >= n, u64::from(most)),
+    }
+}
+
+/// Every gate expired, and there were enough of them.
+fn serialises(history: &History) -> bool {
+    history.gates.len() >= SERIALISED_GATES_MIN && history.gates.iter().all(|gate| !gate.in_full())
+}
+
+fn fault_performed(history: &History, kind: FaultKind) -> (ObligationState, u64) {
+    let planned: Vec<ExchangeId> = history
+        .plan
+        .faults()
+        .into_iter()
+        .filter(|(_, planned)| *planned == kind)
+        .map(|(exchange, _)| exchange)
+        .collect();
+    if planned.is_empty() {
+        return (ObligationState::NotPlanned, 0);
+    }
+    let faults: Vec<&Fault> = history.faults.iter().filter(|fault| fault.kind == kind).collect();
+    let performed = faults.iter().filter(|fault| fault.performed == Performed::Fully).count() as u64;
+    if performed > 0 {
+        return (ObligationState::Met, performed);
+    }
+    let closed_first = faults.iter().filter(|fault| fault.performed == Performed::PeerClosedFirst).count() as u64;
+    if closed_first > 0 {
+        return (ObligationState::Prevented(Prevented::PeerClosedFirst), closed_first);
+    }
+    if kind == FaultKind::Reorder && serialises(history) {
+        return (ObligationState::Prevented(Prevented::Serialised), faults.len() as u64);
+    }
+    let answered = planned.iter().filter(|exchange| was_answered_by_gateway(history, **exchange)).count() as u64;
+    match answered > 0 {
+        true => (ObligationState::Prevented(Prevented::AnsweredByGateway), answered),
+        false => (ObligationState::Unmet, 0),
+    }
+}
+
+/// The first fault that was performed in full, and when.
+fn first_fault(history: &History) -> Option<(ExchangeId, Moment)> {
+    let performed = history.faults.iter().filter(|fault| fault.performed == Performed::Fully);
+    performed.min_by_key(|fault| fault.at).map(|fault| (fault.exchange, fault.at))
+}
+
+/// Exchanges of another tenant that were sent after the fault and whose reply is accounted for, right or wrong.
+fn follow_ups(history: &History, n: u32) -> (ObligationState, u64) {
+    let Some((faulty, at)) = first_fault(history) else {
+        // Nothing could follow. The excuse is the fault's own, where it has one.
+        let kinds: BTreeSet<FaultKind> = history.plan.faults().into_iter().map(|(_, kind)| kind).collect();
+        let excused = kinds.into_iter().map(|kind| fault_performed(history, kind).0);
+        let excuse = excused.filter(|state| matches!(state, ObligationState::Prevented(_))).min();
+        let none = if history.plan.faults().is_empty() { ObligationState::NotPlanned } else { ObligationState::Unmet };
+        return (excuse.unwrap_or(none), 0);
+    };
+    let tenants = super::tenants(history);
+    let followers = history.exchanges.iter().filter(|(exchange, happened)| {
+        let later = happened.sent.as_ref().is_some_and(|sent| sent.at >= at);
+        let accounted = matches!(happened.end, Some(ExchangeEnd::Received(_)));
+        later && accounted && tenants.get(exchange) != tenants.get(&faulty)
+    });
+    let count = followers.count() as u64;
+    met_if(count >= u64::from(n), count)
+}
+
+fn streams_held(history: &History, n: u32) -> (ObligationState, u64) {
+    let most = history.gates.iter().filter(|gate| gate.in_full()).map(|gate| gate.arrived).max().unwrap_or(0);
+    match most < n && serialises(history) {
+        true => (ObligationState::Prevented(Prevented::Serialised), u64::from(most)),
+        false => met_if(most >= n, u64::from(most)),
+    }
+}
+
+fn order_released(history: &History) -> (ObligationState, u64) {
+    if history.plan.gates.is_empty() {
+        return (ObligationState::NotPlanned, 0);
+    }
+    let opened = history.gates.iter().filter(|gate| gate.in_full()).count() as u64;
+    match opened == 0 && serialises(history) {
+        true => (ObligationState::Prevented(Prevented::Serialised), history.gates.len() as u64),
+        false => met_if(opened > 0, opened),
+    }
+}
+
+/// A client gave up while its reply was owed, and the gateway had to do something about it: the origin saw the
+/// connection close, or wrote the reply after the abort.
+fn client_abort_seen(history: &History) -> (ObligationState, u64) {
+    let planned: Vec<ExchangeId> = history
+        .plan
+        .stimuli()
+        .filter(|(_, stimulus)| stimulus.abort.is_some())
+        .map(|(_, stimulus)| stimulus.exchange)
+        .collect();
+    if planned.is_empty() {
+        return (ObligationState::NotPlanned, 0);
+    }
+    let seen = planned.iter().filter(|exchange| abort_was_seen(history, **exchange)).count() as u64;
+    if seen > 0 {
+        return (ObligationState::Met, seen);
+    }
+    let answered = planned.iter().filter(|exchange| was_answered_by_gateway(history, **exchange)).count() as u64;
+    match answered > 0 {
+        true => (ObligationState::Prevented(Prevented::AnsweredByGateway), answered),
+        false => (ObligationState::Unmet, 0),
+    }
+}
+
+fn abort_was_seen(history: &History, exchange: ExchangeId) -> bool {
+    let Some(happened) = history.exchanges.get(&exchange) else { return false };
+    let aborted = happened.events.iter().find(|(kind, _)| *kind == EventKind::Aborted).map(|(_, at)| *at);
+    let Some(aborted) = aborted else { return false };
+    let closed = happened.seen.iter().filter_map(|seen| history.upstream.get(&seen.connection)?.closed);
+    let closed_by_gateway = closed.into_iter().any(|(by, at)| by == Closer::Gateway && at >= aborted);
+    closed_by_gateway || happened.replied.iter().any(|replied| replied.done_at >= aborted)
+}
+
+fn delivered_from_cache(history: &History, map: &DeliveryMap) -> (ObligationState, u64) {
+    let from_store = map.readings.iter().filter(|(exchange, reading)| {
+        let reached = history.exchanges.get(exchange).is_some_and(|exchange| !exchange.seen.is_empty());
+        reading.accepted && !reached && !(reading.lawful.is_empty() && reading.foreign.is_empty())
+    });
+    let count = from_store.count() as u64;
+    met_if(count > 0, count)
+}
+
+fn requests_per_connection(history: &History, n: u32) -> (ObligationState, u64) {
+    let counts: Vec<usize> = history.upstream.values().map(|connection| connection.arrivals.len()).collect();
+    let most = counts.iter().copied().max().unwrap_or(0) as u64;
+    let exchanges: usize = counts.iter().sum();
+    match most < u64::from(n) && most == 1 && exchanges >= NO_REUSE_EXCHANGES_MIN {
+        true => (ObligationState::Prevented(Prevented::NoUpstreamReuse), exchanges as u64),
+        false => met_if(most >= u64::from(n), most),
+    }
+}
+
+fn idle_gap(history: &History) -> (ObligationState, u64) {
+    let replied = history.exchanges.values().flat_map(|exchange| &exchange.replied);
+    let lay = replied.filter(|replied| replied.kind == DeliveryKind::Surplus && replied.acknowledged_at.is_some());
+    let count = lay.count() as u64;
+    met_if(count > 0, count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::deliveries;
+    use super::super::notation::history;
+    use super::*;
+
+    fn with(mut history: History, performed: Option<Performed>) -> History {
+        history.plan.scenario.may_be_prevented_by = vec![Prevented::PeerClosedFirst];
+        for fault in &mut history.faults {
+            if let Some(performed) = performed {
+                fault.performed = performed;
+            }
+        }
+        history
+    }
+
+    fn state(history: &History, obligation: Obligation) -> ObligationState {
+        outcome(history, &deliveries::map(history), obligation).state
+    }
+
+    const INTERIM: Obligation = Obligation::FaultPerformed(FaultKind::Interim);
+
+    #[test]
+    fn a_performed_fault_is_met_a_refused_one_prevented_a_lost_one_unmet() {
+        let line = "seq fault:1 1<1 2<2 3<3 4<4";
+        assert_eq!(state(&with(history(line), None), INTERIM), ObligationState::Met);
+        let refused = with(history(line), Some(Performed::PeerClosedFirst));
+        assert_eq!(state(&refused, INTERIM), ObligationState::Prevented(Prevented::PeerClosedFirst));
+        assert_eq!(state(&with(history(line), Some(Performed::Expired)), INTERIM), ObligationState::Unmet);
+        assert_eq!(state(&history("1<1"), INTERIM), ObligationState::NotPlanned);
+    }
+
+    #[test]
+    fn a_witness_that_the_scenario_does_not_allow_excuses_nothing() {
+        let mut refused = with(history("fault:1 1<1"), Some(Performed::PeerClosedFirst));
+        refused.plan.scenario.may_be_prevented_by.clear();
+        assert_eq!(state(&refused, INTERIM), ObligationState::Unmet);
+    }
+
+    #[test]
+    fn follow_ups_count_other_tenants_after_the_fault_only() {
+        let three = Obligation::FollowUps(3);
+        assert_eq!(state(&history("seq fault:1 1<1 2<2 3<3 4<4"), three), ObligationState::Met);
+        assert_eq!(state(&history("seq fault:1 t1:1,2 1<1 2<2 3<3 4<4"), three), ObligationState::Unmet);
+        assert_eq!(state(&history("seq fault:3 1<1 2<2 3<3 4<4"), three), ObligationState::Unmet);
+        assert_eq!(state(&history("seq fault:1 1<1 2<2 3<- 4<4"), three), ObligationState::Unmet);
+    }
+
+    #[test]
+    fn overlap_is_what_the_origin_saw() {
+        assert_eq!(state(&history("1<1 2<2"), Obligation::Overlap(2)), ObligationState::Met);
+        assert_eq!(state(&history("seq 1<1 2<2"), Obligation::Overlap(2)), ObligationState::Unmet);
+    }
+
+    #[test]
+    fn reuse_is_counted_on_one_upstream_connection() {
+        let two = Obligation::RequestsPerUpstreamConnection(2);
+        assert_eq!(state(&history("c1:1,2 1<1 2<2"), two), ObligationState::Met);
+        assert_eq!(state(&history("1<1 2<2"), two), ObligationState::Unmet);
+    }
+
+    #[test]
+    fn a_hit_is_proven_by_a_delivery_without_an_attempt() {
+        let cached = Obligation::DeliveredFromCache;
+        assert_eq!(state(&history("same-url store:2 1<1 2<1"), cached), ObligationState::Met);
+        assert_eq!(state(&history("same-url 1<1 2<2"), cached), ObligationState::Unmet);
+    }
+}

@@ -1,0 +1,553 @@
+//! Naming what happened: from the delivery map to suspicions, each exchange explained once.
+//!
+//! The order is that of DESIGN: splice, duplicate delivery, cycles, shift, stale delivery, fragment; then what lies
+//! beside them: ghost requests, request splices, desyncs, changed statuses, cut-offs presented as whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vocabulary::canary::BodyState;
+use vocabulary::directive::{Framing, OriginAct};
+use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
+use vocabulary::history::{Completeness, ExchangeEnd, History, Replied, UnaskedKind};
+use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
+use vocabulary::plan::RequestBody;
+
+use super::deliveries::{self, DeliveryMap, Reading};
+use super::proof::{self, Doubt};
+use super::{Known, Suspicion};
+
+/// Everything in a case that a correct gateway does not do.
+pub(super) fn classify(history: &History, map: &DeliveryMap, known: Known) -> Vec<Suspicion> {
+    let mut naming = Naming::new(history, map);
+    naming.splices();
+    naming.duplicates();
+    naming.cycles();
+    naming.shifts();
+    naming.stale();
+    naming.moved();
+    naming.fragments();
+    naming.requests();
+    naming.desyncs();
+    naming.statuses(known);
+    naming.cut_offs();
+    naming.grouped()
+}
+
+struct Naming<'a> {
+    history: &'a History,
+    map: &'a DeliveryMap,
+    doubt: Doubt,
+    tenants: BTreeMap<ExchangeId, TenantId>,
+    lanes: BTreeMap<ExchangeId, LaneId>,
+    /// Whole foreign replies that no shape has explained yet: receiver to delivery.
+    open: BTreeMap<ExchangeId, DeliveryId>,
+    suspicions: Vec<Suspicion>,
+}
+
+impl<'a> Naming<'a> {
+    fn new(history: &'a History, map: &'a DeliveryMap) -> Naming<'a> {
+        // One foreign delivery and nothing of the own: the reply moved as a whole.
+        let whole =
+            |reading: &Reading| reading.own.is_empty() && reading.lawful.is_empty() && reading.foreign.len() == 1;
+        let open = map.readings.iter().filter(|(_, reading)| whole(reading));
+        Naming {
+            history,
+            map,
+            doubt: Doubt::of(history),
+            tenants: super::tenants(history),
+            lanes: history.plan.stimuli().map(|(lane, stimulus)| (stimulus.exchange, lane)).collect(),
+            open: open.filter_map(|(receiver, reading)| Some((*receiver, *reading.foreign.first()?))).collect(),
+            suspicions: Vec::new(),
+        }
+    }
+
+    /// Parts of two owners in one reply.
+    fn splices(&mut self) {
+        for (receiver, reading) in &self.map.readings {
+            let owners = reading.own.len() + reading.lawful.len() + reading.foreign.len();
+            if reading.foreign.is_empty() || owners < 2 || self.is_validated_store(*receiver, reading) {
+                continue;
+            }
+            for delivery in &reading.foreign {
+                self.suspect(Shape::Splice, None, *receiver, *delivery);
+            }
+        }
+    }
+
+    /// R2: the head of a 304 or HEAD exchange with matching validators may lawfully update a stored reply.
+    fn is_validated_store(&self, receiver: ExchangeId, reading: &Reading) -> bool {
+        let target = |exchange| self.history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request.target);
+        let same = reading.foreign.iter().all(|delivery| target(delivery.exchange) == target(receiver));
+        let head_only = |delivery: &DeliveryId| {
+            proof::find(self.history, *delivery).is_some_and(|replied| replied.status == 304 || replied.body_bytes == 0)
+        };
+        same && reading.own.iter().any(head_only)
+    }
+
+    /// The same delivery accepted by two exchanges.
+    fn duplicates(&mut self) {
+        for (receiver, delivery) in self.open.clone() {
+            if self.map.accepted.get(&delivery).is_some_and(|by| by.len() > 1) {
+                self.explain(Shape::DuplicateDelivery, None, receiver, delivery);
+            }
+        }
+    }
+
+    /// Exchanges that received each other's replies.
+    fn cycles(&mut self) {
+        let mut rest: BTreeSet<ExchangeId> = self.open.keys().copied().collect();
+        while let Some(start) = rest.pop_first() {
+            let mut path = vec![start];
+            while let Some(owner) = self.open.get(&path[path.len() - 1]).map(|delivery| delivery.exchange) {
+                if owner == start {
+                    let shape = if path.len() == 2 { Shape::PairSwap } else { Shape::Rotation };
+                    for member in &path {
+                        rest.remove(member);
+                        if let Some(delivery) = self.open.get(member).copied() {
+                            self.explain(shape, None, *member, delivery);
+                        }
+                    }
+                    break;
+                }
+                if path.contains(&owner) {
+                    break;
+                }
+                path.push(owner);
+            }
+        }
+    }
+
+    /// Receiver and owner arrived on the same upstream connection, the receiver k requests later.
+    fn shifts(&mut self) {
+        for (receiver, delivery) in self.open.clone() {
+            if let Some(k) = self.shift(receiver, delivery) {
+                self.explain(Shape::Shift, Some(k), receiver, delivery);
+            }
+        }
+    }
+
+    fn shift(&self, receiver: ExchangeId, delivery: DeliveryId) -> Option<u32> {
+        let replied = proof::find(self.history, delivery)?;
+        let seen = &self.history.exchanges.get(&receiver)?.seen;
+        let later = seen.iter().filter(|seen| seen.connection == replied.connection && seen.ordinal > replied.ordinal);
+        later.map(|seen| seen.ordinal.0 - replied.ordinal.0).min()
+    }
+
+    /// The owner had finished or given up before the receiver was sent.
+    fn stale(&mut self) {
+        for (receiver, delivery) in self.open.clone() {
+            let sent = self.history.exchanges.get(&receiver).and_then(|receiver| receiver.sent.as_ref());
+            let ended = self.history.exchanges.get(&delivery.exchange).and_then(|owner| owner.ended_at());
+            let over = ended.zip(sent).is_some_and(|(ended, sent)| ended < sent.at);
+            if over || delivery.exchange.is_of_earlier_case() {
+                self.explain(Shape::StaleDelivery, None, receiver, delivery);
+            }
+        }
+    }
+
+    /// A whole foreign reply that none of the shapes before explains.
+    fn moved(&mut self) {
+        for (receiver, delivery) in self.open.clone() {
+            self.explain(Shape::Misdelivery, None, receiver, delivery);
+        }
+    }
+
+    /// Pieces: a foreign canary in an interim reply, a part of somebody else's request.
+    fn fragments(&mut self) {
+        for (receiver, reading) in &self.map.readings {
+            for delivery in &reading.foreign_interim {
+                self.suspect(Shape::Fragment, None, *receiver, *delivery);
+            }
+            for (owner, tenant) in &reading.residue {
+                let fact = format!(
+                    "received in its reply what only tenant {}'s client had sent{}",
+                    tenant.0,
+                    if owner.0 == 0 { " (a credential)".to_owned() } else { format!(" (in {owner})") },
+                );
+                self.suspect_fact(Shape::Fragment, Leg::Reply, *receiver, *owner, *tenant, fact);
+            }
+        }
+    }
+
+    /// The request leg: ghosts, and what the origin saw of others in a request.
+    fn requests(&mut self) {
+        for (_, stimulus) in self.history.plan.stimuli() {
+            let (exchange, tenant) = (stimulus.exchange, stimulus.tenant);
+            if let RequestBody::Ghost { exchange: ghost, .. } = stimulus.request.body
+                && self.history.exchanges.get(&ghost).is_some_and(|ghost| !ghost.seen.is_empty())
+            {
+                let fact = format!(
+                    "was framed, but what its body spelled arrived at the origin as a request of its own ({ghost})"
+                );
+                self.suspect_fact(Shape::GhostRequest, Leg::Request, exchange, ghost, tenant, fact);
+            }
+            for (owner, foreign) in deliveries::foreign_in_request(self.history, exchange, tenant) {
+                let whose = if owner.0 == 0 { "credential".to_owned() } else { format!("request {owner}") };
+                let fact = format!("arrived at the origin with a part of tenant {}'s {whose} in it", foreign.0);
+                self.suspect_fact(Shape::RequestSplice, Leg::Request, exchange, owner, foreign, fact);
+            }
+        }
+    }
+
+    /// R8: bytes that belong to no request count with a verified canary, or as a second final reply.
+    fn desyncs(&mut self) {
+        for unasked in &self.history.unasked {
+            let after = unasked.after.filter(|after| self.tenants.contains_key(after));
+            let Some(after) = after else { continue };
+            let delivery = unasked.canaries.iter().find_map(|found| found.claim.delivery_id());
+            let Some(delivery) = delivery else {
+                if unasked.looks_like == UnaskedKind::Reply {
+                    let fact = "was answered, and then a second final reply came on its connection unasked".to_owned();
+                    self.suspect_fact(Shape::Desync, Leg::Mint, after, after, self.tenants[&after], fact);
+                }
+                continue;
+            };
+            let owner = unasked.canaries.iter().find(|found| found.claim.delivery_id() == Some(delivery));
+            let tenant = owner.map_or(self.tenants[&after], |found| found.claim.tenant);
+            // Behind its own reply: the connection's last reply is the one that the surplus may have come with.
+            let proof = match proof::find(self.history, delivery) {
+                Some(replied) => self.unasked_proof(replied),
+                None => Proof::Owed,
+            };
+            let fact = format!(
+                "was over when {} bytes of {delivery} (tenant {}) came on its connection unasked",
+                unasked.bytes, tenant.0
+            );
+            self.suspect_fact(Shape::Desync, Leg::Reply, after, delivery.exchange, tenant, fact);
+            if let Some(suspicion) = self.suspicions.last_mut() {
+                suspicion.proof = proof;
+            }
+        }
+    }
+
+    /// A surplus that was passed on by itself was unasked for certain only if it stood in one write with a reply.
+    fn unasked_proof(&self, replied: &Replied) -> Proof {
+        match (replied.kind, replied.same_write_as, replied.acknowledged_at) {
+            (vocabulary::history::DeliveryKind::Owed, _, _) => Proof::Owed,
+            (_, Some(_), _) => Proof::SameSegment,
+            (_, _, Some(_)) => Proof::Acknowledged,
+            _ => Proof::Race,
+        }
+    }
+
+    /// Another status than the origin emitted, and no lawful conversion of it (R16).
+    fn statuses(&mut self, known: Known) {
+        if !known.verbatim {
+            return;
+        }
+        for (exchange, happened) in &self.history.exchanges {
+            let Some(ExchangeEnd::Received(received)) = &happened.end else { continue };
+            let Some(delivery) = self.map.readings.get(exchange).and_then(|reading| reading.own.last()) else {
+                continue;
+            };
+            let Some(replied) = proof::find(self.history, *delivery) else { continue };
+            let converted =
+                matches!((replied.status, received.status), (304, 200) | (200, 206 | 304 | 416) | (206, 200));
+            if replied.status != received.status && !converted && replied.status != 101 {
+                let fact = format!("was answered {} by the origin and received {}", replied.status, received.status);
+                self.suspect_fact(
+                    Shape::StatusMismatch,
+                    Leg::Reply,
+                    *exchange,
+                    *exchange,
+                    self.tenants[exchange],
+                    fact,
+                );
+            }
+        }
+    }
+
+    /// R12: a reply that the origin cut off, presented as whole. A cut of a close-delimited reply cannot be seen (R11).
+    fn cut_offs(&mut self) {
+        for (exchange, happened) in &self.history.exchanges {
+            let Some(ExchangeEnd::Received(received)) = &happened.end else { continue };
+            let own = self.map.readings.get(exchange).and_then(|reading| reading.own.last());
+            let Some(replied) = own.and_then(|delivery| proof::find(self.history, *delivery)) else { continue };
+            let framed = self.history.plan.stimulus(*exchange).is_some_and(|(_, stimulus)| {
+                stimulus.directive.acts.iter().any(|act| match act {
+                    OriginAct::Final(reply) => matches!(reply.framing, Framing::Length | Framing::Chunked { .. }),
+                    _ => false,
+                })
+            });
+            let short = matches!(received.body, BodyState::CutAfter(_));
+            if replied.cut && framed && short && received.completeness == Completeness::Whole {
+                let fact =
+                    format!("received {} bytes as a whole reply; the origin had cut it off", received.body_bytes);
+                self.suspect_fact(
+                    Shape::TruncationAsComplete,
+                    Leg::Reply,
+                    *exchange,
+                    *exchange,
+                    self.tenants[exchange],
+                    fact,
+                );
+            }
+        }
+    }
+
+    // ---- how a suspicion is made -----------------------------------------------------------------------------------
+
+    fn explain(&mut self, shape: Shape, shift: Option<u32>, receiver: ExchangeId, delivery: DeliveryId) {
+        if self.open.remove(&receiver).is_some() {
+            self.suspect(shape, shift, receiver, delivery);
+        }
+    }
+
+    fn suspect(&mut self, shape: Shape, shift: Option<u32>, receiver: ExchangeId, delivery: DeliveryId) {
+        let receiver_tenant = self.tenants[&receiver];
+        let owner_tenant = self.owner_tenant(receiver, delivery);
+        self.suspicions.push(Suspicion {
+            shape,
+            shift,
+            boundary: self.boundary(receiver, delivery.exchange, owner_tenant),
+            leg: self.leg(receiver),
+            proof: self.doubt.proof(self.history, delivery, receiver),
+            edges: vec![Edge { receiver, delivery }],
+            exchanges: vec![delivery.exchange, receiver],
+            receiver_tenant,
+            owner_tenant,
+            fact: None,
+        });
+    }
+
+    fn suspect_fact(
+        &mut self,
+        shape: Shape,
+        leg: Leg,
+        receiver: ExchangeId,
+        owner: ExchangeId,
+        owner_tenant: TenantId,
+        fact: String,
+    ) {
+        self.suspicions.push(Suspicion {
+            shape,
+            shift: None,
+            boundary: self.boundary(receiver, owner, owner_tenant),
+            leg,
+            proof: Proof::Owed,
+            edges: Vec::new(),
+            exchanges: if owner == receiver || owner.0 == 0 { vec![receiver] } else { vec![owner, receiver] },
+            receiver_tenant: self.tenants[&receiver],
+            owner_tenant,
+            fact: Some(fact),
+        });
+    }
+
+    /// The owner's tenant as the canary itself says, which is right for exchanges of earlier cases too.
+    fn owner_tenant(&self, receiver: ExchangeId, delivery: DeliveryId) -> TenantId {
+        let received = self.history.exchanges.get(&receiver).and_then(|receiver| receiver.reading());
+        let canaries = received.map(|received| received.canaries.as_slice()).unwrap_or_default();
+        let found = canaries.iter().find(|found| found.claim.delivery_id() == Some(delivery));
+        found.map_or(self.tenants[&receiver], |found| found.claim.tenant)
+    }
+
+    fn boundary(&self, receiver: ExchangeId, owner: ExchangeId, owner_tenant: TenantId) -> Boundary {
+        if self.tenants[&receiver] != owner_tenant {
+            return Boundary::CrossTenant;
+        }
+        match self.lanes.get(&owner) {
+            Some(lane) if self.lanes.get(&receiver) == Some(lane) => Boundary::SameLane,
+            _ => Boundary::SameTenant,
+        }
+    }
+
+    fn leg(&self, receiver: ExchangeId) -> Leg {
+        match self.history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty()) {
+            true => Leg::Reply,
+            false => Leg::Store,
+        }
+    }
+
+    // ---- one story, one suspicion ----------------------------------------------------------------------------------
+
+    /// Puts together what is one story: the same shape by the same way. A shift goes on for the life of its
+    /// connection; its worst step names it.
+    fn grouped(self) -> Vec<Suspicion> {
+        let mut groups: Vec<(GroupKey, Suspicion)> = Vec::new();
+        for suspicion in self.suspicions {
+            let connection = suspicion.edges.first().and_then(|edge| {
+                let connected = matches!(suspicion.shape, Shape::Shift);
+                connected.then(|| proof::find(self.history, edge.delivery).map(|replied| replied.connection)).flatten()
+            });
+            let key = GroupKey {
+                shape: suspicion.shape,
+                leg: suspicion.leg,
+                race: suspicion.proof == Proof::Race,
+                connection,
+            };
+            match groups.iter_mut().find(|(other, _)| *other == key) {
+                Some((_, group)) => merge(group, suspicion),
+                None => groups.push((key, suspicion)),
+            }
+        }
+        let mut suspicions: Vec<Suspicion> = groups.into_iter().map(|(_, suspicion)| suspicion).collect();
+        // Several connections can shift in one case; that is one defect still.
+        suspicions.sort_by_key(|suspicion| (suspicion.shape, std::cmp::Reverse(suspicion.boundary)));
+        suspicions.dedup_by(|later, first| {
+            (later.shape, later.leg, later.proof == Proof::Race) == (first.shape, first.leg, first.proof == Proof::Race)
+        });
+        suspicions
+    }
+}
+
+#[derive(PartialEq, Eq)]
+struct GroupKey {
+    shape: Shape,
+    leg: Leg,
+    race: bool,
+    connection: Option<ConnectionId>,
+}
+
+/// The step that crosses the widest boundary stays first; the others follow in order.
+fn merge(group: &mut Suspicion, mut other: Suspicion) {
+    if other.boundary > group.boundary {
+        std::mem::swap(group, &mut other);
+    }
+    group.edges.extend(other.edges);
+    for exchange in other.exchanges {
+        if !group.exchanges.contains(&exchange) {
+            group.exchanges.push(exchange);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notation::history;
+    use super::*;
+
+    /// Judges a history in notation: its suspicions in words, `shape[ k] boundary leg[ (race)]`.
+    fn suspicions(notation: &str) -> Vec<String> {
+        let history = history(notation);
+        let map = deliveries::map(&history);
+        let words = |suspicion: &Suspicion| {
+            let k = suspicion.shift.map(|k| format!(" {k}")).unwrap_or_default();
+            let race = if suspicion.proof == Proof::Race { " (race)" } else { "" };
+            format!("{}{k}, {}, {}{race}", suspicion.shape, suspicion.boundary, suspicion.leg)
+        };
+        classify(&history, &map, Known { verbatim: true }).iter().map(words).collect()
+    }
+
+    fn check(notation: &str, expected: &str) {
+        assert_eq!(suspicions(notation), [expected], "{notation}");
+    }
+
+    fn silent(notation: &str) {
+        assert_eq!(suspicions(notation), Vec::<String>::new(), "{notation}");
+    }
+
+    #[test]
+    fn each_exchange_with_its_own_delivery_is_silent() {
+        silent("1<1 2<2 3<3");
+        silent("c1:1,2,3 seq 1<1 2<2 3<3");
+        silent("1<- 2<2");
+    }
+
+    #[test]
+    fn two_exchanges_with_each_others_replies_are_a_pair_swap() {
+        check("1<2 2<1", "pair swap, cross-tenant, reply leg");
+        check("c1:1,2 1<2 2<1", "pair swap, cross-tenant, reply leg");
+        silent("1<1 2<2");
+    }
+
+    #[test]
+    fn three_in_a_ring_are_a_rotation() {
+        check("1<2 2<3 3<1", "rotation, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn a_later_request_on_the_same_upstream_connection_is_a_shift() {
+        check("c1:1,2 1<- 2<1", "shift 1, cross-tenant, reply leg");
+        check("c1:1,2,3,4 1<- 2<1 3<2 4<3", "shift 1, cross-tenant, reply leg");
+        check("c1:1,2,3 1<- 2<- 3<1", "shift 2, cross-tenant, reply leg");
+        check("seq c1:1,2 1<- 2<1", "shift 1, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn the_widest_boundary_of_a_shift_names_it() {
+        check("t1:1 t2:2,3 c1:1,2,3 1<- 2<1 3<2", "shift 1, cross-tenant, reply leg");
+        check("t1:1,2,3 c1:1,2,3 1<- 2<1 3<2", "shift 1, same tenant, reply leg");
+        check("lane:1,2 c1:1,2 t1:1,2 1<- 2<1", "shift 1, same lane, reply leg");
+    }
+
+    #[test]
+    fn an_owner_that_was_over_makes_it_stale() {
+        check("seq 1<- 2<1", "stale delivery, cross-tenant, reply leg");
+        check("1<- 2<1", "misdelivery, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn one_delivery_for_two_exchanges_is_a_duplicate() {
+        check("1<1 2<1", "duplicate delivery, cross-tenant, reply leg");
+        check("same-url authorization store:2 1<1 2<1", "duplicate delivery, cross-tenant, store leg");
+    }
+
+    #[test]
+    fn a_lawful_cache_hit_is_silent() {
+        silent("same-url store:2 1<1 2<1");
+        silent("public:1 1<1 2<1");
+        check("store:2 1<1 2<1", "duplicate delivery, cross-tenant, store leg");
+    }
+
+    #[test]
+    fn two_owners_in_one_reply_are_a_splice() {
+        check("1<1 2<2+1", "splice, cross-tenant, reply leg");
+        check("1<1 2<2 3<1+2", "splice, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn a_foreign_canary_in_an_interim_reply_is_a_fragment_and_an_own_one_is_nothing() {
+        check("1<1 2<2 interim:2<1", "fragment, cross-tenant, reply leg");
+        silent("1<1 2<2 interim:2<2");
+    }
+
+    #[test]
+    fn what_another_client_sent_is_residue_and_an_echo_is_nothing() {
+        check("1<1 2<2 echo:2<1", "fragment, cross-tenant, reply leg");
+        silent("1<1 2<2 echo:2<2");
+    }
+
+    #[test]
+    fn a_foreign_part_in_a_request_is_a_request_splice() {
+        check("1<1 2<2 seen:2<1", "request splice, cross-tenant, request leg");
+        silent("1<1 2<2 seen:2<2");
+    }
+
+    #[test]
+    fn a_ghost_that_arrives_is_a_ghost_request_and_a_tail_is_none() {
+        check("1<1 ghost:1>3", "ghost request, same tenant, request leg");
+        silent("1<1 tail:1>3");
+    }
+
+    #[test]
+    fn unasked_bytes_with_a_canary_are_a_desync_and_a_408_is_none() {
+        check("1<1 segment:1.2 unasked:1<1.2", "desync, same lane, reply leg");
+        check("1<1 2<2 unasked:2<1", "desync, cross-tenant, reply leg");
+        check("1<1 surplus:1.2 unasked:1<1.2", "desync, same lane, reply leg (race)");
+        silent("1<1 timeout:1");
+    }
+
+    #[test]
+    fn surplus_without_proof_is_a_race() {
+        check("seq c1:1,2 1<1 surplus:1.2 2<1.2", "shift 1, cross-tenant, reply leg (race)");
+        check("seq c1:1,2 1<1 segment:1.2 2<1.2", "shift 1, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn a_changed_status_is_a_mismatch_and_a_lawful_conversion_is_none() {
+        check("1<1 status:1=500", "status mismatch, same lane, reply leg");
+        silent("1<1 status:1=304");
+        silent("1<1 status:1=200");
+    }
+
+    #[test]
+    fn a_cut_presented_as_whole_is_told_from_one_that_shows() {
+        check("1<1 cut:1 whole:1", "truncation reported as complete, same lane, reply leg");
+        silent("1<1 cut:1");
+    }
+
+    #[test]
+    fn several_shifting_connections_are_one_defect() {
+        check("c1:1,2 c2:3,4 1<- 2<1 3<- 4<3", "shift 1, cross-tenant, reply leg");
+    }
+}

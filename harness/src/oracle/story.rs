@@ -1,0 +1,345 @@
+//! Telling it: the one sentence of a finding, and the evidence that a maintainer can check line by line.
+//!
+//! *tenant 2's request e17 (GET, connection 3, 2nd on it) received tenant 1's reply to e16: the origin had sent e16 a
+//! 100 with Content-Length: 0 before its 200, and the gateway gave upstream connection c1 to e17 while that 200 was
+//! still owed.*
+
+use vocabulary::directive::{FaultKind, Interim, InterimLength, OriginAct};
+use vocabulary::finding::{Edge, End, Evidence, ExchangeEvidence, Leg, Shape, TimelineEntry};
+use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, ExchangeHistory, History, Replied, Why};
+use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Ordinal};
+use vocabulary::plan::{AbortHow, EventKind};
+
+use super::audience::{self, Sharing};
+use super::{Suspicion, proof};
+
+/// Exchanges whose evidence a finding keeps at most; a shift can go on for the life of a connection.
+const EVIDENCE_EXCHANGES_MAX: usize = 6;
+/// Lines of a finding's timeline at most.
+const TIMELINE_MAX: usize = 40;
+
+/// The fact in one sentence.
+pub(super) fn sentence(history: &History, suspicion: &Suspicion) -> String {
+    let Some(edge) = suspicion.edges.first() else {
+        let receiver = suspicion.exchanges.last().copied().unwrap_or(ExchangeId(0));
+        let fact = suspicion.fact.as_deref().unwrap_or("was mixed up with another");
+        return format!("{} {fact}.", asker(history, receiver, suspicion.receiver_tenant.0));
+    };
+    let receiver = asker(history, edge.receiver, suspicion.receiver_tenant.0);
+    let received = match suspicion.shape {
+        Shape::Splice => "received, within one reply, a part of",
+        Shape::Fragment => "received, in an interim reply, a piece of",
+        _ => "received",
+    };
+    let owner = owned(history, edge, suspicion.owner_tenant.0);
+    match how(history, suspicion, edge) {
+        Some(how) => format!("{receiver} {received} {owner}: {how}."),
+        None => format!("{receiver} {received} {owner}."),
+    }
+}
+
+fn asker(history: &History, exchange: ExchangeId, tenant: u16) -> String {
+    let sent = history.exchanges.get(&exchange).and_then(|happened| happened.sent.as_ref());
+    let method = history.plan.stimulus(exchange).map_or("?", |(_, stimulus)| stimulus.request.method.as_str());
+    match sent {
+        Some(sent) => format!(
+            "tenant {tenant}'s request {exchange} ({method}, connection {}, {} on it)",
+            sent.connection.0,
+            nth(sent.ordinal)
+        ),
+        None => format!("tenant {tenant}'s request {exchange} ({method})"),
+    }
+}
+
+fn nth(ordinal: Ordinal) -> String {
+    let suffix = match (ordinal.0 % 10, ordinal.0 % 100) {
+        (1, rest) if rest != 11 => "st",
+        (2, rest) if rest != 12 => "nd",
+        (3, rest) if rest != 13 => "rd",
+        _ => "th",
+    };
+    format!("{}{suffix}", ordinal.0)
+}
+
+fn owned(history: &History, edge: &Edge, tenant: u16) -> String {
+    let owner = edge.delivery.exchange;
+    let surplus = proof::find(history, edge.delivery).is_some_and(|replied| replied.kind == DeliveryKind::Surplus);
+    match (surplus, owner.is_of_earlier_case()) {
+        (true, _) => format!("a reply that nobody had asked for, which followed tenant {tenant}'s reply to {owner}"),
+        (false, true) => format!("tenant {tenant}'s reply to a request of an earlier case"),
+        (false, false) => format!("tenant {tenant}'s reply to {owner}"),
+    }
+}
+
+/// How it slipped, as far as the plan and the two ends show.
+fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> {
+    let (owner, receiver) = (edge.delivery.exchange, edge.receiver);
+    match suspicion.shape {
+        Shape::PairSwap => {
+            return Some(format!("both were in flight at once, and {owner} received the reply to {receiver}"));
+        }
+        Shape::Rotation => {
+            let ring: Vec<String> =
+                suspicion.edges.iter().map(|edge| format!("{} ← {}", edge.receiver, edge.delivery)).collect();
+            return Some(format!(
+                "{} requests in flight at once exchanged replies in a ring ({})",
+                ring.len(),
+                ring.join(", ")
+            ));
+        }
+        _ => {}
+    }
+    if suspicion.leg == Leg::Store {
+        let rule = match audience::shareable(history, edge.delivery, receiver) {
+            Sharing::MustNot(rule) => format!(" ({rule})"),
+            Sharing::May => String::new(),
+        };
+        return Some(format!("no attempt of {receiver} reached the origin, the gateway answered from its store{rule}"));
+    }
+    let replied = proof::find(history, edge.delivery)?;
+    let connection = replied.connection;
+    if replied.kind == DeliveryKind::Surplus {
+        let when = if replied.same_write_as.is_some() { "in one write with it" } else { "behind it" };
+        return Some(format!(
+            "the origin had sent it {when} on upstream connection {connection}, and the gateway took it for the answer to the next request there"
+        ));
+    }
+    if suspicion.shape == Shape::DuplicateDelivery {
+        return Some(format!("{owner} received it too"));
+    }
+    let fault = fault_of(history, owner).or_else(|| fault_before(history, connection, replied.ordinal))?;
+    let (faulty, what) = fault;
+    let meanwhile = match faulty == owner {
+        true => {
+            format!("the gateway gave upstream connection {connection} to {receiver} while that reply was still owed")
+        }
+        false => {
+            format!("from then on each reply on upstream connection {connection} went to the request after its own")
+        }
+    };
+    Some(format!("{what}, and {meanwhile}"))
+}
+
+/// What had happened to an exchange that makes a gateway slip, in words.
+fn fault_of(history: &History, exchange: ExchangeId) -> Option<(ExchangeId, String)> {
+    let fault = history.faults.iter().find(|fault| fault.exchange == exchange)?;
+    let (_, stimulus) = history.plan.stimulus(exchange)?;
+    let what = match fault.kind {
+        FaultKind::Interim => {
+            let interim = stimulus.directive.acts.iter().find_map(|act| match act {
+                OriginAct::Interim(interim) => Some(interim),
+                _ => None,
+            })?;
+            format!("the origin had sent {exchange} {} before its final reply", interim_words(interim))
+        }
+        FaultKind::ClientAbort => {
+            let how = stimulus.abort.map(|abort| match abort.how {
+                AbortHow::Fin => " (FIN)",
+                AbortHow::Rst => " (RST)",
+                AbortHow::HalfClose => " (half-close)",
+            });
+            format!("the client of {exchange} had given up{} while its reply was owed", how.unwrap_or_default())
+        }
+        FaultKind::Surplus => {
+            format!("the origin had sent a reply that nobody had asked for behind its reply to {exchange}")
+        }
+        FaultKind::EarlyFinal => format!("the origin had answered {exchange} before it had read the request's body"),
+        FaultKind::Framing => format!("the origin had framed its reply to {exchange} wrongly"),
+        FaultKind::Cut => format!("the origin had cut its reply to {exchange} off"),
+        FaultKind::Silence => format!("the origin had left {exchange} without a reply for a time"),
+        FaultKind::RequestFraming => format!("the client of {exchange} had sent another body than it declared"),
+        FaultKind::Reorder | FaultKind::PrivateReply | FaultKind::Close | FaultKind::Tunnel => return None,
+    };
+    Some((exchange, what))
+}
+
+fn interim_words(interim: &Interim) -> String {
+    let article =
+        if interim.status == 100 || interim.status == 102 || interim.status == 103 { "a" } else { "an interim" };
+    match interim.length {
+        InterimLength::Absent => format!("{article} {}", interim.status),
+        InterimLength::Zero => format!("{article} {} with Content-Length: 0", interim.status),
+        InterimLength::Bytes(n) => format!("{article} {} with Content-Length: {n}", interim.status),
+        InterimLength::Chunked => format!("{article} {} with Transfer-Encoding: chunked", interim.status),
+    }
+}
+
+/// A fault on the same upstream connection before: its shift may have gone on since.
+fn fault_before(history: &History, connection: ConnectionId, ordinal: Ordinal) -> Option<(ExchangeId, String)> {
+    let arrivals = &history.upstream.get(&connection)?.arrivals;
+    let before = arrivals.iter().filter(|(at, _)| *at < ordinal).filter_map(|(_, exchange)| *exchange);
+    before.rev().find_map(|exchange| fault_of(history, exchange))
+}
+
+/// Everything that proves a finding.
+pub(super) fn evidence(history: &History, suspicion: &Suspicion) -> Evidence {
+    let exchanges: Vec<ExchangeId> = suspicion.exchanges.iter().copied().take(EVIDENCE_EXCHANGES_MAX).collect();
+    let mut timeline: Vec<TimelineEntry> =
+        exchanges.iter().flat_map(|exchange| timeline_of(history, *exchange)).collect();
+    timeline.sort_by_key(|entry| entry.at);
+    timeline.truncate(TIMELINE_MAX);
+    let shown = exchanges.iter().filter_map(|exchange| exchange_evidence(history, *exchange));
+    Evidence { exchanges: shown.collect(), timeline }
+}
+
+fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<ExchangeEvidence> {
+    let happened = history.exchanges.get(&exchange)?;
+    let stimulus = history.plan.stimulus(exchange);
+    let (sent, seen, reading) = (happened.sent.as_ref(), happened.seen.first(), happened.reading());
+    let mut deliveries: Vec<_> = reading
+        .map(|received| received.canaries.iter().filter_map(|found| found.claim.delivery_id()).collect())
+        .unwrap_or_default();
+    deliveries.sort();
+    deliveries.dedup();
+    Some(ExchangeEvidence {
+        exchange,
+        tenant: stimulus.map(|(_, stimulus)| stimulus.tenant).or(sent.map(|sent| sent.tenant))?,
+        lane: stimulus.map_or(LaneId(0), |(lane, _)| lane),
+        client_connection: sent.map_or(ConnectionId(0), |sent| sent.connection),
+        client_ordinal: sent.map_or(Ordinal(0), |sent| sent.ordinal),
+        upstream_connection: seen.map(|seen| seen.connection),
+        upstream_ordinal: seen.map(|seen| seen.ordinal),
+        request_sent: sent.map(|sent| sent.head.clone()).unwrap_or_default(),
+        request_seen: seen.map(|seen| seen.head.clone()),
+        emitted: happened.replied.iter().map(emitted).collect(),
+        reply_received: reading.map(|received| format!("{}{}", received.head, received.body_start)),
+        deliveries,
+    })
+}
+
+fn emitted(replied: &Replied) -> String {
+    let kind = match replied.kind {
+        DeliveryKind::Owed => "",
+        DeliveryKind::Surplus => ", surplus",
+    };
+    format!("{} {} on {}{}: {}", replied.delivery, replied.status, replied.connection, kind, replied.head)
+}
+
+fn timeline_of(history: &History, exchange: ExchangeId) -> Vec<TimelineEntry> {
+    let Some(happened) = history.exchanges.get(&exchange) else { return Vec::new() };
+    let mut entries = client_entries(exchange, happened);
+    entries.extend(origin_entries(history, exchange, happened));
+    entries
+}
+
+fn client_entries(exchange: ExchangeId, happened: &ExchangeHistory) -> Vec<TimelineEntry> {
+    let client = |at, event: String, connection| TimelineEntry {
+        at,
+        end: End::Client,
+        event,
+        exchange: Some(exchange),
+        connection,
+    };
+    let mut entries = Vec::new();
+    if let Some(sent) = &happened.sent {
+        let event = format!("{} sends {exchange} on client connection {}", sent.tenant, sent.connection.0);
+        entries.push(client(sent.at, event, Some(sent.connection)));
+    }
+    match &happened.end {
+        Some(ExchangeEnd::Received(received)) => {
+            let mut owners: Vec<String> = received
+                .canaries
+                .iter()
+                .filter_map(|found| found.claim.delivery_id())
+                .map(|id| id.to_string())
+                .collect();
+            owners.dedup();
+            owners.sort();
+            owners.dedup();
+            let whose = if owners.is_empty() { "no canary".to_owned() } else { owners.join(" and ") };
+            let event = format!("{exchange} receives {} with {whose}", received.status);
+            entries.push(client(received.at, event, Some(received.connection)));
+        }
+        Some(ExchangeEnd::GaveUp(gave_up)) => {
+            let why = match gave_up.why {
+                Why::Aborted => "aborts, as planned",
+                Why::NoReply => "gives up: no reply came",
+                Why::Closed => "ends: the gateway closed the connection",
+                Why::Reset => "ends: the gateway reset the connection",
+                Why::Malformed => "gives up: what came is no HTTP reply",
+                Why::Unreachable => "ends: the gateway was not reached",
+            };
+            entries.push(client(gave_up.at, format!("{exchange} {why}"), gave_up.connection));
+        }
+        None => {}
+    }
+    entries
+}
+
+fn origin_entries(history: &History, exchange: ExchangeId, happened: &ExchangeHistory) -> Vec<TimelineEntry> {
+    let origin = |at, event: String, connection| TimelineEntry {
+        at,
+        end: End::Origin,
+        event,
+        exchange: Some(exchange),
+        connection: Some(connection),
+    };
+    let mut entries = Vec::new();
+    for seen in &happened.seen {
+        let event = format!(
+            "the origin sees {exchange} on upstream connection {}, {} there",
+            seen.connection,
+            nth(seen.ordinal)
+        );
+        entries.push(origin(seen.at, event, seen.connection));
+        if let Some((by, at)) = history.upstream.get(&seen.connection).and_then(|connection| connection.closed) {
+            let who = match by {
+                Closer::Gateway => "the gateway",
+                Closer::Origin => "the origin",
+            };
+            entries.push(origin(at, format!("{who} closes upstream connection {}", seen.connection), seen.connection));
+        }
+    }
+    let connection = happened.seen.first().map_or(ConnectionId(0), |seen| seen.connection);
+    for (_, at) in happened.events.iter().filter(|(kind, _)| *kind == EventKind::InterimWritten) {
+        entries.push(origin(*at, format!("the origin writes an interim reply to {exchange}"), connection));
+    }
+    for replied in &happened.replied {
+        let kind = match replied.kind {
+            DeliveryKind::Owed => "",
+            DeliveryKind::Surplus => ", which nobody asked for,",
+        };
+        let event =
+            format!("the origin writes {}{kind} ({}) on {}", replied.delivery, replied.status, replied.connection);
+        entries.push(origin(replied.at, event, replied.connection));
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notation::history;
+    use super::super::{Known, judge};
+
+    fn sentence(notation: &str) -> String {
+        let judged = judge(&history(notation), Known { verbatim: true }).unwrap();
+        judged.findings[0].sentence.clone()
+    }
+
+    #[test]
+    fn the_sentence_says_who_received_whose_reply_and_how_it_slipped() {
+        assert_eq!(
+            sentence("c1:1,2 fault:1 1<- 2<1"),
+            "tenant 2's request e2 (GET, connection 2, 1st on it) received tenant 1's reply to e1: the origin had sent \
+             e1 a 100 with Content-Length: 0 before its final reply, and the gateway gave upstream connection c1 to e2 \
+             while that reply was still owed."
+        );
+        assert_eq!(
+            sentence("1<2 2<1"),
+            "tenant 1's request e1 (GET, connection 1, 1st on it) received tenant 2's reply to e2: both were in flight \
+             at once, and e2 received the reply to e1."
+        );
+        assert!(sentence("same-url authorization store:2 1<1 2<1").contains("RFC 9111 section 3.5"));
+    }
+
+    #[test]
+    fn a_finding_has_both_requests_and_the_reply_as_evidence() {
+        let judged = judge(&history("c1:1,2 fault:1 1<- 2<1"), Known { verbatim: true }).unwrap();
+        let evidence = &judged.findings[0].evidence;
+        assert_eq!(evidence.exchanges.len(), 2);
+        let receiver = evidence.exchanges.last().unwrap();
+        assert!(receiver.request_sent.contains("/e2") && receiver.request_seen.is_some());
+        assert!(receiver.reply_received.is_some());
+        assert!(evidence.timeline.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    }
+}
