@@ -1,3 +1,79 @@
-//! The crosswire command.
+//! The `crosswire` command: arguments in, files and an exit code out. What it does is in the library.
+//!
+//! stdout is for machines (`-o -`, lists), stderr for people.
 #![forbid(unsafe_code)]
-fn main() {}
+
+mod arguments;
+mod check;
+mod demo;
+mod explain;
+mod gateway;
+mod list;
+mod output;
+mod replay;
+mod report;
+mod watch;
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+use crosswire::RunError;
+use tracing_subscriber::EnvFilter;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log(arguments.verbose);
+    let (code, error) = match run(arguments) {
+        Ok(code) => (code, None),
+        Err(error) => (exit_code(&error), Some(error)),
+    };
+    if let Some(error) = error {
+        eprintln!("crosswire: failed to {error:#}");
+    }
+    ExitCode::from(code)
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<u8> {
+    let output = output::Output::new(arguments.color, arguments.quiet);
+    match arguments.command {
+        Command::Demo(options) => demo::run(&options, &output),
+        Command::Check(options) => check::run(&options, &output),
+        Command::Replay(options) => replay::run(&options, &output),
+        Command::Report(options) => report::run(&options, &output),
+        Command::Scenarios { command } => list::scenarios(command),
+        Command::Gateways { command } => list::gateways(command),
+        Command::Explain { what } => explain::run(what.as_deref()),
+    }
+}
+
+/// Usage and configuration end with 2, what the library reports with its own code.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    error.downcast_ref::<RunError>().map_or(2, RunError::exit_code)
+}
+
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = EnvFilter::try_from_env("CROSSWIRE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+}
+
+/// How this program was called, as a command that can be pasted: by name where the shell would find it, else by path.
+fn program() -> anyhow::Result<String> {
+    let own = std::env::current_exe().context("find out where this program is")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join("crosswire")).find(|found| found.is_file());
+    if found.and_then(|found| found.canonicalize().ok()) == own.canonicalize().ok() {
+        return Ok("crosswire".to_owned());
+    }
+    let here = std::env::current_dir().context("find out the working folder")?;
+    let shown = own.strip_prefix(&here).unwrap_or(&own);
+    Ok(shown.display().to_string())
+}

@@ -1,2 +1,54 @@
-//! (to be written)
+//! A run record in, bytes out: one file per format.
+//!
+//! [`card()`] tells one finding to a person, [`summary()`] the whole run, [`json()`] and [`jsonl()`] tell it to programs.
+//! Every function here is pure: no clock, no file, no terminal. The same record always gives the same bytes.
+//!
+//! A record quotes a gateway, and a gateway may be hostile. The two formats for people are written from a copy of the
+//! record in which [`neutral`] has disarmed every text; the two formats for programs escape the same characters in the
+//! way of JSON, so that a reader gets the text back and a terminal does not.
+//!
+//! ```
+//! use reports::Style;
+//! assert_eq!(Style::default(), Style { color: false, width: 100 });
+//! ```
 #![forbid(unsafe_code)]
+
+mod card;
+mod delivery_map;
+#[cfg(test)]
+mod fixtures;
+mod ink;
+mod json;
+mod neutral;
+mod sketch;
+mod steps;
+mod summary;
+mod wrap;
+
+pub use card::card;
+pub use json::{json, jsonl};
+pub use summary::summary;
+
+/// How a text for people is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Whether ANSI colour codes may be used. Without them the text says the same.
+    pub color: bool,
+    /// Columns. Text is wrapped to it; the replay command never is. Less than 40 is taken as 40.
+    pub width: usize,
+}
+
+impl Default for Style {
+    /// No colour, 100 columns: what a file or a CI log wants.
+    fn default() -> Style {
+        Style { color: false, width: 100 }
+    }
+}
+
+impl Style {
+    const WIDTH_MIN: usize = 40;
+
+    fn columns(self) -> usize {
+        self.width.max(Self::WIDTH_MIN)
+    }
+}

@@ -45,6 +45,11 @@ pub enum JournalEntry {
         /// The smallest plan known to fail.
         shrunk: Size,
     },
+    /// The gateway could not be tested any further: it was never ready, or it died.
+    GatewayFailed {
+        /// What was attempted and how it failed.
+        what: String,
+    },
     /// Crosswire itself failed.
     RunBroken {
         /// What was attempted and how it failed.
@@ -410,6 +415,7 @@ struct Fold {
     cases: Vec<CaseSummary>,
     skipped: Vec<Skipped>,
     findings: Vec<Finding>,
+    gateway_failed: Vec<String>,
     broken: Vec<String>,
     ended: Option<(u64, RunEnd)>,
 }
@@ -444,6 +450,7 @@ impl Fold {
                     finding.shrunk = shrunk;
                 }
             }
+            JournalEntry::GatewayFailed { what } => self.gateway_failed.push(what),
             JournalEntry::RunBroken { what } => self.broken.push(what),
             JournalEntry::RunEnded { duration_ms, how } => self.ended = Some((duration_ms, how)),
         }
@@ -494,6 +501,7 @@ impl Fold {
             }
         }
         reasons.extend(self.broken.iter().map(|what| (Verdict::Broken, format!("crosswire failed: {what}"))));
+        reasons.extend(self.gateway_failed.iter().map(|what| (Verdict::Inconclusive, what.clone())));
         if !self.start.self_test.passed() {
             reasons.push((Verdict::Broken, "the oracle did not pass its self-test".to_owned()));
         }
@@ -504,6 +512,10 @@ impl Fold {
             }
             Some((_, RunEnd::SafetyStop)) => reasons.push((Verdict::SafetyStop, "a guard stopped the run".to_owned())),
             Some((_, RunEnd::Completed)) => {}
+        }
+        // What was found is proven however little was verified beside it.
+        if !self.findings.is_empty() {
+            return reasons;
         }
         if totals.faults_performed == 0 {
             reasons.push((Verdict::Inconclusive, "no fault was performed: silence proves nothing".to_owned()));
@@ -721,6 +733,8 @@ mod tests {
         let found = JournalEntry::FindingFound(Box::new(finding(Level::Must)));
         assert_eq!(verdict(vec![judged.clone()]), Verdict::Inconclusive);
         assert_eq!(verdict(vec![found.clone()]), Verdict::Violated);
+        let died = JournalEntry::GatewayFailed { what: "test nginx: it died".to_owned() };
+        assert_eq!(verdict(vec![judged.clone(), died, end(RunEnd::Completed)]), Verdict::Inconclusive);
         let crash = JournalEntry::RunBroken { what: "judge a case: a rule panicked".to_owned() };
         assert_eq!(verdict(vec![judged, crash.clone(), end(RunEnd::Completed)]), Verdict::Broken);
         assert_eq!(verdict(vec![found, crash]), Verdict::Violated);

@@ -207,7 +207,10 @@ mod tests {
         let done = |content: &str, left| Ok((Progress::Done, content.to_owned(), left));
         assert_eq!(decoded(Framing::Length(3), b"abcHTTP"), done("abc", 4));
         assert_eq!(decoded(Framing::None, b"HTTP"), done("", 4));
-        assert_eq!(decoded(Framing::Chunked, b"3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: v\r\n\r\nHT"), done("abc0123456789", 2));
+        assert_eq!(
+            decoded(Framing::Chunked, b"3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\nX-T: v\r\n\r\nHT"),
+            done("abc0123456789", 2)
+        );
         assert_eq!(decoded(Framing::Chunked, b"0\r\n\r\n"), done("", 0));
         assert_eq!(decoded(Framing::UntilClose, b"abc"), Ok((Progress::More, "abc".to_owned(), 0)));
     }

@@ -43,9 +43,7 @@ impl Fields {
 
     /// The values of the lines of this name, in order.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-        self.iter()
-            .filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        self.iter().filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
     /// Whether there is a line of this name.
@@ -74,7 +72,8 @@ impl Fields {
     pub(crate) fn content_length(&self) -> Result<Option<u64>, Malformed> {
         let mut declared: Option<&[u8]> = None;
         for member in self.members("content-length") {
-            if member.is_empty() || !member.iter().all(u8::is_ascii_digit) || declared.is_some_and(|one| one != member) {
+            if member.is_empty() || !member.iter().all(u8::is_ascii_digit) || declared.is_some_and(|one| one != member)
+            {
                 return Err(Malformed);
             }
             declared = Some(member);
@@ -98,7 +97,7 @@ impl Fields {
     }
 
     fn from_parsed(headers: &[Header<'_>]) -> Fields {
-        let bytes = headers.iter().map(|header| header.name.len() + header.value.len()).sum();
+        let bytes: usize = headers.iter().map(|header| header.name.len() + header.value.len()).sum();
         // One line more than there are: a missing Date is added to replies.
         let mut fields = Fields { text: Vec::with_capacity(bytes + 40), spans: Vec::with_capacity(headers.len() + 1) };
         for header in headers {

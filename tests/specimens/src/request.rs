@@ -4,7 +4,7 @@
 //! has no boundary that we could trust (RFC 9112 §9.3).
 
 use crate::body::Framing;
-use crate::head::{RawRequest, RequestHead};
+use crate::head::{Fields, RawRequest, RequestHead};
 
 /// A request that the gateway takes on.
 #[derive(Debug)]
@@ -48,19 +48,22 @@ pub(crate) fn admit(raw: RawRequest) -> Result<Request, u16> {
         (Ok(false), Ok(None)) => Framing::None,
         (Ok(false), Err(_)) => return Err(400),
     };
-    // RFC 9112 §3.2: exactly one Host; HTTP/1.0 may come without.
-    let mut hosts = fields.values("host");
-    let named = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => Some(host),
-        (None, _) if http_10 => None,
-        (None, _) | (Some(_), Some(_)) => return Err(400),
-    };
-    let named = named.map(authority).transpose()?;
+    let named = named_host(&fields, http_10)?;
     let (target_host, target) = origin_form(&method, target)?;
     // RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
     let host = target_host.or(named).unwrap_or_default();
     let closing = fields.lists("connection", "close");
     Ok(Request { head: RequestHead { method, target, host, fields }, http_10, closing, framing })
+}
+
+/// The authority of the `Host` field. RFC 9112 §3.2: exactly one; HTTP/1.0 may come without.
+fn named_host(fields: &Fields, http_10: bool) -> Result<Option<String>, u16> {
+    let mut hosts = fields.values("host");
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => authority(host).map(Some),
+        (None, _) if http_10 => Ok(None),
+        (None, _) | (Some(_), Some(_)) => Err(400),
+    }
 }
 
 /// The target in origin form or `*`, and the authority if the target named one.

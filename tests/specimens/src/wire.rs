@@ -114,10 +114,9 @@ pub(crate) fn write_refusal(out: &mut Vec<u8>, status: u16, after: After) {
 /// not the framing, which is written anew.
 fn end_to_end(fields: &Fields) -> impl Iterator<Item = (&[u8], &[u8])> {
     let lists_any = fields.has("connection");
-    fields.iter().filter(move |(name, _)| {
-        !is_for_one_hop(name)
-            && !(lists_any && fields.members("connection").any(|listed| listed.eq_ignore_ascii_case(name)))
-    })
+    let is_listed =
+        move |name: &[u8]| lists_any && fields.members("connection").any(|listed| listed.eq_ignore_ascii_case(name));
+    fields.iter().filter(move |(name, _)| !is_for_one_hop(name) && !is_listed(name))
 }
 
 fn is_for_one_hop(name: &[u8]) -> bool {

@@ -1,0 +1,206 @@
+//! The arguments of the command line. Every flag has an environment variable; exit codes stand in the help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    Clean: nothing was wrong, and enough happened to say so
+  2    usage, configuration, missing program, occupied port: nothing was sent
+  3    Inconclusive: the gateway was never ready, or too little happened for silence to count
+  10   Violated: a reply was delivered to the wrong request, with proof
+  11   gate failed: a requirement of level `should` was broken
+  20   safety stop
+  70   Broken: crosswire itself failed; the journal is readable
+  130  interrupted with nothing found (143 by SIGTERM)
+For replay: 0 fixed, 10 failed k of n, 3 cannot run.";
+
+/// Finds replies that a gateway delivered to the wrong request.
+#[derive(Debug, Parser)]
+#[command(name = "crosswire", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Show only the verdict
+    #[arg(short, long, global = true, env = "CROSSWIRE_QUIET")]
+    pub(crate) quiet: bool,
+    /// Say more about what is done (-vv: still more)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Use colour on stderr
+    #[arg(long, global = true, value_enum, default_value_t, env = "CROSSWIRE_COLOR")]
+    pub(crate) color: Color,
+}
+
+/// Whether colour is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR says otherwise
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find, explain and replay a planted defect, in seconds, with nothing to set up
+    Demo(Demo),
+    /// Test a gateway
+    Check(Box<Check>),
+    /// Run one plan again: is it fixed?
+    Replay(Replay),
+    /// Render a run's record again, without running it
+    Report(Report),
+    /// The catalogue of scenarios
+    Scenarios {
+        #[command(subcommand)]
+        command: Scenarios,
+    },
+    /// The gateways that crosswire can start
+    Gateways {
+        #[command(subcommand)]
+        command: Gateways,
+    },
+    /// Explain a word of a report: a shape, a boundary, a leg, a verdict, a witness
+    Explain {
+        /// The word; without it, all are listed
+        what: Option<String>,
+    },
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The planted defect, or `none` for the correct reference gateway
+    #[arg(long, default_value = "interim-taken-as-final", env = "CROSSWIRE_DEFECT")]
+    pub(crate) defect: String,
+    /// List the defects
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// The seed of plans
+    #[arg(long, default_value_t = 1, env = "CROSSWIRE_SEED")]
+    pub(crate) seed: u64,
+    /// The run's folder [default: crosswire-out/<run-id>]
+    #[arg(long, env = "CROSSWIRE_OUT")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// Options of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) gateway: GatewayOptions,
+    /// Run these scenarios: a name, a glob (`interim-*`, `cache/*`), or a .toml file [default: all]
+    #[arg(long, value_name = "GLOB", env = "CROSSWIRE_SCENARIO")]
+    pub(crate) scenario: Vec<String>,
+    /// Leave these scenarios out
+    #[arg(long, value_name = "GLOB", env = "CROSSWIRE_SKIP")]
+    pub(crate) skip: Vec<String>,
+    /// How much is run: quick (up to 60 s), default (up to 5 min), deep (up to an hour)
+    #[arg(long, default_value = "default", env = "CROSSWIRE_PROFILE")]
+    pub(crate) profile: String,
+    /// Run exactly so many cases of each scenario
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), env = "CROSSWIRE_CASES")]
+    pub(crate) cases: Option<u32>,
+    /// Stop after this time, like 60s or 5m
+    #[arg(long, value_parser = humantime::parse_duration, env = "CROSSWIRE_TIME_LIMIT")]
+    pub(crate) time_limit: Option<Duration>,
+    /// The seed of plans: the same seed gives the same plans [default: drawn]
+    #[arg(long, env = "CROSSWIRE_SEED")]
+    pub(crate) seed: Option<u64>,
+    /// Stop at the first finding
+    #[arg(long, env = "CROSSWIRE_FAIL_FAST")]
+    pub(crate) fail_fast: bool,
+    /// The run's folder [default: crosswire-out/<run-id>]
+    #[arg(long, env = "CROSSWIRE_OUT")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write a report, by its ending: .json, .jsonl; `-` is JSON on stdout
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+    /// Say what would be run, and send nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// The gateway under test.
+#[derive(Debug, Args)]
+pub(crate) struct GatewayOptions {
+    /// Start a gateway by its recipe: NAME, NAME:VARIANT, or a folder (./my-recipe)
+    #[arg(long, value_name = "NAME", group = "under_test", env = "CROSSWIRE_RECIPE")]
+    pub(crate) recipe: Option<String>,
+    /// Start a gateway by a shell command; it gets LISTEN_PORT, UPSTREAM_PORT, WORKDIR and VARIANT in its environment,
+    /// listens on 127.0.0.1:LISTEN_PORT, forwards to 127.0.0.1:UPSTREAM_PORT, and stays in the foreground
+    #[arg(long, value_name = "CMD", group = "under_test", env = "CROSSWIRE_COMMAND")]
+    pub(crate) command: Option<String>,
+    /// Test a gateway that already runs and forwards to --origin-listen
+    #[arg(long, value_name = "URL", group = "under_test", requires = "origin_listen", env = "CROSSWIRE_GATEWAY")]
+    pub(crate) gateway: Option<String>,
+    /// Where the origin listens, for a gateway that already runs
+    #[arg(long, value_name = "ADDR", env = "CROSSWIRE_ORIGIN_LISTEN")]
+    pub(crate) origin_listen: Option<SocketAddr>,
+    /// Send this field with every request
+    #[arg(long, value_name = "NAME:VALUE", env = "CROSSWIRE_HEADER")]
+    pub(crate) header: Vec<String>,
+    /// Send this Host
+    #[arg(long, env = "CROSSWIRE_HOST")]
+    pub(crate) host: Option<String>,
+    /// How long the gateway waits for the origin's reply; without it scenarios that need it are skipped
+    #[arg(long, value_parser = humantime::parse_duration, env = "CROSSWIRE_GATEWAY_TIMEOUT")]
+    pub(crate) gateway_timeout: Option<Duration>,
+    /// Start a fresh gateway for every case
+    #[arg(long, env = "CROSSWIRE_FRESH_GATEWAY")]
+    pub(crate) fresh_gateway: bool,
+}
+
+/// Options of `replay`.
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// The plan, like crosswire-out/<run-id>/plans/f1.json
+    pub(crate) plan: PathBuf,
+    #[command(flatten)]
+    pub(crate) gateway: GatewayOptions,
+    /// How often
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), env = "CROSSWIRE_TIMES")]
+    pub(crate) times: u32,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// The run's folder, like crosswire-out/<run-id>
+    pub(crate) folder: PathBuf,
+    /// Write a report, by its ending: .json, .jsonl; `-` is JSON on stdout
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+}
+
+/// What to show of scenarios.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Scenarios {
+    /// One line each
+    List,
+    /// One in words: who does what at both ends, what must happen, what it retells
+    Show {
+        /// Its name, or a .toml file
+        name: String,
+    },
+}
+
+/// What to show of gateways.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Gateways {
+    /// One line each
+    List,
+    /// One: its variants, how it is installed
+    Show {
+        /// Its name, or a folder (./my-recipe)
+        name: String,
+    },
+}

@@ -1,0 +1,140 @@
+//! `crosswire check`: test a gateway.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use crosswire::{Builder, Profile, Report, Stop};
+use vocabulary::identity::CaseNumber;
+use vocabulary::verdict::Verdict;
+
+use crate::arguments::Check;
+use crate::output::{self, Output};
+use crate::watch::Watch;
+use crate::{gateway, program};
+
+pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
+    output::check_endings(&options.output)?;
+    let builder = builder(options)?;
+    if options.dry_run {
+        return dry_run(&builder, options);
+    }
+    let report = run_to_the_end(builder, output)?;
+    output::write_reports(report.record(), &options.output)?;
+    Ok(conclude(&report, output))
+}
+
+fn builder(options: &Check) -> anyhow::Result<Builder> {
+    let profile = Profile::named(&options.profile).with_context(|| {
+        format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", "))
+    })?;
+    let mut builder = crosswire::builder().profile(profile).program(&program()?);
+    // Without a gateway a plan can still be shown.
+    let named = options.gateway.recipe.is_some() || options.gateway.command.is_some() || options.gateway.gateway.is_some();
+    if named || !options.dry_run {
+        builder = builder.gateway(gateway::under_test(&options.gateway)?);
+    }
+    for glob in &options.scenario {
+        builder = builder.scenarios(glob);
+    }
+    for glob in &options.skip {
+        builder = builder.skip(glob);
+    }
+    if let Some(cases) = options.cases {
+        builder = builder.cases(cases);
+    }
+    if let Some(limit) = options.time_limit {
+        builder = builder.time_limit(limit);
+    }
+    if let Some(seed) = options.seed {
+        builder = builder.seed(seed);
+    }
+    if options.fail_fast {
+        builder = builder.fail_fast();
+    }
+    if options.gateway.fresh_gateway {
+        builder = builder.fresh_gateway();
+    }
+    if let Some(addr) = options.gateway.origin_listen {
+        builder = builder.origin_listen(addr);
+    }
+    if let Some(folder) = &options.out {
+        builder = builder.out(folder);
+    }
+    Ok(builder)
+}
+
+/// Runs while a person watches. The first signal ends the run after its present case, the second ends the process.
+pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Result<Report> {
+    let stop = Stop::default();
+    let watch = Arc::new(Watch::new(*output));
+    let watching = Arc::clone(&watch);
+    let builder = builder.stop(stop.clone()).on_event(move |event| watching.show(event));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("start the runtime that waits for the run")?;
+    let report = runtime.block_on(async {
+        tokio::spawn(end_at_signals(stop));
+        builder.run().await
+    });
+    watch.end();
+    Ok(report?)
+}
+
+async fn end_at_signals(stop: Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        // Signals then do what they do by default; the journal is readable all the same.
+        return;
+    };
+    let mut asked = false;
+    loop {
+        let code = tokio::select! {
+            _ = interrupt.recv() => 130,
+            _ = terminate.recv() => 143,
+        };
+        if asked {
+            std::process::exit(code);
+        }
+        asked = true;
+        stop.ask();
+        eprintln!("crosswire: ending after the present case; once more ends at once");
+    }
+}
+
+/// Prints how it ended; the exit code.
+pub(crate) fn conclude(report: &Report, output: &Output) -> u8 {
+    let record = report.record();
+    match output.quiet {
+        true => eprintln!("{}", record.verdict),
+        false => {
+            eprintln!("{}", reports::summary(record, output.style()));
+            eprintln!("run folder: {}", report.folder().display());
+        }
+    }
+    match record.verdict {
+        // A finding that is known from the first moment on was printed as a card already.
+        Verdict::Violated | Verdict::GateFailed | Verdict::Clean => {}
+        Verdict::Broken => eprintln!("crosswire failed by itself; please report it with {}", report.folder().display()),
+        Verdict::Inconclusive | Verdict::Interrupted | Verdict::SafetyStop => {}
+    }
+    record.exit_code
+}
+
+/// Says what would be run: the first plan of each scenario, in words and counts.
+fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
+    let seed = options.seed.unwrap_or(1);
+    let context = scenarios::DrawContext { gateway_timeout: options.gateway.gateway_timeout, ..Default::default() };
+    for scenario in builder.chosen()? {
+        let plan = scenario.plan(seed, CaseNumber(0), &context);
+        let size = plan.size();
+        println!("{}/{} · {}", scenario.family(), scenario.name(), scenario.head.title);
+        println!(
+            "  first plan of seed {seed}: {} tenants, {} lanes, {} exchanges, {} faults",
+            size.tenants,
+            plan.lanes.len(),
+            size.exchanges,
+            size.faults
+        );
+    }
+    println!("nothing was sent; `crosswire scenarios show NAME` explains a scenario");
+    Ok(0)
+}

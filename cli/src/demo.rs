@@ -1,0 +1,57 @@
+//! `crosswire demo`: an embedded origin, an embedded gateway with a planted defect, concurrent clients.
+
+use anyhow::bail;
+use specimens::Decisions;
+
+use crate::arguments::Demo;
+use crate::output::Output;
+use crate::{check, gateway, program};
+
+/// Cases of each scenario when there is nothing to find: enough to be silent about.
+const CLEAN_CASES: u32 = 6;
+/// Cases of the scenario that shows the defect, at most: the run ends at the first finding.
+const DEFECT_CASES: u32 = 40;
+
+pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
+    if options.list {
+        list();
+        return Ok(0);
+    }
+    let mut builder = crosswire::builder().seed(options.seed).program(&program()?);
+    if let Some(folder) = &options.out {
+        builder = builder.out(folder);
+    }
+    if options.defect == "none" {
+        builder = builder.gateway(gateway::specimen("reference", Decisions::reference())).cases(CLEAN_CASES);
+    } else {
+        let Some(mutant) = specimens::mutant(&options.defect) else {
+            bail!("find the defect {:?}: `crosswire demo --list` shows all", options.defect);
+        };
+        if !output.quiet {
+            eprintln!("The gateway of this demo has a planted defect, {}: {}\n", mutant.name, mutant.story);
+        }
+        let gateway = gateway::mutant(mutant.name)?;
+        builder = builder.gateway(gateway).scenarios(mutant.scenario).cases(DEFECT_CASES).fail_fast();
+    }
+    let report = check::run_to_the_end(builder, output)?;
+    let code = check::conclude(&report, output);
+    if !output.quiet {
+        next(&options.defect);
+    }
+    Ok(code)
+}
+
+fn list() {
+    println!("{:32} {:20} what goes wrong", "defect", "shows as");
+    for mutant in specimens::mutants() {
+        println!("{:32} {:20} {}", mutant.name, mutant.shape.to_string(), mutant.story);
+    }
+    println!("{:32} {:20} the reference gateway, which is correct", "none", "nothing");
+}
+
+fn next(defect: &str) {
+    match defect {
+        "none" => eprintln!("\nA gateway with a defect: crosswire demo. Your own: crosswire check --help."),
+        _ => eprintln!("\nThe same gateway without the defect: crosswire demo --defect none. Your own: crosswire check --help."),
+    }
+}

@@ -1,0 +1,59 @@
+//! From options to the gateway under test. The specimens are known here by the recipes `reference` and `mutant:NAME`.
+
+use anyhow::{Context, bail};
+use crosswire::{Gateway, Recipe};
+use specimens::Decisions;
+
+use crate::arguments::GatewayOptions;
+
+/// The gateway that the options name.
+pub(crate) fn under_test(options: &GatewayOptions) -> anyhow::Result<Gateway> {
+    let mut gateway = match (&options.recipe, &options.command, &options.gateway) {
+        (Some(recipe), _, _) => by_recipe(recipe)?,
+        (_, Some(command), _) => Gateway::command(command),
+        (_, _, Some(url)) => Gateway::url(url)?,
+        (None, None, None) => bail!(
+            "choose a gateway: give --recipe NAME (see `crosswire gateways list`), --command 'CMD', or --gateway URL \
+             with --origin-listen ADDR"
+        ),
+    };
+    for header in &options.header {
+        let (name, value) =
+            header.split_once(':').with_context(|| format!("read --header {header:?}: write it like NAME:VALUE"))?;
+        gateway = gateway.header(name.trim(), value.trim());
+    }
+    if let Some(host) = &options.host {
+        gateway = gateway.host(host);
+    }
+    if let Some(timeout) = options.gateway_timeout {
+        gateway = gateway.reply_timeout(timeout);
+    }
+    Ok(gateway)
+}
+
+fn by_recipe(name: &str) -> anyhow::Result<Gateway> {
+    match name.split_once(':') {
+        _ if name == "reference" => Ok(specimen(name, Decisions::reference())),
+        Some(("reference", "cache")) => Ok(specimen(name, Decisions::caching())),
+        Some(("mutant", mutant)) => self::mutant(mutant),
+        Some((recipe, variant)) if !recipe.contains('/') => Ok(Gateway::recipe(Recipe::find(recipe)?, Some(variant))?),
+        _ => Ok(Gateway::recipe(Recipe::find(name)?, None)?),
+    }
+}
+
+/// The reference gateway with one defect.
+pub(crate) fn mutant(name: &str) -> anyhow::Result<Gateway> {
+    let Some(mutant) = specimens::mutant(name) else {
+        let known: Vec<&str> = specimens::mutants().iter().map(|mutant| mutant.name).collect();
+        bail!("find the defect {name:?}: there is {}, or none", known.join(", "));
+    };
+    Ok(specimen(&format!("mutant:{name}"), (mutant.decisions)()))
+}
+
+/// A specimen, under the name of its recipe.
+pub(crate) fn specimen(name: &str, decisions: Decisions) -> Gateway {
+    // Its reply timeout is one of its decisions.
+    let timeout = decisions.reply_wait;
+    let gateway = Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions));
+    gateway.labelled("recipe", name).reply_timeout(timeout)
+}

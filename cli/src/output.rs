@@ -1,0 +1,84 @@
+//! Where things go: reports by their ending, words for people to stderr.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use reports::Style;
+use vocabulary::record::RunRecord;
+
+use crate::arguments::Color;
+
+/// The width of what people read where no terminal says otherwise.
+const WIDTH: usize = 100;
+
+/// How this process speaks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    color: bool,
+    pub(crate) quiet: bool,
+    pub(crate) terminal: bool,
+}
+
+impl Output {
+    pub(crate) fn new(color: Color, quiet: bool) -> Output {
+        let terminal = std::io::stderr().is_terminal();
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !refused,
+        };
+        Output { color, quiet, terminal }
+    }
+
+    /// How reports are written for people.
+    pub(crate) fn style(&self) -> Style {
+        Style { color: self.color, width: WIDTH }
+    }
+}
+
+/// The ending of a report that can be written.
+#[derive(Debug, Clone, Copy)]
+enum Format {
+    Json,
+    Jsonl,
+}
+
+/// Refuses endings that no report has, before anything is sent.
+pub(crate) fn check_endings(files: &[PathBuf]) -> anyhow::Result<()> {
+    files.iter().try_for_each(|file| format(file).map(drop))
+}
+
+/// Writes a record into every file that was asked for.
+pub(crate) fn write_reports(record: &RunRecord, files: &[PathBuf]) -> anyhow::Result<()> {
+    for file in files {
+        let text = match format(file)? {
+            Format::Json => reports::json(record),
+            Format::Jsonl => reports::jsonl(record),
+        };
+        if file == Path::new("-") {
+            std::io::stdout().write_all(text.as_bytes()).context("write the report to stdout")?;
+            continue;
+        }
+        // Under another name first: whoever reads the file never sees half of it.
+        let mut partial = file.clone().into_os_string();
+        partial.push(".partial");
+        std::fs::write(&partial, text)
+            .and_then(|()| std::fs::rename(&partial, file))
+            .with_context(|| format!("write the report {}", file.display()))?;
+    }
+    Ok(())
+}
+
+fn format(file: &Path) -> anyhow::Result<Format> {
+    if file == Path::new("-") {
+        return Ok(Format::Json);
+    }
+    match file.extension().and_then(|ending| ending.to_str()) {
+        Some("json") => Ok(Format::Json),
+        Some("jsonl") => Ok(Format::Jsonl),
+        _ => bail!("write the report {}: its ending names no format; use .json or .jsonl, or - for stdout", file.display()),
+    }
+}

@@ -1,0 +1,38 @@
+//! `crosswire replay`: run one plan again. 0 fixed, 10 failed k of n, 3 cannot run.
+
+use anyhow::Context;
+use crosswire::{RunError, load_plan};
+
+use crate::arguments::Replay;
+use crate::output::Output;
+use crate::{gateway, program};
+
+pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
+    let plan = load_plan(&options.plan).map_err(RunError::from)?;
+    let mut builder = crosswire::builder().gateway(gateway::under_test(&options.gateway)?).program(&program()?);
+    if let Some(addr) = options.gateway.origin_listen {
+        builder = builder.origin_listen(addr);
+    }
+    if options.gateway.fresh_gateway {
+        builder = builder.fresh_gateway();
+    }
+    let replayed = builder.replay_blocking(plan, options.times).context("replay the plan")?;
+    let (runs, failed) = (replayed.reproduction.runs, replayed.reproduction.failed);
+    if failed > 0 {
+        if !output.quiet {
+            for finding in &replayed.findings {
+                let mut finding = finding.clone();
+                finding.reproduction = replayed.reproduction;
+                eprintln!("{}", reports::card(&finding, &std::env::args().collect::<Vec<_>>().join(" "), output.style()));
+            }
+        }
+        eprintln!("FAILED {failed} of {runs}");
+        return Ok(10);
+    }
+    if !replayed.unmet.is_empty() || runs == 0 {
+        eprintln!("CANNOT RUN: in {runs} runs the gateway was not exercised; unmet: {}", replayed.unmet.join(", "));
+        return Ok(3);
+    }
+    eprintln!("FIXED 0 of {runs}");
+    Ok(0)
+}

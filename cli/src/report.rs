@@ -1,0 +1,21 @@
+//! `crosswire report`: render a run's record again, from its journal, without running it.
+
+use crosswire::{RunError, read_run};
+
+use crate::arguments::Report;
+use crate::output::{self, Output};
+
+pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
+    output::check_endings(&options.output)?;
+    let record = read_run(&options.folder).map_err(RunError::from)?;
+    output::write_reports(&record, &options.output)?;
+    if !output.quiet {
+        for finding in &record.findings {
+            let plan = options.folder.join(&finding.plan);
+            let replay = format!("{} replay {} --recipe {}", crate::program()?, plan.display(), record.gateway.name);
+            eprintln!("{}", reports::card(finding, &replay, output.style()));
+        }
+    }
+    eprintln!("{}", reports::summary(&record, output.style()));
+    Ok(record.exit_code)
+}

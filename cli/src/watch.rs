@@ -1,0 +1,98 @@
+//! What a person sees while a run goes on: findings at once, progress on a terminal, a line now and then elsewhere.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use crosswire::RunEvent;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::output::Output;
+
+/// How often a line is printed where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows what happens.
+pub(crate) struct Watch {
+    output: Output,
+    bar: ProgressBar,
+    last_line: Mutex<Instant>,
+}
+
+impl Watch {
+    pub(crate) fn new(output: Output) -> Watch {
+        let target = match output.terminal && !output.quiet {
+            true => ProgressDrawTarget::stderr(),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        let style = ProgressStyle::with_template("{elapsed:>4} {wide_msg}");
+        bar.set_style(style.expect("the template is right, a test shows it"));
+        Watch { output, bar, last_line: Mutex::new(Instant::now()) }
+    }
+
+    /// Shows one event.
+    pub(crate) fn show(&self, event: RunEvent<'_>) {
+        match event {
+            RunEvent::Started { seed, folder, gateway, scenarios, profile, .. } => {
+                let version = gateway.version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default();
+                let plural = if scenarios == 1 { "" } else { "s" };
+                self.line(&format!(
+                    "crosswire {} · {}{version} · {scenarios} scenario{plural} · profile {} · seed {seed}\n{}",
+                    env!("CARGO_PKG_VERSION"),
+                    gateway.name,
+                    profile.name,
+                    folder.display()
+                ));
+            }
+            RunEvent::Skipped { scenario, reason } => self.line(&format!("skipped {scenario}: {reason}")),
+            RunEvent::CaseDone { scenario, case, verified, faults, findings } => {
+                let progress = format!(
+                    "{scenario} case {case} · {verified} replies verified · {faults} faults performed · {findings} findings"
+                );
+                self.progress(progress);
+            }
+            RunEvent::Found(finding) => {
+                self.progress(format!("{} found, replaying its plan", finding.shape));
+                if !self.output.terminal {
+                    self.line(&format!("found: {}", finding.sentence));
+                }
+            }
+            RunEvent::Measured(finding, replay) => {
+                self.line(&format!("\n{}", reports::card(finding, replay, self.output.style())));
+            }
+        }
+    }
+
+    /// Takes the progress away: what follows stands by itself.
+    pub(crate) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn line(&self, text: &str) {
+        if !self.output.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+
+    fn progress(&self, text: String) {
+        if self.output.terminal {
+            self.bar.set_message(text);
+            self.bar.tick();
+            return;
+        }
+        let mut last = self.last_line.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.elapsed() >= LINE_EVERY {
+            *last = Instant::now();
+            drop(last);
+            self.line(&text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_template_of_the_progress_bar_is_right() {
+        assert!(indicatif::ProgressStyle::with_template("{elapsed:>4} {wide_msg}").is_ok());
+    }
+}

@@ -1,0 +1,175 @@
+//! Saying what is to be run: the gateway, the scenarios, how much, where the results go.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use scenarios::{Scenario, catalogue, select};
+use vocabulary::plan::Plan;
+
+use crate::gateway::Gateway;
+use crate::profile::Profile;
+use crate::replay::{self, Replayed};
+use crate::report::Report;
+use crate::run::{self, RunError, RunEvent, Stop};
+
+/// Begins a run.
+pub fn builder() -> Builder {
+    Builder::default()
+}
+
+/// Everything that a run needs. Only the gateway has no default.
+#[derive(Clone, Default)]
+pub struct Builder {
+    pub(crate) gateway: Option<Gateway>,
+    pub(crate) scenarios: Vec<String>,
+    pub(crate) skip: Vec<String>,
+    pub(crate) cases: Option<u32>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) profile: Option<Profile>,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) fail_fast: bool,
+    pub(crate) fresh_gateway: bool,
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) origin_listen: Option<SocketAddr>,
+    pub(crate) program: Option<String>,
+    pub(crate) on_event: Option<Arc<dyn Fn(RunEvent<'_>) + Send + Sync>>,
+    pub(crate) stop: Stop,
+}
+
+impl Builder {
+    /// The gateway to be tested.
+    pub fn gateway(mut self, gateway: Gateway) -> Builder {
+        self.gateway = Some(gateway);
+        self
+    }
+
+    /// Adds scenarios: a name or a glob over names (`interim-*`), a glob over `family/name`, or the path of a `.toml`
+    /// file. Without any, the whole catalogue is run.
+    pub fn scenarios(mut self, glob: &str) -> Builder {
+        self.scenarios.push(glob.to_owned());
+        self
+    }
+
+    /// Leaves scenarios out.
+    pub fn skip(mut self, glob: &str) -> Builder {
+        self.skip.push(glob.to_owned());
+        self
+    }
+
+    /// Exactly so many cases of each scenario.
+    pub fn cases(mut self, cases: u32) -> Builder {
+        self.cases = Some(cases);
+        self
+    }
+
+    /// The seed of plans; the same seed gives the same plans. Without one it is drawn, and printed.
+    pub fn seed(mut self, seed: u64) -> Builder {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// How much is run.
+    pub fn profile(mut self, profile: Profile) -> Builder {
+        self.profile = Some(profile);
+        self
+    }
+
+    /// How long the run may take.
+    pub fn time_limit(mut self, limit: Duration) -> Builder {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Ends the run at the first finding.
+    pub fn fail_fast(mut self) -> Builder {
+        self.fail_fast = true;
+        self
+    }
+
+    /// Starts a fresh gateway for every case.
+    pub fn fresh_gateway(mut self) -> Builder {
+        self.fresh_gateway = true;
+        self
+    }
+
+    /// The folder of the run; without it, `crosswire-out/<run-id>`.
+    pub fn out(mut self, folder: &Path) -> Builder {
+        self.out = Some(folder.to_owned());
+        self
+    }
+
+    /// Where the origin listens, for a gateway that already forwards there.
+    pub fn origin_listen(mut self, addr: SocketAddr) -> Builder {
+        self.origin_listen = Some(addr);
+        self
+    }
+
+    /// The command line's own name, as a replay command has to begin.
+    pub fn program(mut self, program: &str) -> Builder {
+        self.program = Some(program.to_owned());
+        self
+    }
+
+    /// Is told what happens, on the run's thread.
+    pub fn on_event(mut self, told: impl Fn(RunEvent<'_>) + Send + Sync + 'static) -> Builder {
+        self.on_event = Some(Arc::new(told));
+        self
+    }
+
+    /// Ends the run after the present case when asked to.
+    pub fn stop(mut self, stop: Stop) -> Builder {
+        self.stop = stop;
+        self
+    }
+
+    /// Runs everything, on threads of its own.
+    pub async fn run(self) -> Result<Report, RunError> {
+        run::on_own_thread(async move || run::run(self).await).await
+    }
+
+    /// Runs everything and waits for it, without any runtime.
+    pub fn run_blocking(self) -> Result<Report, RunError> {
+        run::blocking(self.run())
+    }
+
+    /// Runs one plan again and again, against a gateway that is fresh at the beginning.
+    pub async fn replay(self, plan: Plan, times: u32) -> Result<Replayed, RunError> {
+        run::on_own_thread(async move || replay::replay(self, plan, times).await).await
+    }
+
+    /// Runs one plan again and again and waits for it, without any runtime.
+    pub fn replay_blocking(self, plan: Plan, times: u32) -> Result<Replayed, RunError> {
+        run::blocking(self.replay(plan, times))
+    }
+
+    /// The scenarios that are chosen, in the order of the catalogue, files behind them.
+    pub fn chosen(&self) -> Result<Vec<Scenario>, RunError> {
+        let (files, globs): (Vec<String>, Vec<String>) =
+            self.scenarios.iter().cloned().partition(|chosen| chosen.ends_with(".toml"));
+        let mut chosen = match globs.is_empty() && !files.is_empty() {
+            true => Vec::new(),
+            false => select(catalogue().all(), &globs, &self.skip)?,
+        };
+        for path in files {
+            let text = std::fs::read_to_string(&path)
+                .map_err(|source| RunError::ScenarioFile { path: PathBuf::from(&path), source })?;
+            chosen.push(Scenario::parse(&path, &text)?);
+        }
+        Ok(chosen)
+    }
+
+    /// How much is run, after what was said of cases and time.
+    pub(crate) fn effective_profile(&self) -> Profile {
+        let named = || Profile::named("default").expect("there is a profile of this name");
+        let mut profile = self.profile.clone().unwrap_or_else(named);
+        if let Some(cases) = self.cases {
+            profile = profile.with_cases(cases);
+        }
+        if let Some(limit) = self.time_limit {
+            profile.time_limit = limit;
+        }
+        profile
+    }
+}

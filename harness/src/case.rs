@@ -1,0 +1,356 @@
+//! One case: a plan is loaded into the origin, run by the clients, left to settle, sealed and judged.
+//!
+//! Between cases all upstream connections are closed and the pool is rinsed with a canary round trip, so that a case
+//! finds nothing of the one before it. What still comes late carries the number of the case that planted it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mock_upstream::{Clock, Config, Origin, OriginCase, OriginError, PlannedReply};
+use vocabulary::canary::{BodyState, CanaryKey, Scanner};
+use vocabulary::directive::{Directive, Hold, OriginAct};
+use vocabulary::history::{ExchangeEnd, History, Observation};
+use vocabulary::identity::{CaseNumber, ExchangeId, TenantId};
+use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT, READY_WAIT};
+use vocabulary::plan::{
+    Audience, ConnectionUse, Event, Gate, Lane, PLAN_SCHEMA, Plan, Request, Start, Stimulus, Target,
+};
+use vocabulary::scenario::{Level, ScenarioHead};
+
+use crate::client::{self, Idle};
+use crate::gateway::{Gateway, GatewayError, Running};
+use crate::ledger::{Ledger, Overflow};
+use crate::oracle::{self, Judgement, Known, OraclePanicked};
+
+/// When all clients only wait and nothing has happened for so long, bait has no patience left.
+const PATIENCE: Duration = Duration::from_millis(25);
+/// How often that is looked for.
+const WATCH: Duration = Duration::from_millis(3);
+/// After the last lane has ended: the origin is done when nothing has happened for so long.
+const SETTLED: Duration = Duration::from_millis(3);
+/// How long settling may take.
+const SETTLE_WAIT: Duration = Duration::from_millis(300);
+/// Rinses of one gateway process before it is called unclean.
+const RINSES_MAX: u32 = 5;
+/// How often a gateway that is not ready yet is tried.
+const READY_POLL: Duration = Duration::from_millis(10);
+/// Numbers on the wire go no further than this: a thousand million exchanges in a run.
+const EXCHANGE_MAX: u32 = 1 << 30;
+
+/// The two ends around a gateway: what stays between cases.
+pub(crate) struct Bench {
+    gateway: Gateway,
+    work: PathBuf,
+    key: CanaryKey,
+    scanner: Scanner,
+    ledger: Arc<Ledger>,
+    origin: Arc<Origin>,
+    running: Running,
+    known: Known,
+    /// What the next case adds to its exchange numbers.
+    base: u32,
+}
+
+/// Why there is nothing to test against, or why a case could not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    /// The origin's address cannot be used.
+    #[error("listen on {addr} for the origin: {source}; choose another address, or 127.0.0.1:0 for a free port")]
+    Listen {
+        /// Which address.
+        addr: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The origin does not start.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// The gateway does not start.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The gateway was started, or is said to run, and no canary came back.
+    #[error("reach the origin through {gateway}: no canary came back within {} s: {reason}. The gateway must forward to the origin on {origin}", READY_WAIT.as_secs())]
+    NeverReady {
+        /// Which gateway.
+        gateway: String,
+        /// Where the origin listens.
+        origin: SocketAddr,
+        /// What came instead.
+        reason: String,
+    },
+    /// The gateway has ended by itself.
+    #[error("test {gateway}: it died: {reason}")]
+    Died {
+        /// Which gateway.
+        gateway: String,
+        /// How, and what it had printed.
+        reason: String,
+    },
+    /// The gateway gives foreign or no replies between cases, and no fresh one can be had.
+    #[error("rinse {gateway} between two cases: {reason}; start it afresh")]
+    Unclean {
+        /// Which gateway.
+        gateway: String,
+        /// What came.
+        reason: String,
+    },
+}
+
+impl BenchError {
+    /// Whether nothing was sent: an error of usage or configuration.
+    pub fn is_before_anything_was_sent(&self) -> bool {
+        match self {
+            BenchError::Listen { .. } | BenchError::Origin(_) | BenchError::Gateway(_) => true,
+            BenchError::NeverReady { .. } | BenchError::Died { .. } | BenchError::Unclean { .. } => false,
+        }
+    }
+}
+
+/// A case that was run and cannot be judged: our fault.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CaseError {
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    #[error(transparent)]
+    Overflow(#[from] Overflow),
+    #[error(transparent)]
+    Oracle(#[from] OraclePanicked),
+}
+
+impl Bench {
+    /// Starts the origin, then the gateway in front of it, and waits until a canary has made the round trip.
+    pub(crate) async fn set_up(
+        gateway: Gateway,
+        listen: Option<SocketAddr>,
+        key: CanaryKey,
+        work: PathBuf,
+    ) -> Result<Bench, BenchError> {
+        let addr = listen.unwrap_or(SocketAddr::from((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)));
+        let listener = TcpListener::bind(addr).map_err(|source| BenchError::Listen { addr, source })?;
+        let clock = Clock::start();
+        let ledger = Arc::new(Ledger::new(clock));
+        let observer = {
+            let ledger = Arc::clone(&ledger);
+            Arc::new(move |observation: Observation| ledger.record(observation))
+        };
+        let origin = Arc::new(Origin::start(listener, Config { key: key.clone(), clock, observer })?);
+        let running = gateway.start(origin.addr(), &work)?;
+        let known = Known { verbatim: false };
+        let scanner = Scanner::new();
+        let mut bench = Bench { gateway, work, key, scanner, ledger, origin, running, known, base: 0 };
+        bench.await_ready().await?;
+        Ok(bench)
+    }
+
+    /// Runs a plan and judges what happened. The gateway is clean before and afterwards.
+    pub(crate) async fn run(&mut self, plan: &Plan) -> Result<Judgement, CaseError> {
+        let history = self.perform(plan).await?;
+        let judgement = oracle::judge(&history, self.known)?;
+        self.rinse().await?;
+        Ok(judgement)
+    }
+
+    /// A fresh gateway process, if it is ours to start.
+    pub(crate) async fn refresh(&mut self) -> Result<(), BenchError> {
+        if self.gateway.can_be_fresh() {
+            self.origin.close_connections(DRAIN_WAIT).await;
+            self.running = self.gateway.start(self.origin.addr(), &self.work)?;
+            self.await_ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Where the origin listens.
+    pub(crate) fn origin_addr(&self) -> SocketAddr {
+        self.origin.addr()
+    }
+
+    async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
+        let base = self.base;
+        assert!(base < EXCHANGE_MAX, "the run has used up the numbers of its exchanges");
+        self.base = base + plan.highest_exchange();
+        self.origin.load(origin_case(plan, base));
+        let notify: Arc<dyn Fn(Event) + Send + Sync> = {
+            let origin = Arc::clone(&self.origin);
+            Arc::new(move |event| origin.notify(event))
+        };
+        let idle = Arc::new(Idle::default());
+        let target = self.running.target();
+        let lanes =
+            client::run_plan(plan, base, &self.key, &self.scanner, target, &self.ledger, &notify, &idle);
+        tokio::select! {
+            () = lanes => {}
+            () = self.watch(&idle) => {}
+            // What has no end by then is counted as an exchange without one.
+            () = tokio::time::sleep(CASE_WAIT) => tracing::warn!(scenario = plan.scenario.name, "case took too long"),
+        }
+        self.settle().await;
+        self.origin.close_connections(DRAIN_WAIT).await;
+        self.ledger.seal(plan.clone(), base)
+    }
+
+    /// Ends the patience of bait whenever all clients only wait. Never returns.
+    async fn watch(&self, idle: &Idle) {
+        loop {
+            tokio::time::sleep(WATCH).await;
+            if idle.busy() == 0 && self.quiet_for() >= PATIENCE {
+                self.origin.end_patience();
+            }
+        }
+    }
+
+    /// The lanes are done; what the origin still holds goes out now, and is waited for.
+    async fn settle(&self) {
+        self.origin.end_patience();
+        let deadline = Instant::now() + SETTLE_WAIT;
+        while self.quiet_for() < SETTLED && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    fn quiet_for(&self) -> Duration {
+        self.ledger.now().since(self.ledger.last_at())
+    }
+
+    /// Canary round trips until one comes back right: the gateway holds nothing of the case before.
+    async fn rinse(&mut self) -> Result<(), BenchError> {
+        let mut reason = String::new();
+        for _ in 0..RINSES_MAX {
+            match self.round_trip().await {
+                Ok(_) => return Ok(()),
+                Err(why) => reason = why,
+            }
+            if let Some(death) = self.running.death() {
+                return Err(BenchError::Died { gateway: self.gateway.label().name.clone(), reason: death });
+            }
+        }
+        match self.gateway.can_be_fresh() {
+            true => self.refresh().await,
+            false => Err(BenchError::Unclean { gateway: self.gateway.label().name.clone(), reason }),
+        }
+    }
+
+    async fn await_ready(&mut self) -> Result<(), BenchError> {
+        let deadline = Instant::now() + READY_WAIT;
+        let gateway = self.gateway.label().name.clone();
+        loop {
+            if let Some(reason) = self.running.death() {
+                return Err(died(gateway, reason));
+            }
+            let target = self.running.target().addr;
+            let reason = match tokio::net::TcpStream::connect(target).await {
+                Err(refused) => format!("connect to {target}: {refused}"),
+                Ok(_) => match self.round_trip().await {
+                    Ok(verbatim) => {
+                        self.known.verbatim = verbatim;
+                        return Ok(());
+                    }
+                    Err(reason) => reason,
+                },
+            };
+            if Instant::now() >= deadline {
+                return Err(BenchError::NeverReady { gateway, origin: self.origin.addr(), reason });
+            }
+            tokio::time::sleep(READY_POLL).await;
+        }
+    }
+
+    /// One benign exchange through the gateway. Whether it passed unchanged, or why nothing right came back.
+    async fn round_trip(&mut self) -> Result<bool, String> {
+        let plan = rinse_plan();
+        let history = self.perform(&plan).await.map_err(|overflow| overflow.to_string())?;
+        let judgement = oracle::judge(&history, Known { verbatim: false }).map_err(|panic| panic.to_string())?;
+        if let Some(finding) = judgement.findings.first() {
+            return Err(finding.sentence.clone());
+        }
+        let end = history.exchanges.get(&ExchangeId(1)).and_then(|exchange| exchange.end.as_ref());
+        match end {
+            Some(ExchangeEnd::Received(received)) if judgement.summary.verified == 1 => {
+                Ok(received.status == 200 && received.body == BodyState::Intact)
+            }
+            Some(ExchangeEnd::Received(received)) => {
+                let start: String = received.body_start.chars().take(200).collect();
+                Err(format!("it answered {} without the origin's canary: {start:?}", received.status))
+            }
+            Some(ExchangeEnd::GaveUp(gave_up)) => Err(format!("no reply ({:?})", gave_up.why)),
+            None => Err("no reply".to_owned()),
+        }
+    }
+}
+
+/// A shell that does not find its program exits with 127: nothing was sent, and something is to be installed.
+fn died(gateway: String, reason: String) -> BenchError {
+    match reason.starts_with("it exited with 127") {
+        true => {
+            // As in `sh: 1: my-gateway: not found`.
+            let said = reason.lines().last().unwrap_or_default();
+            let program = said.split(": ").nth(2).unwrap_or(said).to_owned();
+            BenchError::Gateway(GatewayError::MissingProgram { gateway, program, install: None })
+        }
+        false => BenchError::Died { gateway, reason },
+    }
+}
+
+/// What the origin does for a plan, in numbers of the wire.
+fn origin_case(plan: &Plan, base: u32) -> OriginCase {
+    let wire = |exchange: ExchangeId| ExchangeId(exchange.0 + base);
+    let planned = plan.stimuli().map(|(_, stimulus)| {
+        let shared = match &stimulus.request.target {
+            Target::Shared(name) => Some(name.clone()),
+            Target::Own | Target::Asterisk | Target::Authority(_) => None,
+        };
+        let mut directive: Directive = stimulus.directive.clone();
+        for act in &mut directive.acts {
+            if let OriginAct::Hold(Hold::Event(event)) = act {
+                event.exchange = wire(event.exchange);
+            }
+        }
+        (wire(stimulus.exchange), PlannedReply { tenant: stimulus.tenant, directive, shared })
+    });
+    let gates = plan.gates.iter().map(|gate| Gate {
+        awaits: gate.awaits.iter().copied().map(wire).collect(),
+        release: gate.release.iter().copied().map(wire).collect(),
+        ..gate.clone()
+    });
+    OriginCase { exchanges: planned.collect(), gates: gates.collect() }
+}
+
+/// One benign GET.
+fn rinse_plan() -> Plan {
+    Plan {
+        schema: PLAN_SCHEMA.to_owned(),
+        scenario: ScenarioHead {
+            name: "rinse".to_owned(),
+            family: "rinse".to_owned(),
+            title: "A canary round trip".to_owned(),
+            story: String::new(),
+            incidents: Vec::new(),
+            requirement: String::new(),
+            level: Level::Must,
+            may_reveal: Vec::new(),
+            must_exercise: Vec::new(),
+            may_be_prevented_by: Vec::new(),
+        },
+        seed: 0,
+        case: CaseNumber(0),
+        tenants: 1,
+        gates: Vec::new(),
+        lanes: vec![Lane {
+            name: "rinse".to_owned(),
+            until: None,
+            stimuli: vec![Stimulus {
+                exchange: ExchangeId(1),
+                tenant: TenantId(1),
+                start: Start::default(),
+                connection: ConnectionUse::Fresh,
+                request: Request::get(),
+                abort: None,
+                read: None,
+                audience: Audience::Exchange,
+                directive: Directive::benign(256),
+            }],
+        }],
+    }
+}

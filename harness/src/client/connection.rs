@@ -1,0 +1,147 @@
+//! One connection to the gateway, and what came on it while nothing was asked.
+//!
+//! A kept connection is read while it is idle and looked at once more before it is used again: whatever is found then
+//! was asked by nobody, and the connection is not used again. (What arrives between that look and the next request
+//! cannot be told from its answer, RFC 9112 §9.2; no client can.)
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Shutdown, TcpStream as BlockingStream};
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::task::Poll;
+
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::net::TcpStream;
+use vocabulary::history::Unasked;
+use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Moment, Ordinal};
+use vocabulary::limits::{CONNECT_WAIT, UNASKED_BYTES_MAX};
+
+use super::Run;
+use super::framing::Reuse;
+use super::reading::{CameOn, keep_within, unasked};
+use super::request::Target;
+
+/// Bytes of one read: more than most replies, so that one system call fetches one reply.
+const READ_BYTES: usize = 32 * 1024;
+
+/// A connection of one lane.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) stream: TcpStream,
+    pub(super) buffer: Vec<u8>,
+    pub(super) account: Account,
+}
+
+/// What has happened on a connection.
+#[derive(Debug)]
+pub(super) struct Account {
+    /// Its number.
+    pub(super) id: ConnectionId,
+    /// Requests sent on it.
+    pub(super) requests: u32,
+    /// The exchange that used it last.
+    pub(super) last: Option<ExchangeId>,
+    /// Whether it may be used again.
+    pub(super) reuse: Reuse,
+    /// Bytes that nobody asked for, within [`UNASKED_BYTES_MAX`].
+    unasked: Vec<u8>,
+    unasked_at: Option<Moment>,
+}
+
+impl Account {
+    /// The position of the request that goes out after `before` more.
+    pub(super) fn ordinal(&self, before: usize) -> Ordinal {
+        Ordinal(self.requests + 1 + before as u32)
+    }
+
+    /// Takes in bytes that nobody asked for.
+    pub(super) fn add_unasked(&mut self, bytes: &[u8], at: Moment) {
+        self.reuse = Reuse::Closing;
+        self.unasked_at.get_or_insert(at);
+        keep_within(&mut self.unasked, bytes, UNASKED_BYTES_MAX);
+    }
+}
+
+impl Connection {
+    /// Opens a connection within [`CONNECT_WAIT`].
+    pub(crate) async fn open(target: &Target) -> io::Result<Connection> {
+        let stream = match tokio::time::timeout(CONNECT_WAIT, TcpStream::connect(target.addr)).await {
+            Ok(connected) => connected?,
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        };
+        stream.set_nodelay(true)?;
+        let account = Account {
+            id: target.connections.next(),
+            requests: 0,
+            last: None,
+            reuse: Reuse::Kept,
+            unasked: Vec::new(),
+            unasked_at: None,
+        };
+        Ok(Connection { stream, buffer: vec![0; READ_BYTES], account })
+    }
+
+    /// Reads for as long as it is polled; it never resolves.
+    pub(super) async fn watch(&mut self, run: &Run) -> Infallible {
+        while self.account.unasked.len() < UNASKED_BYTES_MAX {
+            let read = self.stream.read(&mut self.buffer).await;
+            if !self.take(read, run) {
+                break;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Reads what can be read now, and says whether the connection may be used again.
+    pub(super) async fn glance(&mut self, run: &Run) -> Reuse {
+        // The runtime only knows of bytes that its driver has seen; the driver runs before a yielded task does.
+        tokio::task::yield_now().await;
+        while self.account.unasked.len() < UNASKED_BYTES_MAX
+            && let Some(read) = readable_now(&mut self.stream, &mut self.buffer).await
+            && self.take(read, run)
+        {}
+        self.account.reuse
+    }
+
+    /// Looks once more for bytes that nobody asked for, and closes the connection.
+    pub(super) async fn retire(mut self, lane: LaneId, run: &Run) -> Option<Unasked> {
+        self.glance(run).await;
+        let Account { id, last, unasked: bytes, unasked_at, .. } = self.account;
+        let came_on = CameOn { lane, connection: id, after: last, at: unasked_at? };
+        Some(unasked(&bytes, came_on, &run.key, &run.scanner))
+    }
+
+    /// Whether there may be more to read.
+    fn take(&mut self, read: io::Result<usize>, run: &Run) -> bool {
+        match read {
+            Ok(0) | Err(_) => {
+                self.account.reuse = Reuse::Closing;
+                false
+            }
+            Ok(bytes) => {
+                self.account.add_unasked(&self.buffer[..bytes], run.ledger.now());
+                true
+            }
+        }
+    }
+}
+
+/// Reads once if there is something to read.
+pub(super) async fn readable_now(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut [u8],
+) -> Option<io::Result<usize>> {
+    let mut into = ReadBuf::new(buffer);
+    poll_fn(|context| match Pin::new(&mut *stream).poll_read(context, &mut into) {
+        Poll::Pending => Poll::Ready(None),
+        Poll::Ready(read) => Poll::Ready(Some(read.map(|()| into.filled().len()))),
+    })
+    .await
+}
+
+/// Closes the sending side. The stream's own halves may be in use: the socket is shut down by a second handle to it.
+pub(super) fn half_close(stream: &TcpStream) -> io::Result<()> {
+    BlockingStream::from(stream.as_fd().try_clone_to_owned()?).shutdown(Shutdown::Write)
+}

@@ -1,0 +1,418 @@
+//! Spells a planned request: a stimulus in, the bytes for the wire out.
+//!
+//! Pure. Where each canary goes is decided here; when each byte goes out is decided by whoever writes.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
+use vocabulary::directive::Field;
+use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, TenantId};
+use vocabulary::plan::{self, BodyPace, Credential, Request, RequestBody, Stimulus, Version};
+
+/// The gateway under test, as the clients address it.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+    /// The `Host` that requests name.
+    pub(crate) authority: String,
+    /// What every path begins with: empty, or like `/api`.
+    pub(crate) base_path: String,
+    /// Fields that go out with every request.
+    pub(crate) extra_fields: Vec<Field>,
+    /// Numbers the connections to it, across the cases of a run.
+    pub(crate) connections: ConnectionNumbers,
+}
+
+/// Numbers client connections from 1. Copies count together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConnectionNumbers(Arc<AtomicU32>);
+
+impl ConnectionNumbers {
+    /// The number of a new connection.
+    pub(crate) fn next(&self) -> ConnectionId {
+        ConnectionId(self.0.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+/// A request's parts within the buffer that it was spelled into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spelled {
+    /// Where it begins.
+    pub(crate) start: usize,
+    /// Where its body begins.
+    pub(crate) body: usize,
+    /// Where its tail begins.
+    pub(crate) tail: usize,
+    /// Where the tail ends.
+    pub(crate) end: usize,
+}
+
+/// Appends the request of a stimulus to `out`. `base` is added to the plan's exchange numbers.
+pub(crate) fn spell(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Target, out: &mut Vec<u8>) -> Spelled {
+    let minter = Minter { key, tenant: stimulus.tenant, exchange: ExchangeId(stimulus.exchange.0 + base) };
+    let start = out.len();
+    let request = &stimulus.request;
+    let body = body(request, base, &minter, target);
+    let mut head = String::with_capacity(768);
+    line(&mut head, &[&request.method, " ", &target_of(request, base, &minter, target), " ", version(request)]);
+    let host = match (&request.host, &request.target) {
+        (Some(host), _) => host,
+        // RFC 9112 §3.2.3: a CONNECT names the tunnel's end in both places.
+        (None, plan::Target::Authority(authority)) => authority,
+        (None, plan::Target::Own | plan::Target::Shared(_) | plan::Target::Asterisk) => &target.authority,
+    };
+    field(&mut head, "Host", &[host]);
+    field(&mut head, "User-Agent", &["crosswire/", env!("CARGO_PKG_VERSION")]);
+    field(&mut head, "x-crosswire", &[minter.request(Site::Header).as_str()]);
+    credential(&mut head, request.credential, &minter);
+    for Field { name, value } in request.fields.iter().chain(&target.extra_fields) {
+        field(&mut head, name, &[value]);
+    }
+    if let Some(expect) = &request.expect {
+        field(&mut head, "Expect", &[expect]);
+    }
+    if let Some(body) = &body {
+        body.announce(&mut head, request);
+    }
+    line(&mut head, &[]);
+    out.extend_from_slice(head.as_bytes());
+    let body_start = out.len();
+    if let Some(body) = body {
+        body.write(out);
+        if matches!(request.body, RequestBody::Chunked { .. } | RequestBody::Ghost { chunked: true, .. }) {
+            let mut end = String::from("0\r\n");
+            if request.trailers {
+                field(&mut end, "x-crosswire-end", &[minter.request(Site::Trailer).as_str()]);
+            }
+            line(&mut end, &[]);
+            out.extend_from_slice(end.as_bytes());
+        }
+    }
+    let tail_start = out.len();
+    if let Some(tail) = request.tail {
+        out.extend_from_slice(minter.of(tail, base).whole_request(target).as_bytes());
+    }
+    Spelled { start, body: body_start, tail: tail_start, end: out.len() }
+}
+
+/// Whether the gateway can tell where the request ends: otherwise its connection cannot be used again.
+pub(crate) fn ends_cleanly(request: &Request) -> bool {
+    let honest = match request.body {
+        RequestBody::None | RequestBody::Chunked { .. } | RequestBody::Ghost { .. } => true,
+        RequestBody::Sized { declared_off_by, .. } => declared_off_by == 0,
+    };
+    let says_close = request.fields.iter().any(|field| {
+        field.name.eq_ignore_ascii_case("connection")
+            && field.value.split(',').any(|element| element.trim().eq_ignore_ascii_case("close"))
+    });
+    honest && !says_close && request.version == Version::Http11 && request.pace != BodyPace::Withheld
+}
+
+/// Mints the canaries of one exchange.
+#[derive(Clone, Copy)]
+struct Minter<'a> {
+    key: &'a CanaryKey,
+    tenant: TenantId,
+    /// Its number on the wire.
+    exchange: ExchangeId,
+}
+
+impl Minter<'_> {
+    fn of(self, exchange: ExchangeId, base: u32) -> Self {
+        Minter { exchange: ExchangeId(exchange.0 + base), ..self }
+    }
+
+    fn claim(&self, site: Site) -> Claim {
+        Claim {
+            role: Role::Request,
+            tenant: self.tenant,
+            exchange: self.exchange,
+            attempt: Attempt(0),
+            site,
+            delivery: 0,
+        }
+    }
+
+    fn request(&self, site: Site) -> CanaryText {
+        self.key.mint(self.claim(site))
+    }
+
+    /// The tenant's own, stable for the plan: a credential that changed with each request would hide every cache that
+    /// forgets to look at it.
+    fn tenant(&self, site: Site) -> CanaryText {
+        self.key.mint(Claim { role: Role::Tenant, exchange: ExchangeId(0), ..self.claim(site) })
+    }
+
+    /// A complete request of this exchange, for places where no gateway may look for one.
+    fn whole_request(&self, target: &Target) -> String {
+        let canary = self.request(Site::Tail);
+        let Target { base_path, authority, .. } = target;
+        format!(
+            "GET {base_path}/cw/{canary}?cw={canary} HTTP/1.1\r\nHost: {authority}\r\nx-crosswire: {canary}\r\n\r\n"
+        )
+    }
+}
+
+fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> String {
+    let base_path = &target.base_path;
+    match &request.target {
+        plan::Target::Own => {
+            let (path, query) = (minter.request(Site::Path), minter.request(Site::Query));
+            format!("{base_path}/cw/{path}?cw={query}")
+        }
+        // The case's base keeps what a store has learnt in one case from answering another.
+        plan::Target::Shared(name) => format!("{base_path}/cw/shared/{name}-{base}"),
+        plan::Target::Asterisk => "*".to_owned(),
+        plan::Target::Authority(authority) => authority.clone(),
+    }
+}
+
+fn version(request: &Request) -> &'static str {
+    match request.version {
+        Version::Http11 => "HTTP/1.1",
+        Version::Http10 => "HTTP/1.0",
+    }
+}
+
+fn credential(head: &mut String, credential: Credential, minter: &Minter<'_>) {
+    if matches!(credential, Credential::Both | Credential::Authorization) {
+        field(head, "Authorization", &["Bearer ", minter.tenant(Site::Authorization).as_str()]);
+    }
+    if matches!(credential, Credential::Both | Credential::Cookie) {
+        field(head, "Cookie", &["session=", minter.tenant(Site::Cookie).as_str()]);
+    }
+}
+
+/// The content of a body and how it is framed.
+struct Body {
+    content: Content,
+    framing: BodyFraming,
+}
+
+enum Content {
+    Stripes(StripedBody),
+    Text(String),
+}
+
+enum BodyFraming {
+    Length { declared: u64 },
+    Chunks { bytes_each: u64 },
+}
+
+fn body(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> Option<Body> {
+    let stripes = |bytes| Content::Stripes(StripedBody::new(minter.key, minter.claim(Site::Body), bytes));
+    match request.body {
+        RequestBody::None => None,
+        RequestBody::Sized { bytes, declared_off_by } => {
+            let declared = bytes.saturating_add_signed(declared_off_by);
+            Some(Body { content: stripes(bytes), framing: BodyFraming::Length { declared } })
+        }
+        RequestBody::Chunked { bytes, chunk } => {
+            Some(Body { content: stripes(bytes), framing: BodyFraming::Chunks { bytes_each: chunk.max(1) } })
+        }
+        RequestBody::Ghost { exchange, chunked } => {
+            let text = minter.of(exchange, base).whole_request(target);
+            let bytes = text.len() as u64;
+            let framing = match chunked {
+                true => BodyFraming::Chunks { bytes_each: bytes },
+                false => BodyFraming::Length { declared: bytes },
+            };
+            Some(Body { content: Content::Text(text), framing })
+        }
+    }
+}
+
+impl Body {
+    fn announce(&self, head: &mut String, request: &Request) {
+        if !request.fields.iter().any(|field| field.name.eq_ignore_ascii_case("content-type")) {
+            field(head, "Content-Type", &["text/plain"]);
+        }
+        match self.framing {
+            BodyFraming::Length { declared } => field(head, "Content-Length", &[&declared.to_string()]),
+            BodyFraming::Chunks { .. } => {
+                field(head, "Transfer-Encoding", &["chunked"]);
+                if request.trailers {
+                    field(head, "Trailer", &["x-crosswire-end"]);
+                }
+            }
+        }
+    }
+
+    /// Without the last chunk.
+    fn write(self, out: &mut Vec<u8>) {
+        let content = match self.content {
+            Content::Stripes(stripes) => stripes.to_vec(),
+            Content::Text(text) => text.into_bytes(),
+        };
+        match self.framing {
+            BodyFraming::Length { .. } => out.extend_from_slice(&content),
+            BodyFraming::Chunks { bytes_each } => {
+                for chunk in content.chunks(usize::try_from(bytes_each).unwrap_or(usize::MAX)) {
+                    out.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                    out.extend_from_slice(chunk);
+                    out.extend_from_slice(b"\r\n");
+                }
+            }
+        }
+    }
+}
+
+fn field(head: &mut String, name: &str, value: &[&str]) {
+    write!(head, "{name}: ").expect("writing to a String cannot fail");
+    line(head, value);
+}
+
+fn line(head: &mut String, parts: &[&str]) {
+    head.extend(parts.iter().copied());
+    head.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stage::{BASE, get, key, target};
+    use super::*;
+    use vocabulary::canary::Scanner;
+    use vocabulary::plan::Target as Aim;
+
+    /// The request as text, each canary as `<role site tenant exchange>`, each line end as a newline.
+    fn spelled(stimulus: &Stimulus) -> String {
+        let mut out = Vec::new();
+        spell(stimulus, BASE, &key(), &target(([127, 0, 0, 1], 80).into()), &mut out);
+        let mut text = String::new();
+        let mut rest = 0;
+        for hit in Scanner::new().scan_plain(&key(), &out) {
+            let claim = hit.canary.unwrap();
+            text.push_str(std::str::from_utf8(&out[rest..hit.offset]).unwrap());
+            let word = format!("<{:?} {:?} {} {}>", claim.role, claim.site, claim.tenant, claim.exchange);
+            text.push_str(&word.replace("Request ", ""));
+            rest = hit.offset + 48;
+        }
+        text.push_str(std::str::from_utf8(&out[rest..]).unwrap());
+        text.replace(env!("CARGO_PKG_VERSION"), "VERSION").replace("\r\n", "\n")
+    }
+
+    fn with(change: impl FnOnce(&mut Request)) -> Stimulus {
+        let mut stimulus = get(1);
+        change(&mut stimulus.request);
+        stimulus
+    }
+
+    #[test]
+    fn a_plain_get_carries_its_canaries_and_its_tenants() {
+        assert_eq!(
+            spelled(&get(1)),
+            "GET /api/cw/<Path t1 e101>?cw=<Query t1 e101> HTTP/1.1\n\
+             Host: gateway.test\n\
+             User-Agent: crosswire/VERSION\n\
+             x-crosswire: <Header t1 e101>\n\
+             Authorization: Bearer <Tenant Authorization t1 e0>\n\
+             Cookie: session=<Tenant Cookie t1 e0>\n\n"
+        );
+    }
+
+    #[test]
+    fn a_shared_target_holds_no_canary_and_differs_from_case_to_case() {
+        let shared = with(|request| {
+            request.target = Aim::Shared("logo".to_owned());
+            request.credential = Credential::None;
+        });
+        let expected = "GET /api/cw/shared/logo-100 HTTP/1.1\nHost: gateway.test\nUser-Agent: crosswire/VERSION\n\
+                        x-crosswire: <Header t1 e101>\n\n";
+        assert_eq!(spelled(&shared), expected);
+    }
+
+    #[test]
+    fn other_targets_hosts_versions_and_fields_are_spelled_as_planned() {
+        let options = with(|request| {
+            (request.method, request.target) = ("OPTIONS".to_owned(), Aim::Asterisk);
+            (request.version, request.host) = (Version::Http10, Some("other.test".to_owned()));
+            request.credential = Credential::Cookie;
+            request.fields.push(Field { name: "Connection".to_owned(), value: "keep-alive".to_owned() });
+        });
+        assert_eq!(
+            spelled(&options),
+            "OPTIONS * HTTP/1.0\nHost: other.test\nUser-Agent: crosswire/VERSION\nx-crosswire: <Header t1 e101>\n\
+             Cookie: session=<Tenant Cookie t1 e0>\nConnection: keep-alive\n\n"
+        );
+        let connect = with(|request| {
+            (request.method, request.target) = ("CONNECT".to_owned(), Aim::Authority("db.test:5432".to_owned()));
+            request.credential = Credential::None;
+        });
+        assert!(spelled(&connect).starts_with("CONNECT db.test:5432 HTTP/1.1\nHost: db.test:5432\n"));
+    }
+
+    #[test]
+    fn a_sized_body_is_striped_and_declares_what_is_planned() {
+        let body = |bytes, declared_off_by| {
+            with(|request| {
+                request.credential = Credential::None;
+                request.body = RequestBody::Sized { bytes, declared_off_by };
+            })
+        };
+        let text = spelled(&body(130, 0));
+        let (head, content) = text.split_once("\n\n").unwrap();
+        assert!(head.ends_with("Content-Type: text/plain\nContent-Length: 130"), "{head}");
+        assert!(content.starts_with("<BodyBegin t1 e101>beg"), "{content}");
+        assert!(content.contains("<BodyEnd t1 e101>end"), "{content}");
+        assert!(spelled(&body(64, 5)).contains("Content-Length: 69\n"));
+        assert!(spelled(&body(64, -70)).contains("Content-Length: 0\n"));
+    }
+
+    #[test]
+    fn a_chunked_body_ends_with_its_trailer() {
+        let chunked = with(|request| {
+            (request.credential, request.trailers) = (Credential::None, true);
+            request.body = RequestBody::Chunked { bytes: 64, chunk: 48 };
+        });
+        let text = spelled(&chunked);
+        let (head, content) = text.split_once("\n\n").unwrap();
+        assert!(head.ends_with("Transfer-Encoding: chunked\nTrailer: x-crosswire-end"), "{head}");
+        let lines: Vec<&str> = content.lines().collect();
+        assert_eq!((lines[..3].join(" "), lines[4]), ("30 <BodyBegin t1 e101> 10".to_owned(), "0"));
+        assert_eq!(lines[5..], ["x-crosswire-end: <Trailer t1 e101>", ""]);
+    }
+
+    #[test]
+    fn a_ghost_is_spelled_inside_the_body_and_nowhere_else() {
+        let ghost = |chunked| {
+            with(|request| {
+                request.credential = Credential::None;
+                request.body = RequestBody::Ghost { exchange: ExchangeId(9), chunked };
+            })
+        };
+        let inner = "GET /api/cw/<Tail t1 e109>?cw=<Tail t1 e109> HTTP/1.1\nHost: gateway.test\n\
+                     x-crosswire: <Tail t1 e109>\n\n";
+        let text = spelled(&ghost(false));
+        let (head, content) = text.split_once("\n\n").unwrap();
+        assert_eq!(content, inner);
+        assert!(!head.contains("e109"));
+        assert!(spelled(&ghost(true)).ends_with(&format!("{inner}\n0\n\n")));
+    }
+
+    #[test]
+    fn a_tail_follows_the_message() {
+        let tail = with(|request| request.tail = Some(ExchangeId(9)));
+        let text = spelled(&tail);
+        assert!(text.starts_with(&spelled(&get(1))));
+        assert!(text.ends_with("x-crosswire: <Tail t1 e109>\n\n"));
+    }
+
+    #[test]
+    fn requests_that_spoil_their_connection_are_told_from_those_that_do_not() {
+        assert!(ends_cleanly(&get(1).request));
+        assert!(ends_cleanly(&with(|request| request.body = RequestBody::Chunked { bytes: 4, chunk: 4 }).request));
+        let close = Field { name: "connection".to_owned(), value: "upgrade, Close".to_owned() };
+        for spoilt in [
+            with(|request| request.fields.push(close)),
+            with(|request| request.version = Version::Http10),
+            with(|request| request.pace = BodyPace::Withheld),
+            with(|request| request.body = RequestBody::Sized { bytes: 4, declared_off_by: -1 }),
+        ] {
+            assert!(!ends_cleanly(&spoilt.request), "{:?}", spoilt.request);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Every wait of a client, each with its bound.
+//!
+//! Waits for sockets stand where the sockets are; here are the waits for time, for events at the other end, and for a
+//! reply that may never come.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+use vocabulary::identity::ExchangeId;
+use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT, REPLY_WAIT_AFTER_WRITTEN};
+use vocabulary::plan::{Event, EventKind, Start};
+
+use super::Run;
+
+/// How long a reply may be silent before the client asks the ledger whether the origin has written it. Waiting for the
+/// ledger is woken by every observation of the run, so that replies which come at once shall not pay for it.
+const QUIET_BEFORE_ASKING: Duration = Duration::from_millis(100);
+/// Pauses up to this are kept to the microsecond, longer ones to the millisecond of tokio's timer.
+const EXACT_PAUSE_MAX: Duration = Duration::from_millis(10);
+/// How much too late tokio's timer may be.
+const TIMER_GRAIN: Duration = Duration::from_millis(2);
+
+/// How many lanes are neither done nor waiting for a reply. When none is, only the gateway and the origin can bring the
+/// case forward.
+#[derive(Debug, Default)]
+pub(crate) struct Idle {
+    busy: AtomicUsize,
+}
+
+impl Idle {
+    /// How many lanes are neither done nor waiting for a reply.
+    pub(crate) fn busy(&self) -> usize {
+        self.busy.load(Ordering::Acquire)
+    }
+
+    /// A lane begins; it is done when the guard is dropped.
+    pub(super) fn begin(self: &std::sync::Arc<Self>) -> Busy {
+        self.busy.fetch_add(1, Ordering::AcqRel);
+        Busy { idle: std::sync::Arc::clone(self) }
+    }
+
+    /// A busy lane waits for a reply until the guard is dropped.
+    pub(super) fn wait(&self) -> Waiting<'_> {
+        self.busy.fetch_sub(1, Ordering::AcqRel);
+        Waiting { idle: self }
+    }
+}
+
+/// A lane that is not done.
+#[derive(Debug)]
+pub(super) struct Busy {
+    idle: std::sync::Arc<Idle>,
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.idle.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A lane that waits for a reply.
+#[derive(Debug)]
+pub(super) struct Waiting<'a> {
+    idle: &'a Idle,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.idle.busy.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// How long a client is prepared to wait for a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// The reply is owed.
+    Owed,
+    /// The gateway may rightly have taken the request for noise.
+    Optional,
+}
+
+impl Run {
+    /// Waits until a stimulus may start.
+    pub(super) async fn start(&self, start: &Start) {
+        if let Some(Event { exchange, kind }) = start.after {
+            self.event(Event { exchange: self.wire(exchange), kind }).await;
+        }
+        pause(Duration::from_micros(start.delay_us)).await;
+    }
+
+    /// Waits for an event, given by its number on the wire, within [`EVENT_WAIT`].
+    async fn event(&self, event: Event) {
+        if self.ledger.has_happened(event) {
+            return;
+        }
+        let cannot_come = async {
+            match event.kind {
+                // What the client has not done by the end of the exchange, it will not do.
+                EventKind::Sent | EventKind::Aborted => {
+                    self.ledger.happened(Event { kind: EventKind::Concluded, ..event }).await;
+                }
+                // The origin may still be busy with an exchange that its client has given up.
+                EventKind::Seen
+                | EventKind::InterimWritten
+                | EventKind::FinalWritten
+                | EventKind::SurplusWritten
+                | EventKind::Concluded => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.ledger.happened(event) => {}
+            () = cannot_come => {}
+            () = sleep(EVENT_WAIT) => {}
+        }
+    }
+
+    /// Resolves when it makes no sense to wait any longer for the next byte of a reply, of which nothing has come since
+    /// `quiet_since`.
+    pub(super) async fn patience(&self, exchange: ExchangeId, patience: Patience, quiet_since: Instant) {
+        if patience == Patience::Optional {
+            return sleep_until(quiet_since + REPLY_WAIT_AFTER_WRITTEN).await;
+        }
+        let written = async {
+            sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;
+            self.ledger.happened(Event { exchange, kind: EventKind::FinalWritten }).await;
+            sleep(REPLY_WAIT_AFTER_WRITTEN).await;
+        };
+        tokio::select! {
+            () = written => {}
+            () = sleep_until(quiet_since + REPLY_WAIT) => {}
+        }
+    }
+}
+
+/// Waits for so long. Short pauses are exact: a sweep of aborts from 0 to 2 ms would otherwise be one abort at 2 ms.
+pub(super) async fn pause(duration: Duration) {
+    if duration.is_zero() {
+        return;
+    }
+    if duration > EXACT_PAUSE_MAX {
+        return sleep(duration).await;
+    }
+    let until = Instant::now() + duration;
+    if let Some(coarse) = duration.checked_sub(TIMER_GRAIN) {
+        sleep(coarse).await;
+    }
+    while Instant::now() < until {
+        // Lets the others and the sockets have their turn.
+        tokio::task::yield_now().await;
+    }
+}

@@ -1,0 +1,332 @@
+//! The gateway under test: what it is, how it is started, reached and ended.
+//!
+//! Four ways: a closure in this process, a command, a recipe (a command with its configuration), or a URL of one that
+//! already runs. Starting gives a [`Running`] gateway; dropping that ends whatever was started, the whole process group.
+
+mod in_process;
+mod process;
+pub mod recipe;
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use vocabulary::directive::Field;
+use vocabulary::record::GatewayRecord;
+
+use crate::client::{ConnectionNumbers, Target};
+use in_process::GatewayThread;
+use process::ProcessGroup;
+pub use recipe::{Recipe, RecipeError};
+
+/// A gateway that runs in this process: it serves on the listener and forwards to the origin until it is dropped.
+type Serve = Arc<dyn Fn(TcpListener, SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
+
+/// A gateway to be tested.
+#[derive(Clone)]
+pub struct Gateway {
+    kind: Kind,
+    label: GatewayRecord,
+    fields: Vec<Field>,
+    authority: Option<String>,
+    base_path: String,
+    reply_timeout: Option<Duration>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    InProcess(Serve),
+    Command { program: String, arguments: Vec<String>, variant: String },
+    Recipe { recipe: Recipe, variant: String },
+    Url(SocketAddr),
+}
+
+/// Why a gateway cannot be tested.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The URL cannot be used.
+    #[error("read the gateway's URL {url:?}: {reason}; write it like http://127.0.0.1:8080 or http://host:8080/base")]
+    Url {
+        /// As given.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The recipe cannot be used.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// A program is missing.
+    #[error("start {gateway}: the program {program:?} is not on this machine{}", install.as_ref().map(|line| format!("; install it: {line}")).unwrap_or_default())]
+    MissingProgram {
+        /// Which gateway.
+        gateway: String,
+        /// Which program.
+        program: String,
+        /// How to install it, where the recipe says so.
+        install: Option<String>,
+    },
+    /// The process could not be started.
+    #[error("start {gateway}: {source}")]
+    Start {
+        /// Which gateway.
+        gateway: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its files could not be written.
+    #[error("prepare the work folder {}: {source}; is the disk full, or the folder not writable?", folder.display())]
+    WorkFolder {
+        /// Which folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Gateway {
+    fn of(kind: Kind, label: GatewayRecord) -> Gateway {
+        Gateway { kind, label, fields: Vec::new(), authority: None, base_path: String::new(), reply_timeout: None }
+    }
+
+    /// A gateway in this process. The closure is called once for each fresh gateway, on a thread and a single-threaded
+    /// tokio runtime of its own; the future is dropped when the gateway is to end.
+    pub fn in_process<F, Fut>(serve: F) -> Gateway
+    where
+        F: Fn(TcpListener, SocketAddr) -> Fut + Send + Sync + 'static,
+        Fut: Future + 'static,
+    {
+        let serve = Arc::new(serve);
+        let boxed: Serve = Arc::new(move |listener, origin| {
+            let serve = Arc::clone(&serve);
+            Box::pin(async move {
+                serve(listener, origin).await;
+            })
+        });
+        let label = GatewayRecord { kind: "in-process".to_owned(), name: "in-process".to_owned(), ..Default::default() };
+        Gateway::of(Kind::InProcess(boxed), label)
+    }
+
+    /// A gateway that is started by a shell command. It gets `LISTEN_PORT`, `UPSTREAM_PORT`, `WORKDIR` and `VARIANT` in
+    /// its environment, listens on 127.0.0.1 and stays in the foreground.
+    pub fn command(command: &str) -> Gateway {
+        let label = GatewayRecord { kind: "command".to_owned(), name: command.to_owned(), ..Default::default() };
+        let arguments = vec!["-c".to_owned(), command.to_owned()];
+        Gateway::of(Kind::Command { program: "sh".to_owned(), arguments, variant: String::new() }, label)
+    }
+
+    /// A gateway that already runs and already forwards to the origin's address.
+    pub fn url(url: &str) -> Result<Gateway, GatewayError> {
+        let error = |reason: &str| GatewayError::Url { url: url.to_owned(), reason: reason.to_owned() };
+        let rest = url.strip_prefix("http://").ok_or_else(|| error("it does not begin with http://"))?;
+        let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
+        let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+        let mut addresses = with_port.to_socket_addrs().map_err(|failure| error(&failure.to_string()))?;
+        let addr = addresses.next().ok_or_else(|| error("its host has no address"))?;
+        let label = GatewayRecord { kind: "url".to_owned(), name: url.to_owned(), ..Default::default() };
+        let mut gateway = Gateway::of(Kind::Url(addr), label);
+        gateway.authority = Some(authority.to_owned());
+        gateway.base_path = if path.is_empty() { String::new() } else { format!("/{}", path.trim_end_matches('/')) };
+        Ok(gateway)
+    }
+
+    /// A gateway from a recipe: a folder that says how a product is configured and started. `variant` is one of the
+    /// recipe's; none is its first.
+    pub fn recipe(recipe: Recipe, variant: Option<&str>) -> Result<Gateway, GatewayError> {
+        let variant = recipe.variant(variant)?.to_owned();
+        let label = GatewayRecord {
+            kind: "recipe".to_owned(),
+            name: recipe.name().to_owned(),
+            version: recipe.installed_version(),
+            variant: Some(variant.clone()),
+        };
+        let (reply_timeout, base_path) = (recipe.reply_timeout(), recipe.base_path().to_owned());
+        let fields = recipe.fields();
+        let mut gateway = Gateway::of(Kind::Recipe { recipe, variant }, label);
+        (gateway.reply_timeout, gateway.base_path, gateway.fields) = (Some(reply_timeout), base_path, fields);
+        Ok(gateway)
+    }
+
+    /// The same gateway under another name in records: the specimens are closures, but people know them as recipes.
+    pub fn labelled(mut self, kind: &str, name: &str) -> Gateway {
+        self.label = GatewayRecord { kind: kind.to_owned(), name: name.to_owned(), ..self.label };
+        self
+    }
+
+    /// Adds a field to every request.
+    pub fn header(mut self, name: &str, value: &str) -> Gateway {
+        self.fields.push(Field { name: name.to_owned(), value: value.to_owned() });
+        self
+    }
+
+    /// Sends this `Host` in place of the gateway's address.
+    pub fn host(mut self, authority: &str) -> Gateway {
+        self.authority = Some(authority.to_owned());
+        self
+    }
+
+    /// Tells how long the gateway waits for the origin's reply.
+    pub fn reply_timeout(mut self, timeout: Duration) -> Gateway {
+        self.reply_timeout = Some(timeout);
+        self
+    }
+
+    /// How the gateway appears in records.
+    pub fn label(&self) -> &GatewayRecord {
+        &self.label
+    }
+
+    /// How long the gateway waits for the origin's reply, where that is known.
+    pub fn known_reply_timeout(&self) -> Option<Duration> {
+        self.reply_timeout
+    }
+
+    /// The arguments of the command line that name this gateway; none for one that only a program of the user's knows.
+    pub fn arguments(&self) -> Option<String> {
+        let (name, variant) = (&self.label.name, self.label.variant.as_ref());
+        let mut arguments = match self.label.kind.as_str() {
+            "recipe" => format!("--recipe {name}{}", variant.map(|variant| format!(":{variant}")).unwrap_or_default()),
+            "command" => format!("--command {}", quoted(name)),
+            "url" => format!("--gateway {name}"),
+            _ => return None,
+        };
+        for field in &self.fields {
+            arguments.push_str(&format!(" --header {}", quoted(&format!("{}:{}", field.name, field.value))));
+        }
+        Some(arguments)
+    }
+
+    /// Whether crosswire starts the gateway, and so can start a fresh one.
+    pub(crate) fn can_be_fresh(&self) -> bool {
+        !matches!(self.kind, Kind::Url(_))
+    }
+
+    /// Starts the gateway in front of the origin. It may not be ready yet when this returns.
+    pub(crate) fn start(&self, origin: SocketAddr, work: &Path) -> Result<Running, GatewayError> {
+        match &self.kind {
+            Kind::Url(addr) => Ok(self.running(*addr, Life::Elsewhere)),
+            Kind::InProcess(serve) => {
+                let started = GatewayThread::start(Arc::clone(serve), origin);
+                let (addr, thread) = started.map_err(|source| self.start_error(source))?;
+                Ok(self.running(addr, Life::Thread(thread)))
+            }
+            Kind::Command { program, arguments, variant } => {
+                let command = process::Command { program: PathBuf::from(program), arguments: arguments.clone() };
+                self.start_process(&command, origin, work, variant)
+            }
+            Kind::Recipe { recipe, variant } => {
+                recipe.require_programs()?;
+                let folder = recipe.lay_out(work)?;
+                let command = process::Command { program: folder.join(recipe.start()), arguments: Vec::new() };
+                self.start_process(&command, origin, work, variant)
+            }
+        }
+    }
+
+    fn start_process(
+        &self,
+        command: &process::Command,
+        origin: SocketAddr,
+        work: &Path,
+        variant: &str,
+    ) -> Result<Running, GatewayError> {
+        std::fs::create_dir_all(work)
+            .map_err(|source| GatewayError::WorkFolder { folder: work.to_owned(), source })?;
+        let addr = free_port().map_err(|source| self.start_error(source))?;
+        let environment = [
+            ("LISTEN_PORT", addr.port().to_string()),
+            ("UPSTREAM_PORT", origin.port().to_string()),
+            ("WORKDIR", work.display().to_string()),
+            ("VARIANT", variant.to_owned()),
+        ];
+        let group = ProcessGroup::start(command, &environment, &work.join("gateway.log"));
+        let group = group.map_err(|source| self.start_error(source))?;
+        Ok(self.running(addr, Life::Group(group)))
+    }
+
+    fn start_error(&self, source: std::io::Error) -> GatewayError {
+        GatewayError::Start { gateway: self.label.name.clone(), source }
+    }
+
+    fn running(&self, addr: SocketAddr, life: Life) -> Running {
+        let authority = self.authority.clone().unwrap_or_else(|| addr.to_string());
+        let target = Target {
+            addr,
+            authority,
+            base_path: self.base_path.clone(),
+            extra_fields: self.fields.clone(),
+            connections: ConnectionNumbers::default(),
+        };
+        Running { target, life }
+    }
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A port of 127.0.0.1 that the kernel has just found free. It is not held: the gateway has to bind it itself.
+fn free_port() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?.local_addr()
+}
+
+/// A gateway that was started, or that runs elsewhere. Dropping it ends what was started.
+#[derive(Debug)]
+pub(crate) struct Running {
+    target: Target,
+    life: Life,
+}
+
+#[derive(Debug)]
+enum Life {
+    Thread(GatewayThread),
+    Group(ProcessGroup),
+    Elsewhere,
+}
+
+impl Running {
+    /// Where and how to reach it.
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// What it said and how it ended, if it has ended by itself.
+    pub(crate) fn death(&mut self) -> Option<String> {
+        match &mut self.life {
+            Life::Thread(thread) => thread.has_ended().then(|| "its future returned or panicked".to_owned()),
+            Life::Group(group) => group.death(),
+            Life::Elsewhere => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_gives_address_authority_and_base_path() {
+        let gateway = Gateway::url("http://127.0.0.1:8080/api/").unwrap();
+        let origin = SocketAddr::from(([127, 0, 0, 1], 1));
+        let running = gateway.start(origin, Path::new("unused")).unwrap();
+        assert_eq!(running.target().addr.port(), 8080);
+        assert_eq!((running.target().authority.as_str(), running.target().base_path.as_str()), ("127.0.0.1:8080", "/api"));
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_used_says_how_to_write_one() {
+        for url in ["127.0.0.1:8080", "https://127.0.0.1:8080", "http://127.0.0.1:http"] {
+            let error = Gateway::url(url).unwrap_err().to_string();
+            assert!(error.contains(url) && error.contains("http://127.0.0.1:8080"), "{error}");
+        }
+    }
+}

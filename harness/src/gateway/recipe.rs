@@ -1,0 +1,303 @@
+//! Recipes: how to configure and start a real gateway, as a folder of data that an outsider can add.
+//!
+//! A folder holds `recipe.toml`, a `start` script and configuration templates. The script gets `LISTEN_PORT`,
+//! `UPSTREAM_PORT`, `WORKDIR` and `VARIANT`, writes only below `WORKDIR`, and stays in the foreground. The recipes of
+//! `harness/recipes/` are part of the binary.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use vocabulary::directive::Field;
+use vocabulary::scenario::Prevented;
+
+use super::GatewayError;
+
+mod builtin;
+
+/// The form of `recipe.toml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecipeFile {
+    name: String,
+    title: String,
+    /// The line that installs it.
+    install: String,
+    /// The command that prints its version.
+    version: Vec<String>,
+    /// Programs that must be on the machine.
+    programs: Vec<String>,
+    /// The script that starts it, relative to the folder.
+    start: String,
+    /// The first is the default.
+    variants: Vec<String>,
+    /// How long it waits for the origin's reply, as configured.
+    reply_timeout_ms: u64,
+    #[serde(default)]
+    base_path: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    /// Whether upstream connections are reused.
+    pools: bool,
+    /// Which obligations this gateway rightly prevents: variant, scenario, obligation, witness.
+    #[serde(default)]
+    expected: BTreeMap<String, BTreeMap<String, BTreeMap<String, Prevented>>>,
+}
+
+/// How to configure and start a real gateway.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    file: RecipeFile,
+    files: Files,
+}
+
+#[derive(Debug, Clone)]
+enum Files {
+    /// Part of the binary: names and contents.
+    BuiltIn(&'static [(&'static str, &'static str)]),
+    /// A folder of the user's.
+    Folder(PathBuf),
+}
+
+/// Why a recipe cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecipeError {
+    /// There is none of this name.
+    #[error("find the recipe {name:?}: there is none of this name{}; `crosswire gateways list` shows all, and a folder is written with a slash (./my-recipe)", nearest.as_ref().map(|name| format!(", did you mean {name:?}?")).unwrap_or_default())]
+    Unknown {
+        /// As given.
+        name: String,
+        /// The nearest name.
+        nearest: Option<String>,
+    },
+    /// Its file cannot be read.
+    #[error("read {}: {reason}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// It has no such variant.
+    #[error("use recipe {recipe:?} in variant {variant:?}: it has {known}")]
+    Variant {
+        /// Which recipe.
+        recipe: String,
+        /// As given.
+        variant: String,
+        /// What it has.
+        known: String,
+    },
+}
+
+impl Recipe {
+    /// The recipes that are part of the binary, by name.
+    pub fn built_in() -> Vec<Recipe> {
+        let parse = |(name, files): &(&str, &'static [(&'static str, &'static str)])| {
+            let text = files.iter().find(|(file, _)| *file == "recipe.toml").map(|(_, text)| *text);
+            let file = parse(Path::new(name), text.unwrap_or_default());
+            Recipe { file: file.expect("the recipes of the binary are read by a test"), files: Files::BuiltIn(files) }
+        };
+        builtin::RECIPES.iter().map(parse).collect()
+    }
+
+    /// A recipe by name, or from a folder if the name has a slash.
+    pub fn find(name: &str) -> Result<Recipe, RecipeError> {
+        if name.contains('/') {
+            return Recipe::from_folder(Path::new(name));
+        }
+        let recipes = Recipe::built_in();
+        let known: Vec<String> = recipes.iter().map(|recipe| recipe.file.name.clone()).collect();
+        let found = recipes.into_iter().find(|recipe| recipe.file.name == name);
+        let close = |known: &&String| known.starts_with(name) || name.starts_with(known.as_str());
+        let nearest = known.iter().find(close).cloned();
+        found.ok_or_else(|| RecipeError::Unknown { name: name.to_owned(), nearest })
+    }
+
+    /// A recipe from a folder of the user's.
+    pub fn from_folder(folder: &Path) -> Result<Recipe, RecipeError> {
+        let path = folder.join("recipe.toml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| RecipeError::File { path: path.clone(), reason: error.to_string() })?;
+        let folder = folder.canonicalize().map_err(|error| RecipeError::File { path: folder.to_owned(), reason: error.to_string() })?;
+        Ok(Recipe { file: parse(&path, &text)?, files: Files::Folder(folder) })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// One line about it.
+    pub fn title(&self) -> &str {
+        &self.file.title
+    }
+
+    /// The line that installs it.
+    pub fn install(&self) -> &str {
+        &self.file.install
+    }
+
+    /// Its variants, the default first.
+    pub fn variants(&self) -> &[String] {
+        &self.file.variants
+    }
+
+    /// Whether it reuses upstream connections.
+    pub fn pools(&self) -> bool {
+        self.file.pools
+    }
+
+    /// The obligations that it rightly prevents in a variant: scenario, obligation, witness.
+    pub fn expected(&self, variant: &str) -> BTreeMap<String, BTreeMap<String, Prevented>> {
+        self.file.expected.get(variant).cloned().unwrap_or_default()
+    }
+
+    /// Whether everything that it needs is on this machine.
+    pub fn is_installed(&self) -> bool {
+        self.require_programs().is_ok()
+    }
+
+    /// The version that the installed product tells, if it is installed and tells one.
+    pub fn installed_version(&self) -> Option<String> {
+        let (program, arguments) = self.file.version.split_first()?;
+        let output = std::process::Command::new(find_program(program)?).args(arguments).output().ok()?;
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().find(|line| line.chars().any(|character| character.is_ascii_digit()))?;
+        Some(line.trim().to_owned())
+    }
+
+    pub(super) fn variant<'a>(&'a self, variant: Option<&'a str>) -> Result<&'a str, RecipeError> {
+        let Some(asked) = variant else {
+            return Ok(self.file.variants.first().map(String::as_str).unwrap_or_default());
+        };
+        match self.file.variants.iter().any(|known| known == asked) {
+            true => Ok(asked),
+            false => Err(RecipeError::Variant {
+                recipe: self.file.name.clone(),
+                variant: asked.to_owned(),
+                known: self.file.variants.join(", "),
+            }),
+        }
+    }
+
+    pub(super) fn require_programs(&self) -> Result<(), GatewayError> {
+        match self.file.programs.iter().find(|program| find_program(program).is_none()) {
+            None => Ok(()),
+            Some(program) => Err(GatewayError::MissingProgram {
+                gateway: self.file.name.clone(),
+                program: program.clone(),
+                install: Some(self.file.install.clone()),
+            }),
+        }
+    }
+
+    pub(super) fn start(&self) -> &str {
+        &self.file.start
+    }
+
+    pub(super) fn reply_timeout(&self) -> Duration {
+        Duration::from_millis(self.file.reply_timeout_ms)
+    }
+
+    pub(super) fn base_path(&self) -> &str {
+        &self.file.base_path
+    }
+
+    pub(super) fn fields(&self) -> Vec<Field> {
+        let fields = self.file.headers.iter();
+        fields.map(|(name, value)| Field { name: name.clone(), value: value.clone() }).collect()
+    }
+
+    /// The folder of the recipe's files; those of the binary are written below the work folder first.
+    pub(super) fn lay_out(&self, work: &Path) -> Result<PathBuf, GatewayError> {
+        let files = match &self.files {
+            Files::Folder(folder) => return Ok(folder.clone()),
+            Files::BuiltIn(files) => files,
+        };
+        let folder = work.join("recipe");
+        let write = || -> std::io::Result<()> {
+            std::fs::create_dir_all(&folder)?;
+            for (name, text) in *files {
+                let path = folder.join(name);
+                std::fs::write(&path, text)?;
+                if *name == self.file.start {
+                    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+                }
+            }
+            Ok(())
+        };
+        write().map_err(|source| GatewayError::WorkFolder { folder: folder.clone(), source })?;
+        Ok(folder)
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<RecipeFile, RecipeError> {
+    let error = |reason: String| RecipeError::File { path: path.to_owned(), reason };
+    let file: RecipeFile = toml::from_str(text).map_err(|failure| error(failure.to_string()))?;
+    match file.variants.is_empty() {
+        true => Err(error("`variants` names none: write variants = [\"h1\"]".to_owned())),
+        false => Ok(file),
+    }
+}
+
+/// The path of a program: where `PATH` says, or where Debian keeps servers.
+fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_recipe_is_read_and_has_its_start_script() {
+        for recipe in Recipe::built_in() {
+            let work = tempfile::tempdir().unwrap();
+            let folder = recipe.lay_out(work.path()).unwrap();
+            assert!(folder.join(recipe.start()).is_file(), "{}", recipe.name());
+            assert!(!recipe.file.install.is_empty() && recipe.file.reply_timeout_ms > 0);
+        }
+    }
+
+    #[test]
+    fn the_index_lists_every_folder_and_file() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+        let mut on_disk = Vec::new();
+        for folder in std::fs::read_dir(root).unwrap() {
+            let folder = folder.unwrap().path();
+            for file in std::fs::read_dir(&folder).unwrap() {
+                let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+                on_disk.push((name(&folder), name(&file.unwrap().path())));
+            }
+        }
+        on_disk.sort();
+        let mut listed: Vec<(String, String)> = builtin::RECIPES
+            .iter()
+            .flat_map(|(recipe, files)| files.iter().map(|(file, _)| ((*recipe).to_owned(), (*file).to_owned())))
+            .collect();
+        listed.sort();
+        assert_eq!(listed, on_disk, "harness/src/gateway/recipe/builtin.rs is out of step with harness/recipes/");
+    }
+
+    #[test]
+    fn an_unknown_recipe_or_variant_says_what_there_is() {
+        let error = Recipe::find("ngin").unwrap_err().to_string();
+        assert!(error.contains("did you mean \"nginx\""), "{error}");
+        let nginx = Recipe::find("nginx").unwrap();
+        let error = nginx.variant(Some("h9")).unwrap_err().to_string();
+        assert!(error.contains("h9") && error.contains("h1"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_with_an_unknown_key_says_where() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("recipe.toml"), "name = \"x\"\nnaem = \"y\"\n").unwrap();
+        let error = Recipe::from_folder(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("recipe.toml") && error.contains("naem"), "{error}");
+    }
+}

@@ -1,0 +1,209 @@
+//! The run folder: the journal that is written first, and what is made from it.
+//!
+//! ```text
+//! crosswire-out/<run-id>/
+//!   journal.jsonl    one entry a line, each with a checksum; findings are on disk before anybody is told of them
+//!   record.json      what the journal folds into
+//!   run.key          the canaries' key, for the owner only
+//!   plans/f1.json    the plan of each finding
+//!   gateway/         the work folder of the gateway, its log in gateway.log
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use vocabulary::canary::CanaryKey;
+use vocabulary::plan::Plan;
+use vocabulary::record::{JOURNAL_SCHEMA, JournalDefect, JournalEntry, NoRun, RunRecord, decode_line, encode_line};
+
+const JOURNAL: &str = "journal.jsonl";
+const RECORD: &str = "record.json";
+
+/// Why a run's journal cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// A file cannot be written.
+    #[error("write {}: {source}; is the disk full, or the folder not writable?", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file cannot be read.
+    #[error("read {}: {source}; is it the folder of a run?", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The journal is of another version.
+    #[error("read {}: its journal is {found:?}, this build reads {JOURNAL_SCHEMA:?}; use the crosswire that wrote it", path.display())]
+    Schema {
+        /// Which.
+        path: PathBuf,
+        /// The version that it states.
+        found: String,
+    },
+    /// The journal holds nothing to report on.
+    #[error("read {}: {source}", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: NoRun,
+    },
+}
+
+/// The folder of a run, and its open journal.
+#[derive(Debug)]
+pub(crate) struct RunFolder {
+    folder: PathBuf,
+    journal: File,
+    entries: Vec<JournalEntry>,
+}
+
+impl RunFolder {
+    /// Makes the folder and opens its journal.
+    pub(crate) fn create(folder: &Path, key: &CanaryKey) -> Result<RunFolder, JournalError> {
+        let made = || -> io::Result<File> {
+            std::fs::create_dir_all(folder.join("plans"))?;
+            let secret: String = key.secret().iter().map(|byte| format!("{byte:02x}")).collect();
+            let path = folder.join("run.key");
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            writeln!(file, "{:010x} {secret}", key.run())?;
+            OpenOptions::new().append(true).create_new(true).open(folder.join(JOURNAL))
+        };
+        let journal = made().map_err(|source| JournalError::Write { path: folder.to_owned(), source })?;
+        Ok(RunFolder { folder: folder.to_owned(), journal, entries: Vec::new() })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where the gateway works.
+    pub(crate) fn gateway(&self) -> PathBuf {
+        self.folder.join("gateway")
+    }
+
+    /// Appends an entry. A finding, and the end, are on disk when this returns.
+    pub(crate) fn write(&mut self, entry: JournalEntry) -> Result<(), JournalError> {
+        let mut append = || -> io::Result<()> {
+            let mut line = encode_line(&entry)?;
+            line.push('\n');
+            self.journal.write_all(line.as_bytes())?;
+            match &entry {
+                JournalEntry::FindingFound(_) | JournalEntry::RunBroken { .. } | JournalEntry::RunEnded { .. } => {
+                    self.journal.sync_data()
+                }
+                JournalEntry::RunStarted(_)
+                | JournalEntry::ScenarioSkipped { .. }
+                | JournalEntry::CaseJudged(_)
+                | JournalEntry::GatewayFailed { .. }
+                | JournalEntry::FindingMeasured { .. } => Ok(()),
+            }
+        };
+        append().map_err(|source| JournalError::Write { path: self.folder.join(JOURNAL), source })?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Keeps the plan of a finding; its path within the folder.
+    pub(crate) fn keep_plan(&self, id: &str, plan: &Plan) -> Result<String, JournalError> {
+        let name = format!("plans/{id}.json");
+        let path = self.folder.join(&name);
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&path)?;
+            serde_json::to_writer_pretty(&mut file, plan)?;
+            file.write_all(b"\n")?;
+            file.sync_data()
+        };
+        write().map_err(|source| JournalError::Write { path: path.clone(), source })?;
+        Ok(name)
+    }
+
+    /// Folds the journal into the record and writes `record.json`.
+    pub(crate) fn close(self) -> Result<RunRecord, JournalError> {
+        let path = self.folder.join(JOURNAL);
+        let record = RunRecord::from_journal(self.entries).map_err(|source| JournalError::Empty { path, source })?;
+        let path = self.folder.join(RECORD);
+        std::fs::write(&path, reports::json(&record)).map_err(|source| JournalError::Write { path, source })?;
+        Ok(record)
+    }
+}
+
+/// Reads the record of a run from its folder's journal. A line that was cut off or mangled is left out, together with
+/// everything behind it: what was found before stays found, and without its end the run proves nothing more.
+pub fn read_run(folder: &Path) -> Result<RunRecord, JournalError> {
+    let path = folder.join(JOURNAL);
+    let file = File::open(&path).map_err(|source| JournalError::Read { path: path.clone(), source })?;
+    let mut entries = Vec::new();
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line.map_err(|source| JournalError::Read { path: path.clone(), source })?;
+        match decode_line(&String::from_utf8_lossy(&line)) {
+            Ok(JournalEntry::RunStarted(start)) if start.schema != JOURNAL_SCHEMA => {
+                return Err(JournalError::Schema { path, found: start.schema });
+            }
+            Ok(entry) => entries.push(entry),
+            Err(JournalDefect::Torn | JournalDefect::Checksum { .. } | JournalDefect::Entry(_)) => break,
+        }
+    }
+    RunRecord::from_journal(entries).map_err(|source| JournalError::Empty { path, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocabulary::record::{RunEnd, RunStart};
+    use vocabulary::verdict::Verdict;
+
+    fn folder_with(entries: Vec<JournalEntry>) -> tempfile::TempDir {
+        let out = tempfile::tempdir().unwrap();
+        let mut folder = RunFolder::create(&out.path().join("run"), &CanaryKey::new([7; 16], 1)).unwrap();
+        for entry in entries {
+            folder.write(entry).unwrap();
+        }
+        out
+    }
+
+    fn started() -> JournalEntry {
+        JournalEntry::RunStarted(RunStart { run_id: "r1".to_owned(), ..RunStart::default() })
+    }
+
+    #[test]
+    fn a_run_is_read_back_from_its_journal() {
+        let out = folder_with(vec![started(), JournalEntry::RunEnded { duration_ms: 7, how: RunEnd::Completed }]);
+        let record = read_run(&out.path().join("run")).unwrap();
+        assert_eq!((record.run_id.as_str(), record.duration_ms), ("r1", Some(7)));
+    }
+
+    #[test]
+    fn a_torn_end_loses_only_the_torn_line_and_is_never_clean() {
+        let out = folder_with(vec![started(), JournalEntry::RunEnded { duration_ms: 7, how: RunEnd::Completed }]);
+        let path = out.path().join("run").join(JOURNAL);
+        let text = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &text[..text.len() - 20]).unwrap();
+        let record = read_run(&out.path().join("run")).unwrap();
+        assert_eq!(record.duration_ms, None);
+        assert_ne!(record.verdict, Verdict::Clean);
+    }
+
+    #[test]
+    fn the_key_is_for_the_owner_only() {
+        use std::os::unix::fs::PermissionsExt;
+        let out = folder_with(vec![started()]);
+        let mode = std::fs::metadata(out.path().join("run/run.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_folder_that_is_no_run_says_so() {
+        let out = tempfile::tempdir().unwrap();
+        assert!(read_run(out.path()).unwrap_err().to_string().contains("is it the folder of a run?"));
+    }
+}

@@ -1,0 +1,134 @@
+//! Running one plan again: is it fixed, or how often does it still fail?
+
+use std::path::{Path, PathBuf};
+
+use vocabulary::finding::{Finding, Reproduction};
+use vocabulary::plan::{PLAN_SCHEMA, Plan};
+use vocabulary::scenario::ObligationState;
+
+use crate::builder::Builder;
+use crate::case::Bench;
+use crate::run::{self, RunError};
+
+/// What replays came to.
+#[derive(Debug)]
+pub struct Replayed {
+    /// How often the plan was run, and how often it failed.
+    pub reproduction: Reproduction,
+    /// The findings of the last run that failed.
+    pub findings: Vec<Finding>,
+    /// Obligations that no run met and nothing excuses: the runs prove nothing.
+    pub unmet: Vec<String>,
+}
+
+/// Why a plan cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file cannot be read.
+    #[error("read the plan {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The file is no plan.
+    #[error("read the plan {}: {source}; a plan is a file like crosswire-out/<run-id>/plans/f1.json", path.display())]
+    Parse {
+        /// Which.
+        path: PathBuf,
+        /// Where and why, in the words of the JSON reader.
+        source: serde_json::Error,
+    },
+    /// The plan is of another schema.
+    #[error("read the plan {}: its schema is {found:?}, this build reads {PLAN_SCHEMA:?}; use the crosswire that wrote it", path.display())]
+    Schema {
+        /// Which.
+        path: PathBuf,
+        /// The schema that it states.
+        found: String,
+    },
+    /// The plan contradicts itself.
+    #[error("run the plan {}: {defect}", path.display())]
+    Defect {
+        /// Which.
+        path: PathBuf,
+        /// The first contradiction.
+        defect: String,
+    },
+}
+
+/// Reads a plan from its file.
+pub fn load_plan(path: &Path) -> Result<Plan, PlanError> {
+    let text = std::fs::read_to_string(path).map_err(|source| PlanError::Read { path: path.to_owned(), source })?;
+    let parse = |source| PlanError::Parse { path: path.to_owned(), source };
+    // The schema before the rest: a plan of another one may have any form.
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(parse)?;
+    if let Some(found) = value.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != PLAN_SCHEMA) {
+        return Err(PlanError::Schema { path: path.to_owned(), found: found.to_owned() });
+    }
+    // From the text again: its errors have lines and columns.
+    let plan: Plan = serde_json::from_str(&text).map_err(parse)?;
+    match plan.defect() {
+        Some(defect) => Err(PlanError::Defect { path: path.to_owned(), defect }),
+        None => Ok(plan),
+    }
+}
+
+pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<Replayed, RunError> {
+    let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
+    let work = tempfile::tempdir().map_err(RunError::Thread)?;
+    let key = run::draw_key();
+    let mut bench = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned()).await?;
+    let mut replayed = Replayed { reproduction: Reproduction::default(), findings: Vec::new(), unmet: Vec::new() };
+    let mut met = Vec::new();
+    for run in 0..times {
+        if builder.stop.is_asked() {
+            break;
+        }
+        if builder.fresh_gateway && run > 0 {
+            bench.refresh().await?;
+        }
+        let judgement = bench.run(&plan).await?;
+        replayed.reproduction.runs += 1;
+        for outcome in &judgement.summary.obligations {
+            match outcome.state {
+                ObligationState::Unmet => replayed.unmet.push(outcome.obligation.to_string()),
+                _ => met.push(outcome.obligation.to_string()),
+            }
+        }
+        if !judgement.findings.is_empty() {
+            replayed.reproduction.failed += 1;
+            replayed.findings = judgement.findings;
+        }
+    }
+    replayed.unmet.sort();
+    replayed.unmet.dedup();
+    replayed.unmet.retain(|obligation| !met.contains(obligation));
+    Ok(replayed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        std::fs::write(&path, text).unwrap();
+        load_plan(&path).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_that_is_no_plan_says_what_is_wrong_and_where() {
+        assert!(load("{").contains("line 1"), "{}", load("{"));
+        assert!(load("{\"schema\": \"crosswire.plan/1\"}").contains("missing field"));
+        assert!(load_plan(Path::new("no/such/plan.json")).unwrap_err().to_string().contains("no/such/plan.json"));
+    }
+
+    #[test]
+    fn a_plan_of_another_schema_is_refused_by_its_name() {
+        let error = load("{\"schema\": \"crosswire.plan/9\", \"shape\": \"unknown\"}");
+        assert!(error.contains("crosswire.plan/9") && error.contains(PLAN_SCHEMA), "{error}");
+    }
+}

@@ -1,0 +1,404 @@
+//! The run: case after case, journal first, findings told at once, until enough was verified or the time is up.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use scenarios::{DrawContext, Scenario, ScenarioError, SelectError};
+use vocabulary::canary::CanaryKey;
+use vocabulary::finding::{Finding, Reproduction};
+use vocabulary::identity::CaseNumber;
+use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
+use vocabulary::plan::Plan;
+use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, RunEnd, RunStart};
+
+use crate::builder::Builder;
+use crate::case::{Bench, BenchError, CaseError};
+use crate::journal::{JournalError, RunFolder};
+use crate::oracle;
+use crate::profile::Profile;
+use crate::replay::PlanError;
+use crate::report::{Report, replay_command};
+
+/// Cases with a finding after which a scenario has said what it has to say.
+const FAILING_CASES_MAX: u32 = 5;
+/// How long measuring a reproduction rate may take.
+const REPRODUCTION_TIME: Duration = Duration::from_secs(20);
+
+/// Ends a run after its present case. Clones ask for the same.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks for the end.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether the end was asked for.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What happens during a run, for whoever watches it.
+#[derive(Debug)]
+pub enum RunEvent<'a> {
+    /// The gateway is ready and the first case begins.
+    Started {
+        /// The run's id.
+        run_id: &'a str,
+        /// Its seed.
+        seed: u64,
+        /// Its folder.
+        folder: &'a Path,
+        /// The gateway under test.
+        gateway: &'a GatewayRecord,
+        /// How many scenarios are run.
+        scenarios: usize,
+        /// Which profile.
+        profile: &'a Profile,
+    },
+    /// A scenario is left out.
+    Skipped {
+        /// Its name.
+        scenario: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+    /// A case was judged.
+    CaseDone {
+        /// The scenario.
+        scenario: &'a str,
+        /// Which case.
+        case: u32,
+        /// Replies verified so far in the run.
+        verified: u64,
+        /// Faults performed so far.
+        faults: u64,
+        /// Findings so far.
+        findings: usize,
+    },
+    /// Something was found. It is on disk.
+    Found(&'a Finding),
+    /// The finding was replayed; with the command that does it again.
+    Measured(&'a Finding, &'a str),
+}
+
+/// Why a run could not be made, or could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No gateway was given.
+    #[error("run without a gateway: name one with --recipe, --command or --gateway")]
+    NoGateway,
+    /// The choice of scenarios is empty or wrong.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A scenario file cannot be read.
+    #[error("read the scenario {}: {source}", path.display())]
+    ScenarioFile {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A scenario file is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A plan file is wrong.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The gateway or the origin does not start, or not any more.
+    #[error(transparent)]
+    Bench(#[from] BenchError),
+    /// The run folder cannot be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The run has no thread or no work folder.
+    #[error("start the run's thread and work folder: {0}; check the limits on threads, files and disk")]
+    Thread(std::io::Error),
+    /// Crosswire itself failed.
+    #[error("crosswire failed: {0}; this is a bug of ours, the journal is readable")]
+    Broken(String),
+}
+
+impl RunError {
+    /// The exit code of the process that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            RunError::NoGateway
+            | RunError::Select(_)
+            | RunError::ScenarioFile { .. }
+            | RunError::Scenario(_)
+            | RunError::Plan(_)
+            | RunError::Journal(_)
+            | RunError::Thread(_) => 2,
+            RunError::Bench(error) if error.is_before_anything_was_sent() => 2,
+            RunError::Bench(_) => 3,
+            RunError::Broken(_) => 70,
+        }
+    }
+}
+
+impl From<CaseError> for RunError {
+    fn from(error: CaseError) -> RunError {
+        match error {
+            CaseError::Bench(error) => RunError::Bench(error),
+            CaseError::Overflow(error) => RunError::Broken(error.to_string()),
+            CaseError::Oracle(error) => RunError::Broken(error.to_string()),
+        }
+    }
+}
+
+/// Runs on a thread with a runtime of its own: the caller may have any runtime, or a single-threaded one that it blocks.
+pub(crate) async fn on_own_thread<T, Fut>(work: impl FnOnce() -> Fut + Send + 'static) -> Result<T, RunError>
+where
+    T: Send + 'static,
+    Fut: Future<Output = Result<T, RunError>>,
+{
+    let (done, result) = tokio::sync::oneshot::channel();
+    let spawned = std::thread::Builder::new().name("crosswire-run".to_owned()).spawn(move || {
+        let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(work()),
+            Err(error) => Err(RunError::Thread(error)),
+        };
+        // Nobody waits any more: the caller has dropped the run.
+        drop(done.send(ended));
+    });
+    spawned.map_err(RunError::Thread)?;
+    result.await.unwrap_or_else(|_| Err(RunError::Broken("the run's thread panicked".to_owned())))
+}
+
+/// Waits for a run without any runtime: it does nothing on this thread but wait.
+pub(crate) fn blocking<T>(run: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(RunError::Thread)?;
+    runtime.block_on(run)
+}
+
+/// A random key, never derived from the seed: whoever knows the plan cannot forge a canary.
+pub(crate) fn draw_key() -> CanaryKey {
+    CanaryKey::new(rand::random(), rand::random())
+}
+
+pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
+    let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
+    let chosen = builder.chosen()?;
+    let profile = builder.effective_profile();
+    let seed = builder.seed.unwrap_or_else(rand::random);
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let key = draw_key();
+    let out = builder.out.clone().unwrap_or_else(|| Path::new("crosswire-out").join(&run_id));
+    let mut folder = RunFolder::create(&out, &key)?;
+    folder.write(JournalEntry::RunStarted(RunStart {
+        schema: JOURNAL_SCHEMA.to_owned(),
+        crosswire_version: env!("CARGO_PKG_VERSION").to_owned(),
+        run_id: run_id.clone(),
+        seed,
+        started_at: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+        profile: profile.name.clone(),
+        evidence: profile.evidence,
+        gateway: gateway.label().clone(),
+        self_test: oracle::self_test(),
+    }))?;
+    let began = Instant::now();
+    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), ..DrawContext::default() };
+    let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
+    let arguments = arguments(&builder, &gateway);
+    let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway()).await;
+    let end = match set_up {
+        Ok(bench) => {
+            let told = |event: RunEvent<'_>| {
+                if let Some(tell) = &builder.on_event {
+                    tell(event);
+                }
+            };
+            let (label, folder_path, scenarios) = (gateway.label(), folder.path().to_owned(), chosen.len());
+            told(RunEvent::Started { run_id: &run_id, seed, folder: &folder_path, gateway: label, scenarios, profile: &profile });
+            let replay = |finding: &Finding| replay_command(&program, &folder_path, finding, arguments.as_deref());
+            let mut run = Run {
+                bench,
+                folder: &mut folder,
+                profile: &profile,
+                context: &context,
+                builder: &builder,
+                told: &told,
+                replay: &replay,
+                seed,
+                deadline: began + profile.time_limit,
+                findings: Vec::new(),
+                verified: 0,
+                faults: 0,
+            };
+            run.cases(chosen).await
+        }
+        // Nothing was sent: there is no run to keep.
+        Err(error) if error.is_before_anything_was_sent() => {
+            drop(std::fs::remove_dir_all(&out));
+            return Err(RunError::Bench(error));
+        }
+        Err(error) => Err(RunError::Bench(error)),
+    };
+    let how = conclude(&mut folder, end, &builder.stop)?;
+    folder.write(JournalEntry::RunEnded { duration_ms: began.elapsed().as_millis() as u64, how })?;
+    let record = folder.close()?;
+    Ok(Report::new(record, out, program, arguments))
+}
+
+/// What ended the run, in the journal's words. A run that broke half-way still yields a record.
+fn conclude(folder: &mut RunFolder, end: Result<(), RunError>, stop: &Stop) -> Result<RunEnd, RunError> {
+    match end {
+        Ok(()) if stop.is_asked() => return Ok(RunEnd::Interrupted),
+        Ok(()) => {}
+        // The journal itself failed: there is nothing to write to.
+        Err(RunError::Journal(error)) => return Err(RunError::Journal(error)),
+        Err(RunError::Bench(error)) => folder.write(JournalEntry::GatewayFailed { what: error.to_string() })?,
+        Err(error) => folder.write(JournalEntry::RunBroken { what: error.to_string() })?,
+    }
+    Ok(RunEnd::Completed)
+}
+
+fn arguments(builder: &Builder, gateway: &crate::gateway::Gateway) -> Option<String> {
+    let listen = builder.origin_listen.map(|addr| format!(" --origin-listen {addr}")).unwrap_or_default();
+    gateway.arguments().map(|arguments| format!("{arguments}{listen}"))
+}
+
+struct Run<'a> {
+    bench: Bench,
+    folder: &'a mut RunFolder,
+    profile: &'a Profile,
+    context: &'a DrawContext,
+    builder: &'a Builder,
+    told: &'a dyn Fn(RunEvent<'_>),
+    replay: &'a dyn Fn(&Finding) -> String,
+    seed: u64,
+    deadline: Instant,
+    findings: Vec<Finding>,
+    verified: u64,
+    faults: u64,
+}
+
+/// How far a scenario is.
+struct Progress {
+    scenario: Scenario,
+    cases: u32,
+    verified: u64,
+    faults: u64,
+    failing_cases: u32,
+}
+
+impl Progress {
+    fn is_done(&self, profile: &Profile) -> bool {
+        let enough = self.cases >= profile.cases_min
+            && self.faults >= profile.faults_min
+            && self.verified >= profile.evidence.verified_per_scenario_min;
+        enough || self.is_exhausted(profile)
+    }
+
+    /// More cases would say nothing new.
+    fn is_exhausted(&self, profile: &Profile) -> bool {
+        self.failing_cases >= FAILING_CASES_MAX || self.cases >= profile.cases_max
+    }
+}
+
+impl Run<'_> {
+    /// One case of each scenario in turn, so that a limit of time takes from all alike.
+    async fn cases(&mut self, chosen: Vec<Scenario>) -> Result<(), RunError> {
+        let mut scenarios = Vec::new();
+        for scenario in chosen {
+            match scenario.needs_gateway_timeout() && self.context.gateway_timeout.is_none() {
+                true => self.skip(&scenario)?,
+                false => scenarios.push(Progress { scenario, cases: 0, verified: 0, faults: 0, failing_cases: 0 }),
+            }
+        }
+        loop {
+            let enough_in_all = self.verified >= self.profile.evidence.verified_min;
+            let mut any = false;
+            for progress in &mut scenarios {
+                let done = match enough_in_all {
+                    true => progress.is_done(self.profile),
+                    false => progress.is_exhausted(self.profile),
+                };
+                if done {
+                    continue;
+                }
+                let failed_fast = self.builder.fail_fast && !self.findings.is_empty();
+                if self.builder.stop.is_asked() || failed_fast || Instant::now() >= self.deadline {
+                    return Ok(());
+                }
+                any = true;
+                self.case(progress).await?;
+            }
+            if !any {
+                return Ok(());
+            }
+        }
+    }
+
+    fn skip(&mut self, scenario: &Scenario) -> Result<(), RunError> {
+        let reason = "the gateway's reply timeout is not known; give it with --gateway-timeout".to_owned();
+        (self.told)(RunEvent::Skipped { scenario: scenario.name(), reason: &reason });
+        Ok(self.folder.write(JournalEntry::ScenarioSkipped { name: scenario.name().to_owned(), reason })?)
+    }
+
+    async fn case(&mut self, progress: &mut Progress) -> Result<(), RunError> {
+        let plan = progress.scenario.plan(self.seed, CaseNumber(progress.cases), self.context);
+        if self.builder.fresh_gateway && progress.cases > 0 {
+            self.bench.refresh().await?;
+        }
+        let judgement = match self.bench.run(&plan).await {
+            Ok(judgement) => judgement,
+            Err(error) => return Err(error.into()),
+        };
+        progress.cases += 1;
+        progress.verified += judgement.summary.verified;
+        progress.faults += judgement.summary.faults_performed + judgement.summary.faults_prevented;
+        progress.failing_cases += u32::from(!judgement.findings.is_empty());
+        self.verified += judgement.summary.verified;
+        self.faults += judgement.summary.faults_performed;
+        let case = judgement.summary.case;
+        self.folder.write(JournalEntry::CaseJudged(judgement.summary))?;
+        for finding in judgement.findings {
+            self.found(finding, &plan).await?;
+        }
+        let (scenario, findings) = (progress.scenario.name(), self.findings.len());
+        (self.told)(RunEvent::CaseDone { scenario, case, verified: self.verified, faults: self.faults, findings });
+        Ok(())
+    }
+
+    /// A finding that is new is kept with its plan, told, and replayed; one that is known was counted with its case.
+    async fn found(&mut self, mut finding: Finding, plan: &Plan) -> Result<(), RunError> {
+        let known = self.findings.iter().any(|known| known.fingerprint == finding.fingerprint);
+        if known || self.findings.len() >= FINDINGS_MAX {
+            return Ok(());
+        }
+        finding.id = format!("f{}", self.findings.len() + 1);
+        finding.plan = self.folder.keep_plan(&finding.id, plan)?;
+        self.folder.write(JournalEntry::FindingFound(Box::new(finding.clone())))?;
+        (self.told)(RunEvent::Found(&finding));
+        self.findings.push(finding.clone());
+        finding.reproduction = self.reproduce(&finding, plan).await?;
+        let (id, reproduction, shrunk) = (finding.id.clone(), finding.reproduction, finding.shrunk);
+        self.folder.write(JournalEntry::FindingMeasured { id, reproduction, shrunk })?;
+        (self.told)(RunEvent::Measured(&finding, &(self.replay)(&finding)));
+        Ok(())
+    }
+
+    /// How often the plan fails again with the same fingerprint.
+    async fn reproduce(&mut self, finding: &Finding, plan: &Plan) -> Result<Reproduction, RunError> {
+        let began = Instant::now();
+        let mut reproduction = Reproduction::default();
+        while reproduction.runs < REPRODUCTION_RUNS
+            && began.elapsed() < REPRODUCTION_TIME
+            && Instant::now() < self.deadline
+            && !self.builder.stop.is_asked()
+        {
+            let judgement = self.bench.run(plan).await?;
+            let again = judgement.findings.iter().any(|other| other.fingerprint == finding.fingerprint);
+            reproduction.runs += 1;
+            reproduction.failed += u32::from(again);
+        }
+        Ok(reproduction)
+    }
+}

@@ -1,0 +1,192 @@
+//! What the origin does for one request: a directive and a request's head go in, a program of emissions comes out.
+//!
+//! Pure: no socket, no clock. Every decision about bytes is taken here, so that the driver has nothing left to decide:
+//! which canaries a reply carries, what stands in one write, what a request's version forbids, when a planned fault is
+//! done. The driver performs emission after emission and reports each [`Mark`] as it comes to it.
+
+use std::time::Duration;
+
+use vocabulary::canary::{CanaryKey, Claim, Role, Site, StripedBody};
+use vocabulary::directive::{
+    Close, Cut, CutBy, Directive, FaultKind, Final, Hold, Interim, OriginAct, Segment, Surplus, SurplusKind,
+    SurplusTiming,
+};
+use vocabulary::excerpt::excerpt;
+use vocabulary::history::{DeliveryKind, Performed};
+use vocabulary::identity::{Attempt, ExchangeId, TenantId};
+use vocabulary::limits::{BODY_BYTES_MAX, CASE_WAIT};
+use vocabulary::plan::{EventKind, Version};
+
+use crate::head::{self, Method, RequestHead};
+
+mod reply;
+mod wire;
+
+pub(crate) use wire::Wire;
+
+/// Bytes of a benign reply to an exchange of which nothing is planned.
+pub(crate) const BENIGN_BYTES: u64 = 256;
+/// A write up to this many bytes is taken for one segment: the proof that a surplus was early (judging.md).
+const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
+
+/// Everything that is done for one request, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Program {
+    pub(crate) emissions: Vec<Emission>,
+    /// The replies that the program emits; marks name them by their place here.
+    pub(crate) deliveries: Vec<Delivery>,
+    /// The planned faults; marks name them by their place here.
+    pub(crate) faults: Vec<FaultKind>,
+    /// Whether the request's body stays unread until the final reply is written.
+    pub(crate) early: bool,
+    /// Whether the connection becomes a tunnel, so that nothing behind the request is a request.
+    pub(crate) switches: bool,
+}
+
+/// A reply that the program emits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delivery {
+    pub(crate) number: u16,
+    pub(crate) kind: DeliveryKind,
+    pub(crate) status: u16,
+    pub(crate) body_bytes: u64,
+    pub(crate) cut: bool,
+    /// The number of the delivery with whose end it shares one write.
+    pub(crate) same_write_as: Option<u16>,
+    /// Its status line and fields, printable.
+    pub(crate) head: String,
+}
+
+/// One thing that the driver does.
+#[derive(Debug)]
+pub(crate) enum Emission {
+    /// Hand bytes to the kernel, in one write.
+    Write(Write),
+    /// Wait until the request's body has been read.
+    AwaitBody,
+    /// Wait for a time.
+    Pause(Duration),
+    /// Send nothing for a time.
+    Silence { lasts: Duration, fault: Option<usize> },
+    /// Wait for something. The fault, where there is one, is performed when the hold ends as planned.
+    Hold { hold: Hold, fault: Option<usize> },
+    /// Write when the next request has arrived on the connection; if none comes, write nothing.
+    AfterNextRequest { write: Write, fault: Option<usize> },
+    /// Wait until the peer's kernel has acknowledged everything, then report.
+    Acknowledge(Vec<Mark>),
+    /// A fault that this request does not allow.
+    Unperformed { fault: usize, performed: Performed },
+    /// End the connection.
+    Close { close: Close, fault: Option<usize> },
+    /// Swallow whatever arrives until the peer closes.
+    Swallow,
+}
+
+/// Bytes and what has happened when the kernel has them.
+#[derive(Debug, Default)]
+pub(crate) struct Write {
+    pub(crate) wire: Wire,
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// What a write means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// It holds the first byte of a delivery.
+    Begins(usize),
+    /// It holds the last planned byte of a delivery.
+    Ends(usize),
+    /// It performs a fault.
+    Performs(usize),
+    /// It performs a fault if some of the request's body has not arrived by then.
+    PerformsEarly(usize),
+    /// It is something that plans can wait for.
+    Happens(EventKind),
+}
+
+/// Whom a reply is for, and what its canaries are minted with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) key: &'a CanaryKey,
+    pub(crate) tenant: TenantId,
+    pub(crate) exchange: ExchangeId,
+    pub(crate) attempt: Attempt,
+    /// The number of the first delivery that the program may emit.
+    pub(crate) first_delivery: u16,
+}
+
+/// The program for a request whose exchange is known.
+pub(crate) fn respond(directive: &Directive, head: &RequestHead, context: Context<'_>) -> Program {
+    let benign;
+    let mut acts = &directive.acts;
+    let mut faults = directive.faults();
+    if context.attempt.0 > 1 && !directive.every_attempt && !faults.is_empty() {
+        benign = Directive::benign(body_bytes(directive));
+        acts = &benign.acts;
+        faults.clear();
+    }
+    let mut composer = Composer {
+        head,
+        context,
+        program: Program { faults, ..Program::default() },
+        pending: None,
+        next_fault: 0,
+        persistent: head.persistent,
+        body_awaited: head.body == head::Framing::None,
+        version_refused: false,
+        ended: Ended::Open,
+    };
+    composer.continue_if_expected(acts);
+    for (index, act) in acts.iter().enumerate() {
+        composer.act(act, acts.get(index + 1));
+    }
+    composer.finish(acts)
+}
+
+/// The reply to a request without any canary: the gateway's own.
+pub(crate) fn stranger(head: &RequestHead) -> Program {
+    let mut text = reply::Head::new(200);
+    text.field("Content-Type", "text/plain");
+    text.field("Content-Length", "3");
+    text.connection(head.version, head.persistent);
+    let mut wire = Wire::of(text.end());
+    if head.method != Method::Head {
+        wire.push(b"ok\n");
+    }
+    let mut emissions = Vec::new();
+    if head.body != head::Framing::None {
+        emissions.push(Emission::AwaitBody);
+    }
+    emissions.push(Emission::Write(Write { wire, marks: Vec::new() }));
+    if !head.persistent {
+        emissions.push(Emission::Close { close: Close::Fin, fault: None });
+    }
+    Program { emissions, ..Program::default() }
+}
+
+/// The reply to what is no request: an error and the end of the connection (RFC 9112 §2.2, §6.3).
+pub(crate) fn refuse(status: u16) -> Program {
+    let mut text = reply::Head::new(status);
+    text.field("Content-Length", "0");
+    text.field("Connection", "close");
+    let write = Write { wire: Wire::of(text.end()), marks: Vec::new() };
+    let close = Emission::Close { close: Close::Fin, fault: None };
+    Program { emissions: vec![Emission::Write(write), close], ..Program::default() }
+}
+
+/// A plain 100 for a sender that waits for one before its exchange can be known.
+pub(crate) fn plain_continue() -> Wire {
+    Wire::of(reply::Head::new(100).end())
+}
+
+/// How many bytes of body the directive's final reply has.
+fn body_bytes(directive: &Directive) -> u64 {
+    let mut finals = directive.acts.iter().filter_map(|act| match act {
+        OriginAct::Final(reply) => Some(reply.bytes),
+        _ => None,
+    });
+    finals.next().unwrap_or(BENIGN_BYTES)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,341 @@
+/// Turns acts into emissions, one after the other.
+struct Composer<'a> {
+    head: &'a RequestHead,
+    context: Context<'a>,
+    program: Program,
+    /// Bytes that wait for more to share their write with.
+    pending: Option<Write>,
+    next_fault: usize,
+    /// Whether the connection outlives the program.
+    persistent: bool,
+    body_awaited: bool,
+    /// Whether a switch of protocols was refused because the request is HTTP/1.0.
+    version_refused: bool,
+    ended: Ended,
+}
+
+/// How far the composed program has taken the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Open,
+    Tunnel,
+    Closed,
+}
+
+impl Composer<'_> {
+    fn act(&mut self, act: &OriginAct, next: Option<&OriginAct>) {
+        let fault = act.fault().filter(|_| self.next_fault < self.program.faults.len()).map(|_| {
+            self.next_fault += 1;
+            self.next_fault - 1
+        });
+        // Acts behind a close cannot be performed; their faults remain and are reported when the connection has ended.
+        if self.ended == Ended::Closed {
+            return;
+        }
+        let joins = matches!(next, Some(OriginAct::Surplus(Surplus { when: SurplusTiming::SameSegment, .. })));
+        let segment = match act {
+            OriginAct::Interim(interim) => self.interim(interim, fault),
+            OriginAct::Final(reply) => self.final_reply(reply, fault, next),
+            OriginAct::Surplus(surplus) => self.surplus(surplus, fault),
+            OriginAct::Tunnel { bytes } => self.tunnel(*bytes, fault),
+            OriginAct::Hold(hold) => self.hold(*hold, fault),
+            OriginAct::Wait { us } => self.emit(Emission::Pause(Duration::from_micros(*us))),
+            OriginAct::Silence { us } => self.emit(Emission::Silence { lasts: Duration::from_micros(*us), fault }),
+            OriginAct::Close(close) => self.close(*close, fault),
+        };
+        if segment == Segment::Own && !joins {
+            self.flush();
+        }
+    }
+
+    fn interim(&mut self, interim: &Interim, fault: Option<usize>) -> Segment {
+        // RFC 9110 §15.2: a server must not send a 1xx to an HTTP/1.0 client.
+        if self.head.version == Version::Http10 {
+            self.unperformed(fault, Performed::VersionForbids);
+            return Segment::Shared;
+        }
+        let mut text = reply::Head::new(interim.status);
+        text.field("x-crosswire", self.canary(Site::Interim, self.next_delivery()).as_str());
+        text.interim_length(interim.length);
+        for field in &interim.fields {
+            text.field(&field.name, &self.filled(&field.value, Site::Interim, self.next_delivery()));
+        }
+        let mut marks: Vec<Mark> = fault.map(Mark::Performs).into_iter().collect();
+        marks.push(Mark::Happens(EventKind::InterimWritten));
+        self.write(Wire::of(text.end()), marks);
+        interim.segment
+    }
+
+    fn final_reply(&mut self, reply: &Final, fault: Option<usize>, next: Option<&OriginAct>) -> Segment {
+        let form = reply::Form::of(reply, self.head);
+        if form.refuses_switch {
+            self.version_refused = true;
+        }
+        self.persistent &= !form.closes;
+        let early = reply.early && !self.body_awaited;
+        match early {
+            true => self.program.early = true,
+            false => self.await_body(),
+        }
+
+        let leads_into_tunnel = matches!(next, Some(OriginAct::Tunnel { .. })) && !self.version_refused;
+        let number = self.next_delivery();
+        let body = self.striped(number, reply.bytes.min(BODY_BYTES_MAX));
+        let (text, mut wire) = (self.reply_head(reply, &form, number), Wire::default());
+        wire.push(&text);
+        let cut = reply.cut.filter(|_| form.carries_body);
+        let cut_at = match form.carries_body {
+            true => form.push_body(&mut wire, &body, cut.map(|cut| cut.after_bytes), self.trailer(reply, number)),
+            false => None,
+        };
+        let delivery = self.deliver(Delivery {
+            number,
+            kind: match self.program.deliveries.iter().any(|delivery| delivery.kind == DeliveryKind::Owed) {
+                false => DeliveryKind::Owed,
+                true => DeliveryKind::Surplus,
+            },
+            status: form.status,
+            body_bytes: if form.carries_body { body.len() } else { 0 },
+            cut: matches!(cut, Some(Cut { then: CutBy::Close(_), .. })),
+            same_write_as: None,
+            head: excerpt(&text),
+        });
+
+        let early_fault = early && reply.fault() == Some(FaultKind::EarlyFinal);
+        let performs = match fault {
+            Some(fault) => match form.impossible(reply) {
+                Some(performed) => {
+                    self.unperformed(Some(fault), performed);
+                    None
+                }
+                None if early_fault => Some(Mark::PerformsEarly(fault)),
+                None => Some(Mark::Performs(fault)),
+            },
+            None => None,
+        };
+        let fault = fault.filter(|_| performs.is_some());
+
+        let mut last = vec![];
+        if !matches!(cut, Some(Cut { then: CutBy::Bait, .. })) && !leads_into_tunnel {
+            last.push(Mark::Ends(delivery));
+        }
+        if cut.is_none() {
+            last.extend(performs);
+        }
+        last.push(Mark::Happens(EventKind::FinalWritten));
+        let first = wire.take(cut_at.unwrap_or(u64::MAX));
+        self.write_in_parts(first, reply, vec![Mark::Begins(delivery)], last);
+
+        if form.switches {
+            self.program.switches = true;
+            self.ended = Ended::Tunnel;
+        }
+        match cut.map(|cut| cut.then) {
+            None => reply.segment,
+            Some(CutBy::Close(close)) => self.close(close, fault),
+            Some(CutBy::Bait) => {
+                self.flush();
+                match self.persistent {
+                    true => self.program.emissions.push(Emission::Hold { hold: Hold::Bait, fault }),
+                    // No next request will ever come: the request's sender, or this reply, has said so.
+                    false => self.unperformed(fault, Performed::PeerClosedFirst),
+                }
+                self.write(wire, vec![Mark::Ends(delivery)]);
+                reply.segment
+            }
+        }
+    }
+
+    fn write_in_parts(&mut self, mut wire: Wire, reply: &Final, first: Vec<Mark>, last: Vec<Mark>) {
+        let count = u64::from(reply.writes.count.max(1)).min(wire.len().max(1));
+        let gap = Duration::from_micros(reply.writes.gap_us);
+        let mut marks = first;
+        for left in (1..=count).rev() {
+            let part = wire.take(wire.len().div_ceil(left));
+            if left == 1 {
+                marks.extend_from_slice(&last);
+            }
+            self.write(part, std::mem::take(&mut marks));
+            if left > 1 {
+                self.flush();
+                if gap > Duration::ZERO {
+                    self.program.emissions.push(Emission::Pause(gap));
+                }
+            }
+        }
+    }
+
+    fn surplus(&mut self, surplus: &Surplus, fault: Option<usize>) -> Segment {
+        let same_segment = surplus.when == SurplusTiming::SameSegment;
+        // RFC 9112 §9.3: whoever asked for the close reads nothing more, and sends nothing more.
+        if !self.persistent && !same_segment {
+            self.unperformed(fault, Performed::PeerClosedFirst);
+            return Segment::Own;
+        }
+        let number = self.next_delivery();
+        let (status, body_bytes) = match surplus.what {
+            SurplusKind::Reply { status, bytes } => (status, bytes.min(BODY_BYTES_MAX)),
+            SurplusKind::Garbage { bytes } => (0, bytes.min(BODY_BYTES_MAX)),
+        };
+        let mut wire = Wire::default();
+        let text = match surplus.what {
+            SurplusKind::Reply { .. } => self.surplus_head(status, body_bytes, number),
+            SurplusKind::Garbage { .. } => Vec::new(),
+        };
+        wire.push(&text);
+        let body_bytes = if reply::bodiless(status) { 0 } else { body_bytes };
+        wire.push_stripes(&self.striped(number, body_bytes), 0..body_bytes);
+        let same_write_as = self.pending.as_ref().filter(|_| same_segment).and_then(|pending| {
+            let ends = pending.marks.iter().find_map(|mark| match mark {
+                Mark::Ends(delivery) => Some(self.program.deliveries[*delivery].number),
+                _ => None,
+            });
+            ends.filter(|_| pending.wire.len() + wire.len() <= SEGMENT_BYTES_MAX)
+        });
+        let head = excerpt(&text);
+        let kind = DeliveryKind::Surplus;
+        let delivery = self.deliver(Delivery { number, kind, status, body_bytes, cut: false, same_write_as, head });
+
+        let mut marks = vec![Mark::Begins(delivery)];
+        let done = [Mark::Ends(delivery), Mark::Happens(EventKind::SurplusWritten)];
+        match surplus.when {
+            SurplusTiming::SameSegment => {
+                marks.push(done[0]);
+                marks.extend(fault.map(Mark::Performs));
+                marks.push(done[1]);
+                self.write(wire, marks);
+            }
+            SurplusTiming::Idle { us } => {
+                self.emit(Emission::Pause(Duration::from_micros(us)));
+                marks.extend(fault.map(Mark::Performs));
+                self.emit(Emission::Write(Write { wire, marks }));
+                // Followers start after this event: only then can the surplus be proven to have been early.
+                self.emit(Emission::Acknowledge(done.to_vec()));
+            }
+            SurplusTiming::AfterNextRequest => {
+                marks.extend(done);
+                let write = Write { wire, marks };
+                self.emit(Emission::AfterNextRequest { write, fault });
+            }
+        }
+        Segment::Own
+    }
+
+    fn tunnel(&mut self, bytes: u64, fault: Option<usize>) -> Segment {
+        if self.version_refused {
+            self.unperformed(fault, Performed::VersionForbids);
+            return Segment::Own;
+        }
+        let bytes = bytes.min(BODY_BYTES_MAX);
+        let mut marks = Vec::new();
+        let delivery = match self.program.deliveries.len().checked_sub(1) {
+            Some(last) => last,
+            None => {
+                let (number, kind) = (self.next_delivery(), DeliveryKind::Owed);
+                let (cut, same_write_as, head) = (false, None, String::new());
+                let new = Delivery { number, kind, status: 0, body_bytes: 0, cut, same_write_as, head };
+                marks.push(Mark::Begins(self.deliver(new)));
+                0
+            }
+        };
+        // The stripes are the body of the reply that opened the tunnel.
+        self.program.deliveries[delivery].body_bytes += bytes;
+        let mut wire = Wire::default();
+        wire.push_stripes(&self.striped(self.program.deliveries[delivery].number, bytes), 0..bytes);
+        marks.push(Mark::Ends(delivery));
+        marks.extend(fault.map(Mark::Performs));
+        self.write(wire, marks);
+        self.program.switches = true;
+        self.ended = Ended::Tunnel;
+        Segment::Own
+    }
+
+    fn hold(&mut self, hold: Hold, fault: Option<usize>) -> Segment {
+        // On a connection that ends with this reply no next request can come: bait would only cost time.
+        match hold {
+            Hold::Bait if !self.persistent => Segment::Own,
+            Hold::Bait | Hold::Gate(_) | Hold::Event(_) => self.emit(Emission::Hold { hold, fault }),
+        }
+    }
+
+    fn close(&mut self, close: Close, fault: Option<usize>) -> Segment {
+        self.ended = Ended::Closed;
+        self.emit(Emission::Close { close, fault })
+    }
+
+    /// RFC 9110 §10.1.1: whoever waits for a 100 gets one, unless the directive has its own way to answer.
+    fn continue_if_expected(&mut self, acts: &[OriginAct]) {
+        let own_way = acts.iter().any(|act| match act {
+            OriginAct::Interim(_) => true,
+            OriginAct::Final(reply) => reply.early,
+            OriginAct::Silence { .. } | OriginAct::Close(_) => true,
+            OriginAct::Hold(_) | OriginAct::Wait { .. } | OriginAct::Surplus(_) | OriginAct::Tunnel { .. } => false,
+        });
+        let waits = self.head.expects_continue && !self.body_awaited && self.head.version == Version::Http11;
+        if waits && !own_way {
+            let mut text = reply::Head::new(100);
+            text.field("x-crosswire", self.canary(Site::Interim, self.next_delivery()).as_str());
+            self.emit(Emission::Write(Write { wire: Wire::of(text.end()), marks: Vec::new() }));
+        }
+    }
+
+    fn finish(mut self, acts: &[OriginAct]) -> Program {
+        self.flush();
+        let answered = acts.iter().any(|act| matches!(act, OriginAct::Final(_)));
+        match self.ended {
+            Ended::Closed => {}
+            Ended::Tunnel => self.program.emissions.push(Emission::Swallow),
+            Ended::Open if answered && self.persistent => {}
+            Ended::Open => {
+                // A reply to a later request would be taken for the one that never came, and the fault would be ours.
+                if !answered && !matches!(acts.last(), Some(OriginAct::Silence { .. })) {
+                    self.program.emissions.push(Emission::Silence { lasts: CASE_WAIT, fault: None });
+                }
+                self.program.emissions.push(Emission::Close { close: Close::Fin, fault: None });
+            }
+        }
+        self.program
+    }
+
+    fn await_body(&mut self) {
+        if !self.body_awaited {
+            self.body_awaited = true;
+            self.program.emissions.push(Emission::AwaitBody);
+        }
+    }
+
+    fn write(&mut self, wire: Wire, marks: Vec<Mark>) {
+        match &mut self.pending {
+            Some(pending) => {
+                pending.wire.append(wire);
+                pending.marks.extend(marks);
+            }
+            None => self.pending = Some(Write { wire, marks }),
+        }
+    }
+
+    fn flush(&mut self) {
+        self.program.emissions.extend(self.pending.take().map(Emission::Write));
+    }
+
+    fn emit(&mut self, emission: Emission) -> Segment {
+        self.flush();
+        self.program.emissions.push(emission);
+        Segment::Own
+    }
+
+    fn unperformed(&mut self, fault: Option<usize>, performed: Performed) {
+        self.program.emissions.extend(fault.map(|fault| Emission::Unperformed { fault, performed }));
+    }
+
+    fn deliver(&mut self, delivery: Delivery) -> usize {
+        self.program.deliveries.push(delivery);
+        self.program.deliveries.len() - 1
+    }
+
+    fn next_delivery(&self) -> u16 {
+        self.context.first_delivery.saturating_add(self.program.deliveries.len() as u16)
+    }
+
+}
+

@@ -1,0 +1,197 @@
+//! How a final reply is framed, soundly or not, in view of the request that it answers.
+//!
+//! What the request allows is decided here: no body after HEAD, 204, 304 (RFC 9112 §6.3 item 1), no chunks and no
+//! switch of protocols towards HTTP/1.0 (RFC 9112 §6.1, RFC 9110 §15.2).
+
+use std::ops::Range;
+
+use vocabulary::canary::StripedBody;
+use vocabulary::directive::{ChunkDefect, FaultKind, Final, Framing};
+use vocabulary::history::Performed;
+use vocabulary::plan::Version;
+
+use super::text::Head;
+use super::wire::Wire;
+use crate::head::{self, Method, RequestHead};
+
+/// Bytes per chunk where the plan does not say.
+const CHUNK_BYTES: u64 = 1024;
+/// Chunks of one body: smaller ones than that would cost more memory than the body.
+const CHUNKS_MAX: u64 = 64 * 1024;
+
+/// How a reply is framed in view of the request that it answers.
+#[derive(Debug)]
+pub(super) struct Form {
+    pub(super) status: u16,
+    framing: Framing,
+    /// Whether the head says anything of the body's length.
+    says_length: bool,
+    pub(super) carries_body: bool,
+    /// Whether the reply ends the connection.
+    pub(super) closes: bool,
+    /// Whether the reply turns the connection into a tunnel.
+    pub(super) switches: bool,
+    /// Whether it would have, but towards HTTP/1.0 may not.
+    pub(super) refuses_switch: bool,
+    version_forbids: bool,
+    body_is_due: bool,
+    request_has_body: bool,
+}
+
+impl Form {
+    pub(super) fn of(reply: &Final, head: &RequestHead) -> Form {
+        let old = head.version == Version::Http10;
+        let chunked =
+            matches!(reply.framing, Framing::Chunked { .. } | Framing::LengthAndChunked | Framing::ChunkedBroken(_));
+        let refuses_switch = old && reply.status == 101;
+        let status = if refuses_switch { 200 } else { reply.status };
+        let framing = if old && chunked { Framing::Close } else { reply.framing };
+        let sound = matches!(framing, Framing::Length | Framing::Chunked { .. } | Framing::Close);
+        // RFC 9110 §9.3.6: after a 2xx to CONNECT both framing fields are ignored and everything is tunnel.
+        let connects = head.method == Method::Connect && (200..300).contains(&status) && sound;
+        let body_is_due = head.method != Method::Head && !bodiless(status) && !connects;
+        let where_none = framing == Framing::BodyWhereNone;
+        let carries_body = body_is_due || where_none;
+        let closing_field = reply.fields.iter().any(|field| {
+            field.name.eq_ignore_ascii_case("connection") && field.value.to_ascii_lowercase().contains("close")
+        });
+        Form {
+            status,
+            framing,
+            says_length: where_none || !(bodiless(status) || connects),
+            carries_body,
+            closes: closing_field || (framing == Framing::Close && carries_body),
+            switches: status == 101 || connects,
+            refuses_switch,
+            version_forbids: old && (chunked || reply.status == 101),
+            body_is_due,
+            request_has_body: head.body != head::Framing::None,
+        }
+    }
+
+    /// Why the fault that the reply is cannot be performed towards this request, if it cannot.
+    pub(super) fn impossible(&self, reply: &Final) -> Option<Performed> {
+        let lacks_what_it_needs = match reply.fault()? {
+            FaultKind::Framing | FaultKind::Tunnel if self.version_forbids => return Some(Performed::VersionForbids),
+            FaultKind::Framing if reply.framing == Framing::BodyWhereNone => self.body_is_due,
+            FaultKind::Framing | FaultKind::Cut => !self.carries_body,
+            FaultKind::EarlyFinal => !self.request_has_body,
+            FaultKind::Tunnel | FaultKind::PrivateReply => false,
+            // A final reply is none of these.
+            FaultKind::ClientAbort
+            | FaultKind::RequestFraming
+            | FaultKind::Interim
+            | FaultKind::Reorder
+            | FaultKind::Surplus
+            | FaultKind::Silence
+            | FaultKind::Close => false,
+        };
+        // The request that would let the fault show has not come.
+        lacks_what_it_needs.then_some(Performed::Expired)
+    }
+
+    pub(super) fn chunked(&self) -> bool {
+        matches!(self.framing, Framing::Chunked { .. } | Framing::LengthAndChunked | Framing::ChunkedBroken(_))
+    }
+
+    pub(super) fn push_framing_fields(&self, head: &mut Head, bytes: u64) {
+        if !self.says_length {
+            return;
+        }
+        let mut length = |bytes: u64| head.field("Content-Length", &bytes.to_string());
+        match self.framing {
+            Framing::Length | Framing::BodyWhereNone | Framing::LengthAndChunked => length(bytes),
+            Framing::LengthShort { by } => length(bytes.saturating_sub(by)),
+            Framing::LengthLong { by } => length(bytes.saturating_add(by)),
+            Framing::LengthTwice { off_by } => {
+                length(bytes);
+                length(bytes.saturating_add_signed(off_by));
+            }
+            Framing::Chunked { .. } | Framing::ChunkedBroken(_) | Framing::Close => {}
+        }
+        if self.chunked() {
+            head.field("Transfer-Encoding", "chunked");
+        }
+    }
+
+    /// Adds the body as it is framed. Where it is to be cut after so many bytes of body, says where in `wire` that is.
+    pub(super) fn push_body(
+        &self,
+        wire: &mut Wire,
+        body: &StripedBody,
+        cut_after: Option<u64>,
+        trailer: Vec<u8>,
+    ) -> Option<u64> {
+        let bytes = body.len();
+        let mut body = Cuttable { wire, body, cut_after: cut_after.map(|after| after.min(bytes)), cut_at: None };
+        match self.framing {
+            Framing::Length
+            | Framing::LengthShort { .. }
+            | Framing::LengthLong { .. }
+            | Framing::LengthTwice { .. }
+            | Framing::Close
+            | Framing::BodyWhereNone => body.push(0..bytes),
+            Framing::Chunked { chunk } => body.push_chunks(chunk, &[b"0\r\n", trailer.as_slice(), b"\r\n"].concat()),
+            Framing::LengthAndChunked => {
+                body.push_chunks(CHUNK_BYTES, &[b"0\r\n", trailer.as_slice(), b"\r\n"].concat());
+            }
+            Framing::ChunkedBroken(ChunkDefect::NoLastChunk) => body.push_chunks(CHUNK_BYTES, b""),
+            Framing::ChunkedBroken(ChunkDefect::BadSize) => {
+                let half = bytes / 2;
+                if half > 0 {
+                    body.wire.push(format!("{half:x}\r\n").as_bytes());
+                    body.push(0..half);
+                    body.wire.push(b"\r\n");
+                }
+                body.wire.push(b"xyz\r\n");
+                body.push(half..bytes);
+                body.wire.push(b"\r\n0\r\n\r\n");
+            }
+            Framing::ChunkedBroken(ChunkDefect::TooLong) => {
+                body.wire.push(format!("{:x}\r\n", (bytes / 2).max(1)).as_bytes());
+                body.push(0..bytes);
+                body.wire.push(b"\r\n0\r\n\r\n");
+            }
+        }
+        body.cut_at
+    }
+}
+
+/// A body that is being framed, with the place of its cut.
+struct Cuttable<'a> {
+    wire: &'a mut Wire,
+    body: &'a StripedBody,
+    cut_after: Option<u64>,
+    cut_at: Option<u64>,
+}
+
+impl Cuttable<'_> {
+    fn push(&mut self, range: Range<u64>) {
+        let cut = self.cut_after.filter(|after| range.contains(after) || *after == range.end);
+        if let (Some(after), None) = (cut, self.cut_at) {
+            self.cut_at = Some(self.wire.len() + after - range.start);
+        }
+        self.wire.push_stripes(self.body, range);
+    }
+
+    fn push_chunks(&mut self, chunk: u64, end: &[u8]) {
+        let chunk = chunk.max(self.body.len().div_ceil(CHUNKS_MAX)).max(1);
+        let mut start = 0;
+        while start < self.body.len() {
+            let stop = (start + chunk).min(self.body.len());
+            self.wire.push(format!("{:x}\r\n", stop - start).as_bytes());
+            self.push(start..stop);
+            self.wire.push(b"\r\n");
+            start = stop;
+        }
+        if self.cut_after.is_some() && self.cut_at.is_none() {
+            self.cut_at = Some(self.wire.len());
+        }
+        self.wire.push(end);
+    }
+}
+
+/// Whether a reply of this status never has a body (RFC 9112 §6.3 item 1).
+pub(super) fn bodiless(status: u16) -> bool {
+    (100..200).contains(&status) || status == 204 || status == 304
+}

@@ -1,0 +1,240 @@
+//! Closes one request and one program: what a lane spells out is drawn, what it leaves open the swarm decides.
+
+use vocabulary::directive::{
+    Cut, Directive, Field, Final, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus, SurplusKind,
+    SurplusTiming, Writes,
+};
+use vocabulary::identity::{ExchangeId, GateId};
+use vocabulary::plan::{Abort, AbortWhen, BodyPace, Event, Request, RequestBody, SlowRead, Target};
+
+use crate::client::{BodyWord, GiveUp, GiveUpWhen, PaceWord, ReadSlowly, RequestForm};
+use crate::dice::Dice;
+use crate::draw::{Draw, Time};
+use crate::origin::{
+    Act, EventOf, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
+    SurplusWhen, SurplusWord,
+};
+use crate::swarm::Swarm;
+
+/// What closes open values in one case.
+#[derive(Debug)]
+pub(crate) struct Closer {
+    pub(crate) dice: Dice,
+    pub(crate) swarm: Swarm,
+    /// The gateway's reply timeout.
+    pub(crate) timeout_us: u64,
+    /// The next number of an exchange.
+    next: u32,
+}
+
+impl Closer {
+    pub(crate) fn new(dice: Dice, swarm: Swarm, timeout_us: u64) -> Closer {
+        Closer { dice, swarm, timeout_us, next: 1 }
+    }
+
+    /// A new exchange.
+    pub(crate) fn exchange(&mut self) -> ExchangeId {
+        self.next += 1;
+        ExchangeId(self.next - 1)
+    }
+
+    pub(crate) fn us(&mut self, time: &Draw<Time>) -> u64 {
+        time.draw(&mut self.dice).us(self.timeout_us)
+    }
+
+    /// What a client sends in the given round, counted from 1.
+    pub(crate) fn request(&mut self, form: &RequestForm, round: u64) -> Request {
+        let (method, body) = self.method_and_body(form);
+        let dice = &mut self.dice;
+        let mut fields = form.fields.draw(dice);
+        if self.swarm.asks_to_close(dice) && !fields.iter().any(|field| field.name.eq_ignore_ascii_case("connection")) {
+            fields.push(Field { name: "Connection".to_owned(), value: "close".to_owned() });
+        }
+        let credential = match &form.credential {
+            Some(credential) => *credential.draw(dice),
+            None => self.swarm.credential(dice),
+        };
+        let target = match form.target.draw(dice) {
+            Target::Shared(path) => Target::Shared(path.replace("{round}", &round.to_string())),
+            other => other.clone(),
+        };
+        let pace = match form.pace.as_ref().map(|pace| pace.draw(dice).clone()) {
+            None | Some(PaceWord::AtOnce) => BodyPace::AtOnce,
+            Some(PaceWord::Slow { writes, gap }) => {
+                BodyPace::Slow { writes: writes.draw(dice).0 as u32, gap_us: gap.draw(dice).us(self.timeout_us) }
+            }
+            Some(PaceWord::AfterContinue { wait }) => {
+                BodyPace::AfterContinue { wait_us: wait.draw(dice).us(self.timeout_us) }
+            }
+            Some(PaceWord::Withheld) => BodyPace::Withheld,
+        };
+        Request {
+            method,
+            target,
+            version: *form.version.draw(dice),
+            host: form.host.as_ref().map(|host| host.draw(dice).clone()),
+            credential,
+            fields,
+            body,
+            pace,
+            expect: form.expect.as_ref().map(|expect| expect.draw(dice).clone()),
+            trailers: form.trailers && matches!(body, RequestBody::Chunked { .. }),
+            tail: form.tail.then(|| self.exchange()),
+        }
+    }
+
+    fn method_and_body(&mut self, form: &RequestForm) -> (String, RequestBody) {
+        let method = form.method.as_ref().map(|method| method.draw(&mut self.dice).0.clone());
+        let word = form.body.as_ref().map(|body| body.draw(&mut self.dice).clone());
+        let body = match (&method, word) {
+            (None, None) => {
+                let (method, body) = self.swarm.method_and_body(&mut self.dice);
+                return (method.to_owned(), body);
+            }
+            (Some(_), None) | (_, Some(BodyWord::None)) => RequestBody::None,
+            (_, Some(BodyWord::Sized { bytes, declared_off_by })) => {
+                let bytes = bytes.draw(&mut self.dice).0;
+                RequestBody::Sized { bytes, declared_off_by: *declared_off_by.draw(&mut self.dice) }
+            }
+            (_, Some(BodyWord::Chunked { bytes, chunk })) => {
+                RequestBody::Chunked { bytes: bytes.draw(&mut self.dice).0, chunk: chunk.draw(&mut self.dice).0 }
+            }
+            (_, Some(BodyWord::Ghost { chunked })) => RequestBody::Ghost { exchange: self.exchange(), chunked },
+        };
+        let usual = if body == RequestBody::None { "GET" } else { "POST" };
+        (method.unwrap_or_else(|| usual.to_owned()), body)
+    }
+
+    pub(crate) fn abort(&mut self, give_up: &GiveUp) -> Abort {
+        let how = *give_up.how.draw(&mut self.dice);
+        let when = match give_up.when.draw(&mut self.dice) {
+            GiveUpWhen::Sent(time) => AbortWhen::AfterSent { us: self.us(time) },
+            GiveUpWhen::ReplyBytes(bytes) => AbortWhen::AfterReplyBytes { bytes: bytes.draw(&mut self.dice).0 },
+            GiveUpWhen::Event { event, within } => AbortWhen::AfterEvent { event: *event, us: self.us(within) },
+        };
+        Abort { how, when }
+    }
+
+    pub(crate) fn read(&mut self, slowly: &ReadSlowly) -> SlowRead {
+        SlowRead { bytes: slowly.bytes.draw(&mut self.dice).0 as u32, gap_us: self.us(&slowly.gap) }
+    }
+
+    /// A well-behaved answer, at once or after a while.
+    pub(crate) fn plain(&mut self) -> Directive {
+        let delay = self.swarm.delay_us(&mut self.dice);
+        let wait = (delay > 0).then_some(OriginAct::Wait { us: delay });
+        let reply = OriginAct::Final(self.swarm.reply(&mut self.dice));
+        Directive { acts: wait.into_iter().chain([reply]).collect(), every_attempt: false }
+    }
+
+    /// One act. A gate that would hold a single exchange is left out: there is nothing to reorder.
+    pub(crate) fn act(&mut self, act: &Act, gate: Option<GateId>, event: impl Fn(&EventOf) -> Event) -> Vec<OriginAct> {
+        match act {
+            Act::Hold(HoldFor::Bait) => vec![OriginAct::Hold(Hold::Bait)],
+            Act::Hold(HoldFor::Gate) => gate.map(|gate| OriginAct::Hold(Hold::Gate(gate))).into_iter().collect(),
+            Act::Hold(HoldFor::Event(of)) => vec![OriginAct::Hold(Hold::Event(event(of.get_ref())))],
+            Act::Wait(time) => vec![OriginAct::Wait { us: self.us(time) }],
+            Act::Interim(interim) => self.interims(interim),
+            Act::Final(reply) => vec![OriginAct::Final(self.reply(reply))],
+            Act::Surplus(surplus) => vec![OriginAct::Surplus(self.surplus(surplus))],
+            Act::Close(close) => vec![OriginAct::Close(*close.draw(&mut self.dice))],
+            Act::Silence(time) => vec![OriginAct::Silence { us: self.us(time) }],
+            Act::Tunnel(tunnel) => vec![OriginAct::Tunnel { bytes: tunnel.bytes.draw(&mut self.dice).0 }],
+        }
+    }
+
+    fn interims(&mut self, interim: &InterimReply) -> Vec<OriginAct> {
+        let dice = &mut self.dice;
+        let count = interim.count.draw(dice).0;
+        let together = *interim.segment.draw(dice);
+        let replies = (1..=count).map(|number| {
+            let segment = match together {
+                InterimSegment::Own => Segment::Own,
+                InterimSegment::Together if number == count => Segment::Own,
+                InterimSegment::Together | InterimSegment::Shared => Segment::Shared,
+            };
+            let length = match interim.length.draw(dice) {
+                LengthWord::Absent => InterimLength::Absent,
+                LengthWord::Zero => InterimLength::Zero,
+                LengthWord::Bytes(bytes) => InterimLength::Bytes(bytes.draw(dice).0),
+                LengthWord::Chunked => InterimLength::Chunked,
+            };
+            let status = interim.status.draw(dice).0 as u16;
+            OriginAct::Interim(Interim { status, length, fields: interim.fields.draw(dice), segment })
+        });
+        replies.collect()
+    }
+
+    fn reply(&mut self, reply: &FinalReply) -> Final {
+        let dice = &mut self.dice;
+        let swarm = &self.swarm;
+        let bytes = match &reply.bytes {
+            Some(bytes) => bytes.draw(dice).0,
+            None => swarm.bytes(dice),
+        };
+        let chunk = |dice: &mut Dice| match &reply.chunk {
+            Some(chunk) => chunk.draw(dice).0,
+            None => *dice.pick(&[64, 512, 4096]),
+        };
+        let framing = match reply.framing.as_ref().map(|framing| framing.draw(dice).clone()) {
+            None => swarm.framing(chunk, dice),
+            Some(FramingWord::Length) => Framing::Length,
+            Some(FramingWord::LengthShort { by }) => Framing::LengthShort { by: by.draw(dice).0.min(bytes.max(1)) },
+            Some(FramingWord::LengthLong { by }) => Framing::LengthLong { by: by.draw(dice).0 },
+            Some(FramingWord::LengthTwice { off_by }) => Framing::LengthTwice { off_by: *off_by.draw(dice) },
+            Some(FramingWord::Chunked) => Framing::Chunked { chunk: chunk(dice) },
+            Some(FramingWord::LengthAndChunked) => Framing::LengthAndChunked,
+            Some(FramingWord::ChunkedBroken(defect)) => Framing::ChunkedBroken(*defect.draw(dice)),
+            Some(FramingWord::Close) => Framing::Close,
+            Some(FramingWord::BodyWhereNone) => Framing::BodyWhereNone,
+        };
+        let writes = match &reply.writes {
+            Some(writes) => {
+                Writes { count: writes.count.draw(dice).0 as u32, gap_us: writes.gap.draw(dice).us(self.timeout_us) }
+            }
+            None => Writes::default(),
+        };
+        let cut = reply.cut.as_ref();
+        let cut =
+            cut.map(|cut| Cut { after_bytes: cut.after_bytes.draw(dice).0.min(bytes), then: *cut.then.draw(dice) });
+        Final {
+            status: reply.status.as_ref().map_or(200, |status| status.get_ref().draw(dice).0 as u16),
+            framing,
+            bytes,
+            fields: reply.fields.draw(dice),
+            trailers: reply.trailers.unwrap_or_else(|| swarm.trailers(framing, dice)),
+            writes,
+            cut,
+            early: reply.early,
+            segment: Segment::Own,
+            private: reply.private,
+        }
+    }
+
+    fn surplus(&mut self, surplus: &SurplusBytes) -> Surplus {
+        let dice = &mut self.dice;
+        let what = match surplus.what.draw(dice) {
+            SurplusWord::Reply { status, bytes } => {
+                SurplusKind::Reply { status: status.draw(dice).0 as u16, bytes: bytes.draw(dice).0 }
+            }
+            SurplusWord::Garbage { bytes } => SurplusKind::Garbage { bytes: bytes.draw(dice).0 },
+        };
+        let when = match surplus.when.draw(dice) {
+            SurplusWhen::SameSegment => SurplusTiming::SameSegment,
+            SurplusWhen::Idle(gap) => SurplusTiming::Idle { us: gap.draw(dice).us(self.timeout_us) },
+            SurplusWhen::AfterNextRequest => SurplusTiming::AfterNextRequest,
+        };
+        Surplus { what, when }
+    }
+}
+
+/// A reply waits for surplus that goes out in the same write.
+pub(crate) fn join_segments(acts: &mut [OriginAct]) {
+    for position in 1..acts.len() {
+        let joined =
+            matches!(&acts[position], OriginAct::Surplus(surplus) if surplus.when == SurplusTiming::SameSegment);
+        if let (true, OriginAct::Final(reply)) = (joined, &mut acts[position - 1]) {
+            reply.segment = Segment::Shared;
+        }
+    }
+}

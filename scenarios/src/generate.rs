@@ -1,0 +1,121 @@
+//! Draws plans: a seed closes what a scenario leaves open.
+//!
+//! Pure: no clock, no global chance. The same seed and case number give the same bytes of JSON, whatever else was drawn
+//! before. Cases take a scenario's variants in turn by weight, so that a short run has met them all and enumerated
+//! schedules are covered without gaps. It does not shrink: that is the harness's, which knows outcomes.
+
+use std::time::Duration;
+
+use proptest::strategy::{NewTree, Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use vocabulary::identity::CaseNumber;
+use vocabulary::plan::{PLAN_SCHEMA, Plan};
+
+use crate::dice::Dice;
+use crate::fill::Closer;
+use crate::language::{Scenario, Variant};
+use crate::stage::Stage;
+use crate::swarm::Swarm;
+
+/// What a run knows and a scenario may need.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DrawContext {
+    /// How long the gateway waits for the origin's reply before it answers itself. Scenarios whose times count from it
+    /// ([`Scenario::needs_gateway_timeout`]) are to be skipped without it; drawn all the same, they assume a second.
+    pub gateway_timeout: Option<Duration>,
+}
+
+/// The timeout that recipes configure.
+const USUAL_TIMEOUT_US: u64 = 1_000_000;
+
+impl Scenario {
+    /// The plan of one case of a run. The same seed and case give the same bytes of JSON.
+    pub fn plan(&self, seed: u64, case: CaseNumber, context: &DrawContext) -> Plan {
+        let (variant, turn) = self.variant_of(case);
+        let mut dice = Dice::of_case(seed, self.name(), case);
+        let swarm = Swarm::draw(&self.swarm, &mut dice);
+        let timeout = context.gateway_timeout.map(|timeout| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX / 2));
+        let closer = Closer::new(dice, swarm, timeout.unwrap_or(USUAL_TIMEOUT_US));
+        let mut stage = Stage::new(closer);
+        match (&variant.schedule, variant.lanes.as_slice()) {
+            (Some(schedule), [lane]) => stage.enumerate(schedule.get_ref(), lane, variant.rounds().max().0, turn),
+            _ => stage.tell(variant),
+        }
+        Plan {
+            schema: PLAN_SCHEMA.to_owned(),
+            scenario: self.head.clone(),
+            seed,
+            case,
+            tenants: stage.tenants,
+            gates: stage.gates,
+            lanes: stage.lanes,
+        }
+    }
+
+    /// Its plans as a strategy for one's own `proptest!`. What it yields is the [`plan`](Scenario::plan) of a drawn
+    /// seed and case, both of which stand in the plan. It does not shrink: a smaller seed is no smaller plan.
+    pub fn strategy(&self) -> impl Strategy<Value = Plan> + use<> {
+        Plans { scenario: self.clone(), context: DrawContext::default() }
+    }
+
+    /// The variant that a case takes, and how many cases have taken it before.
+    fn variant_of(&self, case: CaseNumber) -> (&Variant, u64) {
+        let shares: u64 = self.variants.iter().map(|variant| u64::from(variant.weight.get())).sum();
+        let (cycle, mut position) = (u64::from(case.0) / shares, u64::from(case.0) % shares);
+        // Heavy variants are spread over the cycle: the one furthest behind its share comes next.
+        let mut taken = vec![0_u64; self.variants.len()];
+        loop {
+            let behind = |index: usize| {
+                let weight = u64::from(self.variants[index].weight.get());
+                // (taken + 1) / weight, in whole numbers: smaller is further behind.
+                (taken[index] + 1) * shares * 1000 / weight
+            };
+            let next = (0..self.variants.len()).min_by_key(|index| behind(*index)).unwrap_or(0);
+            let variant = &self.variants[next];
+            if position == 0 {
+                return (variant, cycle * u64::from(variant.weight.get()) + taken[next]);
+            }
+            taken[next] += 1;
+            position -= 1;
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Plans {
+    scenario: Scenario,
+    context: DrawContext,
+}
+
+/// Cases that the strategy draws from: more than any scenario has variants and schedules.
+const STRATEGY_CASES: u64 = 4096;
+
+impl Strategy for Plans {
+    type Tree = Drawn;
+    type Value = Plan;
+
+    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
+        let seed = proptest::num::u64::ANY.new_tree(runner)?.current();
+        let case = (0..STRATEGY_CASES).new_tree(runner)?.current();
+        Ok(Drawn(self.scenario.plan(seed, CaseNumber(case as u32), &self.context)))
+    }
+}
+
+#[derive(Debug)]
+struct Drawn(Plan);
+
+impl ValueTree for Drawn {
+    type Value = Plan;
+
+    fn current(&self) -> Plan {
+        self.0.clone()
+    }
+
+    fn simplify(&mut self) -> bool {
+        false
+    }
+
+    fn complicate(&mut self) -> bool {
+        false
+    }
+}

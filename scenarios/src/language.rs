@@ -1,0 +1,294 @@
+//! The open language of scenarios: one TOML file tells both ends, and a seed closes what it leaves open.
+//!
+//! Here are the file's own shape (head, variants, lanes) and its reader; `client` and `origin` hold the words of each
+//! end, `check` what serde cannot see. README.md beside this crate documents the language for people.
+
+use std::num::NonZeroU8;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+use vocabulary::finding::Shape;
+use vocabulary::plan::{Audience, ConnectionUse, Until};
+use vocabulary::scenario::{Level, Obligation, Prevented, ScenarioHead};
+
+use crate::check::check;
+use crate::client::{GiveUp, ReadSlowly, RequestForm, at_once};
+use crate::draw::{Choice, Draw, Number, Time};
+use crate::error::{ScenarioError, Source};
+use crate::origin::{Act, EventOf};
+use crate::swarm::Knob;
+
+/// One incident, retold so that any gateway can be tried with it.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// What its plans carry of it.
+    pub head: ScenarioHead,
+    /// What of a request the origin must have read before it knows what to do with it.
+    pub needs_directive_at: DirectiveAt,
+    /// The knobs that each case switches on or off.
+    pub(crate) swarm: Vec<Knob>,
+    /// The ways in which the story is told; at least one.
+    pub(crate) variants: Vec<Variant>,
+}
+
+/// What of a request the origin must have read before it knows what to do with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DirectiveAt {
+    /// The head: an interim reply, or an early final one, cannot wait for the body.
+    #[default]
+    Head,
+    /// The body: gateways that drop every field of their client still leave a canary there.
+    Body,
+}
+
+impl Scenario {
+    /// Reads a scenario. The path names it in errors, and its stem must be the scenario's name.
+    pub fn parse(path: &str, text: &str) -> Result<Scenario, ScenarioError> {
+        let source = Source { path, text };
+        let document = toml::Deserializer::parse(text).map_err(|error| source.syntax(&error))?;
+        let file = File::deserialize(document).map_err(|error| source.data(&error))?;
+        check(source, &file, Path::new(path).file_stem().and_then(|stem| stem.to_str()))?;
+        Ok(file.into_scenario())
+    }
+
+    /// Its name, which is the stem of its file.
+    pub fn name(&self) -> &str {
+        &self.head.name
+    }
+
+    /// Its family.
+    pub fn family(&self) -> &str {
+        &self.head.family
+    }
+
+    /// Whether its times count from the gateway's own reply timeout. Without that, it is skipped.
+    pub fn needs_gateway_timeout(&self) -> bool {
+        let lanes = self.variants.iter().flat_map(|variant| &variant.lanes);
+        lanes.flat_map(Lane::times).flat_map(Draw::alternatives).any(|(low, _)| low.beyond_timeout)
+    }
+}
+
+/// The file as it stands.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) name: Spanned<String>,
+    pub(crate) family: Spanned<String>,
+    title: String,
+    story: String,
+    incidents: Vec<String>,
+    requirement: String,
+    level: Level,
+    may_reveal: Vec<Shape>,
+    must_exercise: Vec<Obligation>,
+    may_be_prevented_by: Vec<Prevented>,
+    #[serde(default)]
+    needs_directive_at: DirectiveAt,
+    #[serde(default)]
+    swarm: Vec<Knob>,
+    #[serde(default)]
+    pub(crate) rounds: Option<Spanned<Draw<Number<1, 32>>>>,
+    #[serde(default)]
+    pub(crate) gate: Option<Spanned<GateRelease>>,
+    #[serde(default, rename = "lane")]
+    pub(crate) lanes: Vec<Lane>,
+    #[serde(default, rename = "variant")]
+    pub(crate) variants: Vec<Spanned<Variant>>,
+}
+
+/// One way of telling the story. Cases take the variants in turn, by weight.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    /// Its share of the cases.
+    #[serde(default = "one_share")]
+    pub(crate) weight: NonZeroU8,
+    /// How often the story is told in a case.
+    #[serde(default)]
+    pub(crate) rounds: Option<Spanned<Draw<Number<1, 32>>>>,
+    #[serde(default)]
+    pub(crate) gate: Option<GateRelease>,
+    /// Enumerated orders of sends and releases, instead of lanes with a will of their own.
+    #[serde(default)]
+    pub(crate) schedule: Option<Spanned<Schedule>>,
+    #[serde(default, rename = "lane")]
+    pub(crate) lanes: Vec<Lane>,
+}
+
+/// How a gate releases what it holds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct GateRelease {
+    pub(crate) order: Choice<Order>,
+    pub(crate) gap: Draw<Time>,
+}
+
+impl Default for GateRelease {
+    fn default() -> GateRelease {
+        GateRelease { order: Choice(vec![Order::Fifo, Order::Lifo, Order::Random]), gap: at_once() }
+    }
+}
+
+/// An order of release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    /// As planned.
+    Fifo,
+    /// The other way round.
+    Lifo,
+    /// Any.
+    Random,
+}
+
+/// All orders of the sends and releases of a few exchanges, one after the other, over the cases of the variant.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Schedule {
+    pub(crate) exchanges: Draw<Number<2, 4>>,
+    #[serde(default = "at_once")]
+    pub(crate) gap: Draw<Time>,
+}
+
+/// A kind of client worker: `tenants` × `copies` lanes of the plan.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Lane {
+    pub(crate) name: Spanned<String>,
+    /// How many tenants take part, none of whom takes part in another lane.
+    #[serde(default)]
+    pub(crate) tenants: Option<Spanned<Draw<Number<1, 64>>>>,
+    /// The tenants of another lane, instead.
+    #[serde(default)]
+    pub(crate) tenants_of: Option<Spanned<String>>,
+    /// Client workers for each tenant.
+    #[serde(default = "one_copy")]
+    pub(crate) copies: Draw<Number<1, 64>>,
+    /// Requests of each worker, in each round.
+    #[serde(default = "one_request")]
+    pub(crate) requests: Draw<Number<1, 256>>,
+    /// Plain requests that follow them on the same client connection.
+    #[serde(default = "none_after")]
+    pub(crate) plain_after: Draw<Number<0, 16>>,
+    #[serde(default)]
+    pub(crate) start: Option<StartOf>,
+    /// The wait before each request but the first.
+    #[serde(default = "at_once")]
+    pub(crate) think: Draw<Time>,
+    #[serde(default)]
+    pub(crate) connection: Option<Choice<ConnectionUse>>,
+    #[serde(default)]
+    pub(crate) request: RequestForm,
+    #[serde(default)]
+    pub(crate) abort: Option<GiveUp>,
+    #[serde(default)]
+    pub(crate) read: Option<ReadSlowly>,
+    #[serde(default)]
+    pub(crate) audience: Audience,
+    #[serde(default)]
+    pub(crate) until: Option<Spanned<Until>>,
+    /// What the origin does. Without it, it answers plainly.
+    #[serde(default)]
+    pub(crate) origin: Vec<Spanned<Act>>,
+    #[serde(default)]
+    pub(crate) every_attempt: bool,
+}
+
+/// When a lane begins a round.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StartOf {
+    #[serde(default)]
+    pub(crate) after: Option<Spanned<EventOf>>,
+    #[serde(default = "at_once")]
+    pub(crate) within: Draw<Time>,
+}
+
+impl File {
+    fn into_scenario(self) -> Scenario {
+        let told = Variant {
+            name: String::new(),
+            weight: one_share(),
+            rounds: self.rounds,
+            gate: self.gate.map(Spanned::into_inner),
+            schedule: None,
+            lanes: self.lanes,
+        };
+        let variants = match self.variants.is_empty() {
+            true => vec![told],
+            false => self.variants.into_iter().map(Spanned::into_inner).collect(),
+        };
+        Scenario {
+            head: ScenarioHead {
+                name: self.name.into_inner(),
+                family: self.family.into_inner(),
+                title: self.title,
+                story: self.story,
+                incidents: self.incidents,
+                requirement: self.requirement,
+                level: self.level,
+                may_reveal: self.may_reveal,
+                must_exercise: self.must_exercise,
+                may_be_prevented_by: self.may_be_prevented_by,
+            },
+            needs_directive_at: self.needs_directive_at,
+            swarm: self.swarm,
+            variants,
+        }
+    }
+}
+
+impl Variant {
+    /// Its rounds, 1 where it does not say.
+    pub(crate) fn rounds(&self) -> Draw<Number<1, 32>> {
+        self.rounds.as_ref().map_or(Draw::just(Number(1)), |rounds| rounds.get_ref().clone())
+    }
+
+    /// The index of a lane by its name.
+    pub(crate) fn lane(&self, name: &str) -> Option<usize> {
+        self.lanes.iter().position(|lane| lane.name.get_ref() == name)
+    }
+}
+
+impl Lane {
+    /// The most plan lanes that it becomes.
+    pub(crate) fn workers_max(&self, lanes: &[Lane]) -> u64 {
+        self.tenants_max(lanes) * self.copies.max().0
+    }
+
+    /// The most tenants that take part.
+    pub(crate) fn tenants_max(&self, lanes: &[Lane]) -> u64 {
+        let shared = self.tenants_of.as_ref().map(Spanned::get_ref);
+        match shared.and_then(|name| lanes.iter().find(|lane| lane.tenants_of.is_none() && lane.name.get_ref() == name))
+        {
+            Some(owner) => owner.tenants_max(lanes),
+            None => self.tenants.as_ref().map_or(1, |tenants| tenants.get_ref().max().0),
+        }
+    }
+
+    fn times(&self) -> impl Iterator<Item = &Draw<Time>> {
+        let acts = self.origin.iter().flat_map(|act| act.get_ref().times());
+        let aborts = self.abort.iter().flat_map(|abort| &abort.when.0).filter_map(|when| when.time());
+        let own = self.start.iter().map(|start| &start.within).chain([&self.think]);
+        own.chain(self.read.iter().map(|read| &read.gap)).chain(self.request.times()).chain(aborts).chain(acts)
+    }
+}
+
+fn one_share() -> NonZeroU8 {
+    NonZeroU8::MIN
+}
+
+fn one_copy() -> Draw<Number<1, 64>> {
+    Draw::just(Number(1))
+}
+
+fn one_request() -> Draw<Number<1, 256>> {
+    Draw::just(Number(1))
+}
+
+fn none_after() -> Draw<Number<0, 16>> {
+    Draw::just(Number(0))
+}

@@ -1,0 +1,256 @@
+//! Tells one variant of a scenario: who takes part, in which round, after what, and what the origin does for each.
+//!
+//! A lane of the scenario becomes one lane of the plan for each of its workers (tenants × copies). Rounds repeat the
+//! story in the same lanes: a lane that waits for another waits for its round's event, and a lane that waits for
+//! nobody begins a round when the last lane has ended the one before.
+
+use vocabulary::directive::Directive;
+use vocabulary::identity::{ExchangeId, GateId, TenantId};
+use vocabulary::plan::{self, Audience, ConnectionUse, Event, EventKind, Gate, Start, Stimulus};
+
+use crate::fill::{Closer, join_segments};
+use crate::language::{GateRelease, Lane, Order, Variant};
+use crate::origin::{Act, EventOf, HoldFor};
+
+/// The plan that is being drawn.
+pub(crate) struct Stage {
+    pub(crate) closer: Closer,
+    pub(crate) tenants: u16,
+    pub(crate) gates: Vec<Gate>,
+    pub(crate) lanes: Vec<plan::Lane>,
+}
+
+/// The client workers of one lane of the scenario.
+struct Cast {
+    /// For each worker its tenant and the index of its lane in the plan.
+    workers: Vec<(TenantId, usize)>,
+    tenants: Vec<TenantId>,
+}
+
+/// The exchanges of one worker in one round.
+#[derive(Default)]
+struct Part {
+    own: Vec<ExchangeId>,
+    plain_after: Vec<ExchangeId>,
+}
+
+/// The exchanges of one round, by lane of the scenario and by worker, and its gates, by position in the worker's part.
+struct Round {
+    number: u64,
+    parts: Vec<Vec<Part>>,
+    gates: Vec<Option<GateId>>,
+}
+
+impl Round {
+    /// The event of the worker of a lane that a worker of another lane is paired with.
+    fn event(&self, lane: usize, worker: usize, kind: EventKind) -> Event {
+        let workers = &self.parts[lane];
+        let own = &workers[worker % workers.len()].own;
+        // A lane is done when its last request is; everything else is awaited of its first.
+        let exchange = if kind == EventKind::Concluded { own[own.len() - 1] } else { own[0] };
+        Event { exchange, kind }
+    }
+}
+
+impl Stage {
+    pub(crate) fn new(closer: Closer) -> Stage {
+        Stage { closer, tenants: 0, gates: Vec::new(), lanes: Vec::new() }
+    }
+
+    /// Tells the story of a variant, as often as its rounds say.
+    pub(crate) fn tell(&mut self, variant: &Variant) {
+        let casts = self.cast(variant);
+        let rounds = variant.rounds().draw(&mut self.closer.dice).0;
+        let mut previous: Option<Round> = None;
+        for number in 1..=rounds {
+            let round = self.number(variant, &casts, number);
+            for (index, lane) in variant.lanes.iter().enumerate() {
+                for worker in 0..casts[index].workers.len() {
+                    self.play(variant, lane, (index, worker), &casts[index], &round, previous.as_ref());
+                }
+            }
+            previous = Some(round);
+        }
+    }
+
+    /// Decides who takes part. Workers alternate between tenants, so that neighbours are of different ones.
+    fn cast(&mut self, variant: &Variant) -> Vec<Cast> {
+        let mut casts: Vec<Cast> = Vec::new();
+        for lane in &variant.lanes {
+            let owner = lane.tenants_of.as_ref().and_then(|owner| variant.lane(owner.get_ref()));
+            let tenants = match owner {
+                Some(owner) => casts[owner].tenants.clone(),
+                None => {
+                    let tenants =
+                        lane.tenants.as_ref().map_or(1, |tenants| tenants.get_ref().draw(&mut self.closer.dice).0);
+                    self.new_tenants(tenants as u16)
+                }
+            };
+            let copies = lane.copies.draw(&mut self.closer.dice).0;
+            let mut workers = Vec::new();
+            for _ in 0..copies {
+                for tenant in &tenants {
+                    workers.push((*tenant, self.lanes.len()));
+                    let until = lane.until.as_ref().map(|until| *until.get_ref());
+                    self.lanes.push(plan::Lane { name: lane.name.get_ref().clone(), stimuli: Vec::new(), until });
+                }
+            }
+            casts.push(Cast { workers, tenants });
+        }
+        casts
+    }
+
+    pub(crate) fn new_tenants(&mut self, count: u16) -> Vec<TenantId> {
+        let first = self.tenants + 1;
+        self.tenants += count;
+        (first..=self.tenants).map(TenantId).collect()
+    }
+
+    /// Numbers the exchanges of a round and sets up its gates.
+    fn number(&mut self, variant: &Variant, casts: &[Cast], number: u64) -> Round {
+        let mut parts = Vec::new();
+        let mut held: Vec<Vec<ExchangeId>> = Vec::new();
+        for (lane, cast) in variant.lanes.iter().zip(casts) {
+            // Workers that meet at a gate do equally much: a gate that waits for somebody who is done never opens.
+            let in_step = holds_at_gate(lane).then(|| lane.requests.draw(&mut self.closer.dice).0);
+            let mut of_lane = Vec::new();
+            for _ in &cast.workers {
+                let requests = in_step.unwrap_or_else(|| lane.requests.draw(&mut self.closer.dice).0);
+                let plain_after = lane.plain_after.draw(&mut self.closer.dice).0;
+                let own: Vec<ExchangeId> = (0..requests).map(|_| self.closer.exchange()).collect();
+                for (position, exchange) in own.iter().enumerate().filter(|_| in_step.is_some()) {
+                    held.resize_with(held.len().max(position + 1), Vec::new);
+                    held[position].push(*exchange);
+                }
+                let plain_after = (0..plain_after).map(|_| self.closer.exchange()).collect();
+                of_lane.push(Part { own, plain_after });
+            }
+            parts.push(of_lane);
+        }
+        let release = variant.gate.clone().unwrap_or_default();
+        let gates = held.into_iter().map(|awaits| (awaits.len() > 1).then(|| self.gate(awaits, &release))).collect();
+        Round { number, parts, gates }
+    }
+
+    fn gate(&mut self, awaits: Vec<ExchangeId>, release: &GateRelease) -> GateId {
+        let dice = &mut self.closer.dice;
+        let mut order = awaits.clone();
+        match release.order.draw(dice) {
+            Order::Fifo => {}
+            Order::Lifo => order.reverse(),
+            Order::Random => dice.shuffle(&mut order),
+        }
+        let gap_us = self.closer.us(&release.gap);
+        self.add_gate(awaits, order, gap_us)
+    }
+
+    pub(crate) fn add_gate(&mut self, awaits: Vec<ExchangeId>, release: Vec<ExchangeId>, gap_us: u64) -> GateId {
+        let id = GateId(self.gates.len() as u16);
+        self.gates.push(Gate { id, awaits, release, gap_us });
+        id
+    }
+
+    /// Writes one worker's part of one round into the plan.
+    fn play(
+        &mut self,
+        variant: &Variant,
+        lane: &Lane,
+        (index, worker): (usize, usize),
+        cast: &Cast,
+        round: &Round,
+        previous: Option<&Round>,
+    ) {
+        let (tenant, target) = cast.workers[worker];
+        let part = &round.parts[index][worker];
+        let event = |of: &EventOf| {
+            let lane = variant.lane(&of.lane).expect("the check has found the lane");
+            round.event(lane, worker, of.kind)
+        };
+        for (position, exchange) in part.own.iter().enumerate() {
+            let start = match position {
+                0 => self.start(variant, lane, (index, worker), previous, event),
+                _ => Start { after: None, delay_us: self.closer.us(&lane.think) },
+            };
+            let gate = round.gates.get(position).copied().flatten();
+            let directive = match lane.origin.as_slice() {
+                [] => self.closer.plain(),
+                acts => {
+                    let mut acts: Vec<_> =
+                        acts.iter().flat_map(|act| self.closer.act(act.get_ref(), gate, event)).collect();
+                    join_segments(&mut acts);
+                    Directive { acts, every_attempt: lane.every_attempt }
+                }
+            };
+            let stimulus = Stimulus {
+                exchange: *exchange,
+                tenant,
+                start,
+                connection: self.connection(lane),
+                request: self.closer.request(&lane.request, round.number),
+                abort: lane.abort.as_ref().map(|give_up| self.closer.abort(give_up)),
+                read: lane.read.as_ref().map(|slowly| self.closer.read(slowly)),
+                audience: lane.audience,
+                directive,
+            };
+            self.lanes[target].stimuli.push(stimulus);
+        }
+        for exchange in &part.plain_after {
+            let start = Start { after: None, delay_us: self.closer.us(&lane.think) };
+            let request = self.closer.request(&lane.request, round.number);
+            let stimulus = Stimulus { audience: lane.audience, ..self.plain(*exchange, tenant, start, request) };
+            self.lanes[target].stimuli.push(stimulus);
+        }
+    }
+
+    /// When a worker begins a round: with its lane's event, or when the last lane has ended the round before.
+    fn start(
+        &mut self,
+        variant: &Variant,
+        lane: &Lane,
+        (index, worker): (usize, usize),
+        previous: Option<&Round>,
+        event: impl Fn(&EventOf) -> Event,
+    ) -> Start {
+        let last = variant.lanes.len() - 1;
+        let awaited = lane.start.as_ref().and_then(|start| start.after.as_ref());
+        let after = match (awaited, previous) {
+            (Some(of), _) => Some(event(of.get_ref())),
+            (None, Some(previous)) if index != last => Some(previous.event(last, worker, EventKind::Concluded)),
+            (None, _) => None,
+        };
+        let delay_us = lane.start.as_ref().map_or(0, |start| self.closer.us(&start.within));
+        Start { after, delay_us }
+    }
+
+    pub(crate) fn connection(&mut self, lane: &Lane) -> ConnectionUse {
+        match &lane.connection {
+            Some(connection) => *connection.draw(&mut self.closer.dice),
+            None => self.closer.swarm.connection(&mut self.closer.dice),
+        }
+    }
+
+    /// A request that is kept on its connection and answered plainly.
+    pub(crate) fn plain(
+        &mut self,
+        exchange: ExchangeId,
+        tenant: TenantId,
+        start: Start,
+        request: plan::Request,
+    ) -> Stimulus {
+        Stimulus {
+            exchange,
+            tenant,
+            start,
+            connection: ConnectionUse::Kept,
+            request,
+            abort: None,
+            read: None,
+            audience: Audience::Exchange,
+            directive: self.closer.plain(),
+        }
+    }
+}
+
+fn holds_at_gate(lane: &Lane) -> bool {
+    lane.origin.iter().any(|act| matches!(act.get_ref(), Act::Hold(HoldFor::Gate)))
+}

@@ -1,0 +1,136 @@
+//! The swarm: each case first draws which knobs are on at all, so that rare corners are not averaged away.
+//!
+//! A knob that is on touches a share of the requests that leave the matter open; what a lane spells out is never
+//! touched. A knob that is off touches none, so that a case with large HEAD-free uploads and nothing else exists.
+
+use serde::Deserialize;
+use vocabulary::directive::{Final, Framing, Writes};
+use vocabulary::plan::{ConnectionUse, Credential, RequestBody};
+
+use crate::dice::Dice;
+
+/// Something that a case does or does not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Knob {
+    /// Half of the requests go out on new client connections.
+    Fresh,
+    /// Half of the requests are POSTs with a body, sized or chunked.
+    Bodies,
+    /// A quarter of the requests are HEAD.
+    Head,
+    /// Half of the replies are chunked.
+    Chunked,
+    /// Half of the chunked replies have a trailer.
+    Trailers,
+    /// A quarter of the replies go out in two or three writes, 3 ms apart.
+    SeveralWrites,
+    /// A quarter of the requests ask to close the connection afterwards.
+    ConnectionClose,
+    /// Half of the bodies have a size at a boundary of somebody's buffer.
+    BoundarySizes,
+    /// The tenant's canary goes into the credential only, or the cookie only, or both.
+    Cookies,
+    /// Half of the replies wait up to 3 ms; in some cases one in eight waits up to 30 ms instead.
+    Delays,
+}
+
+/// Sizes one below, at, and one above what buffers usually hold.
+const BOUNDARY_SIZES: [u64; 17] =
+    [0, 1, 63, 64, 65, 4095, 4096, 4097, 8191, 8192, 8193, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537];
+/// Half of all replies are no larger: the sizes at which a reply and its neighbour share a buffer.
+const SMALL_BYTES_MAX: u64 = 3 * 1024;
+
+/// The knobs that are on in one case.
+#[derive(Debug, Clone)]
+pub(crate) struct Swarm {
+    on: Vec<Knob>,
+    /// Whether delays are rare and long rather than frequent and short.
+    long_delays: bool,
+}
+
+impl Swarm {
+    /// Switches each of a scenario's knobs on or off.
+    pub(crate) fn draw(knobs: &[Knob], dice: &mut Dice) -> Swarm {
+        let on = knobs.iter().copied().filter(|_| dice.one_in(2)).collect();
+        Swarm { on, long_delays: dice.one_in(2) }
+    }
+
+    fn is_on(&self, knob: Knob) -> bool {
+        self.on.contains(&knob)
+    }
+
+    pub(crate) fn connection(&self, dice: &mut Dice) -> ConnectionUse {
+        if self.is_on(Knob::Fresh) && dice.one_in(2) { ConnectionUse::Fresh } else { ConnectionUse::Kept }
+    }
+
+    pub(crate) fn credential(&self, dice: &mut Dice) -> Credential {
+        match self.is_on(Knob::Cookies) {
+            true => *dice.pick(&[Credential::Both, Credential::Authorization, Credential::Cookie]),
+            false => Credential::Both,
+        }
+    }
+
+    pub(crate) fn asks_to_close(&self, dice: &mut Dice) -> bool {
+        self.is_on(Knob::ConnectionClose) && dice.one_in(4)
+    }
+
+    /// A method and a body that go together.
+    pub(crate) fn method_and_body(&self, dice: &mut Dice) -> (&'static str, RequestBody) {
+        if self.is_on(Knob::Bodies) && dice.one_in(2) {
+            let bytes = self.bytes(dice);
+            let chunk = *dice.pick(&[1, 64, 512, 4096]);
+            return match dice.one_in(2) {
+                // A chunk of one byte is five on the wire: a corner worth having, but not for large bodies.
+                true if chunk == 1 && bytes > 256 => ("POST", RequestBody::Chunked { bytes, chunk: 1000 }),
+                true => ("POST", RequestBody::Chunked { bytes, chunk }),
+                false => ("POST", RequestBody::Sized { bytes, declared_off_by: 0 }),
+            };
+        }
+        let head = self.is_on(Knob::Head) && dice.one_in(4);
+        (if head { "HEAD" } else { "GET" }, RequestBody::None)
+    }
+
+    pub(crate) fn bytes(&self, dice: &mut Dice) -> u64 {
+        match self.is_on(Knob::BoundarySizes) && dice.one_in(2) {
+            true => *dice.pick(&BOUNDARY_SIZES),
+            false => dice.within(0, SMALL_BYTES_MAX),
+        }
+    }
+
+    pub(crate) fn framing(&self, chunk: impl FnOnce(&mut Dice) -> u64, dice: &mut Dice) -> Framing {
+        match self.is_on(Knob::Chunked) && dice.one_in(2) {
+            true => Framing::Chunked { chunk: chunk(dice) },
+            false => Framing::Length,
+        }
+    }
+
+    pub(crate) fn trailers(&self, framing: Framing, dice: &mut Dice) -> bool {
+        matches!(framing, Framing::Chunked { .. }) && self.is_on(Knob::Trailers) && dice.one_in(2)
+    }
+
+    pub(crate) fn writes(&self, bytes: u64, dice: &mut Dice) -> Writes {
+        match bytes > 1 && self.is_on(Knob::SeveralWrites) && dice.one_in(4) {
+            true => Writes { count: dice.within(2, 3) as u32, gap_us: 3_000 },
+            false => Writes::default(),
+        }
+    }
+
+    /// The wait before a plain reply, in microseconds.
+    pub(crate) fn delay_us(&self, dice: &mut Dice) -> u64 {
+        match (self.is_on(Knob::Delays), self.long_delays) {
+            (true, false) if dice.one_in(2) => dice.within(0, 3_000),
+            (true, true) if dice.one_in(8) => dice.within(0, 30_000),
+            _ => 0,
+        }
+    }
+
+    /// A well-behaved reply.
+    pub(crate) fn reply(&self, dice: &mut Dice) -> Final {
+        let bytes = self.bytes(dice);
+        let framing = self.framing(|dice| *dice.pick(&[64, 512, 4096]), dice);
+        let trailers = self.trailers(framing, dice);
+        let writes = self.writes(bytes, dice);
+        Final { framing, trailers, writes, ..Final::ok(bytes) }
+    }
+}

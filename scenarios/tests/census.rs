@@ -1,0 +1,181 @@
+//! What a case costs and brings, on paper: plays plans against an imagined gateway that is correct and fast, in steps of a
+//! quarter of a millisecond, with a new upstream connection for each request. A plan that waits for what can never
+//! happen would not end.
+
+use std::collections::BTreeMap;
+
+use scenarios::{DrawContext, catalogue};
+use vocabulary::directive::{Hold, OriginAct};
+use vocabulary::identity::{CaseNumber, ExchangeId};
+use vocabulary::plan::{AbortWhen, Event, EventKind, Plan};
+
+const STEP_US: u64 = 250;
+/// How long all must be quiet before bait is given up.
+const PATIENCE_US: u64 = 20_000;
+
+/// One exchange under way.
+#[derive(Default)]
+struct Running {
+    act: usize,
+    ready_at: Option<u64>,
+    abort_at: Option<u64>,
+}
+
+struct Imagined<'a> {
+    plan: &'a Plan,
+    now: u64,
+    last_activity: u64,
+    happened: BTreeMap<Event, u64>,
+    running: BTreeMap<ExchangeId, Running>,
+    /// For each lane: the stimulus it is at, and when that goes out once it may.
+    lanes: Vec<(usize, Option<u64>)>,
+}
+
+/// How long the plan takes, in microseconds, and how many replies its clients receive.
+fn play(plan: &Plan) -> (u64, usize) {
+    let lanes = vec![(0, None); plan.lanes.len()];
+    let mut imagined =
+        Imagined { plan, now: 0, last_activity: 0, happened: BTreeMap::new(), running: BTreeMap::new(), lanes };
+    while !imagined.is_done() {
+        imagined.step();
+        assert!(imagined.now < 5_000_000, "{} {} does not end", plan.scenario.name, plan.case);
+    }
+    let aborted = imagined.happened.keys().filter(|event| event.kind == EventKind::Aborted).count();
+    (imagined.now, plan.stimuli().count() - aborted)
+}
+
+impl Imagined<'_> {
+    fn is_done(&self) -> bool {
+        self.lanes.iter().zip(&self.plan.lanes).all(|((at, _), lane)| *at == lane.stimuli.len())
+    }
+
+    fn happens(&mut self, exchange: ExchangeId, kind: EventKind) {
+        self.happened.entry(Event { exchange, kind }).or_insert(self.now);
+        self.last_activity = self.now;
+    }
+
+    fn has(&self, exchange: ExchangeId, kind: EventKind) -> bool {
+        self.happened.contains_key(&Event { exchange, kind })
+    }
+
+    fn step(&mut self) {
+        for lane in 0..self.lanes.len() {
+            self.client(lane);
+        }
+        let under_way: Vec<ExchangeId> = self.running.keys().copied().collect();
+        for exchange in under_way {
+            self.origin(exchange);
+        }
+        self.now += STEP_US;
+    }
+
+    fn client(&mut self, lane: usize) {
+        let (at, due) = self.lanes[lane];
+        let Some(stimulus) = self.plan.lanes[lane].stimuli.get(at) else { return };
+        let exchange = stimulus.exchange;
+        if self.has(exchange, EventKind::Concluded) {
+            self.lanes[lane] = (at + 1, None);
+            return;
+        }
+        if self.has(exchange, EventKind::Sent) {
+            return;
+        }
+        if stimulus.start.after.is_some_and(|event| !self.happened.contains_key(&event)) {
+            return;
+        }
+        let due = *self.lanes[lane].1.get_or_insert(due.unwrap_or(self.now + stimulus.start.delay_us));
+        if due <= self.now {
+            self.happens(exchange, EventKind::Sent);
+            let sent_at = self.now;
+            let abort_at = stimulus.abort.and_then(|abort| match abort.when {
+                AbortWhen::AfterSent { us } | AbortWhen::AfterEvent { us, .. } => Some(sent_at + us),
+                AbortWhen::AfterReplyBytes { .. } => None,
+            });
+            self.running.insert(exchange, Running { act: 0, ready_at: None, abort_at });
+        }
+    }
+
+    /// A step of the origin's program, and of the client that awaits it.
+    fn origin(&mut self, exchange: ExchangeId) {
+        let now = self.now;
+        let (act, abort_at) = (self.running[&exchange].act, self.running[&exchange].abort_at);
+        if abort_at.is_some_and(|at| at <= now) {
+            self.happens(exchange, EventKind::Seen);
+            self.happens(exchange, EventKind::Aborted);
+            self.happens(exchange, EventKind::Concluded);
+            self.running.remove(&exchange);
+            return;
+        }
+        self.happened.entry(Event { exchange, kind: EventKind::Seen }).or_insert(now);
+        let (_, stimulus) = self.plan.stimulus(exchange).expect("it was sent");
+        let Some(act) = stimulus.directive.acts.get(act) else {
+            self.happens(exchange, EventKind::Concluded);
+            self.running.remove(&exchange);
+            return;
+        };
+        let ready_at = self.running[&exchange].ready_at;
+        let done = match act {
+            OriginAct::Hold(Hold::Bait) => now >= self.last_activity + PATIENCE_US,
+            OriginAct::Hold(Hold::Gate(gate)) => {
+                let gate = &self.plan.gates[usize::from(gate.0)];
+                let arrived = gate
+                    .awaits
+                    .iter()
+                    .filter_map(|exchange| self.happened.get(&Event { exchange: *exchange, kind: EventKind::Seen }));
+                let arrived: Vec<u64> = arrived.copied().collect();
+                let place = gate.release.iter().position(|released| *released == exchange).unwrap_or(0) as u64;
+                arrived.len() == gate.awaits.len()
+                    && now >= arrived.into_iter().max().unwrap_or(0) + place * gate.gap_us
+            }
+            OriginAct::Hold(Hold::Event(event)) => self.happened.contains_key(event),
+            OriginAct::Wait { us } | OriginAct::Silence { us } => now >= ready_at.unwrap_or(now) + us,
+            OriginAct::Final(reply) => {
+                now >= ready_at.unwrap_or(now) + u64::from(reply.writes.count - 1) * reply.writes.gap_us
+            }
+            OriginAct::Interim(_) | OriginAct::Surplus(_) | OriginAct::Close(_) | OriginAct::Tunnel { .. } => true,
+        };
+        let kind = match act {
+            OriginAct::Interim(_) => Some(EventKind::InterimWritten),
+            OriginAct::Final(_) => Some(EventKind::FinalWritten),
+            OriginAct::Surplus(_) => Some(EventKind::SurplusWritten),
+            OriginAct::Hold(_)
+            | OriginAct::Wait { .. }
+            | OriginAct::Silence { .. }
+            | OriginAct::Close(_)
+            | OriginAct::Tunnel { .. } => None,
+        };
+        if done {
+            if let Some(kind) = kind {
+                self.happens(exchange, kind);
+            }
+            let running = self.running.get_mut(&exchange).expect("it is under way");
+            (running.act, running.ready_at) = (running.act + 1, None);
+        } else {
+            self.running.get_mut(&exchange).expect("it is under way").ready_at.get_or_insert(now);
+        }
+    }
+}
+
+#[test]
+fn every_case_ends_soon_and_brings_enough_replies() {
+    for scenario in catalogue().all() {
+        let plans: Vec<Plan> =
+            (0..140).map(|case| scenario.plan(1, CaseNumber(case), &DrawContext::default())).collect();
+        let (mut times, mut replies): (Vec<u64>, Vec<usize>) = plans.iter().map(play).unzip();
+        times.sort_unstable();
+        replies.sort_unstable();
+        let (time, slowest) = (times[70] / 1000, times[139] / 1000);
+        let mean = |values: &[usize]| values.iter().sum::<usize>() / values.len();
+        let faults: Vec<usize> = plans.iter().map(|plan| plan.size().faults as usize).collect();
+        println!(
+            "{:<28} {:>3} replies a case ({} to {}), {:>3} faults, {time:>3} ms in the median, {slowest} at most",
+            scenario.name(),
+            mean(&replies),
+            replies[0],
+            replies[139],
+            mean(&faults),
+        );
+        assert!(replies[0] >= 15 && mean(&replies) >= 30, "{} brings too little", scenario.name());
+        assert!(time <= 110, "{} takes {time} ms in the median", scenario.name());
+    }
+}

@@ -1,0 +1,252 @@
+//! What a reader of the language says about files that it cannot read: the place to the column, and what was meant.
+
+use scenarios::{Scenario, ScenarioError};
+
+/// A sound scenario; each test spoils one line of it.
+const SOUND: &str = r#"name = "x"
+family = "interim"
+title = "An interim reply is taken for the final one"
+story = "The next client receives the reply."
+incidents = []
+requirement = "RFC 9110 section 15.2"
+level = "must"
+may_reveal = ["shift"]
+must_exercise = [{ fault-performed = "interim" }, { follow-ups = 3 }]
+may_be_prevented_by = ["peer-closed-first"]
+
+[[lane]]
+name = "first"
+requests = "1..=3"
+origin = [
+  { interim = { status = [100, 102, 199], length = "zero" } },
+  { hold = "bait" },
+  { final = { bytes = "64..=2048" } },
+]
+[[lane]]
+name = "next"
+tenants = "1..=3"
+start = { after = "first.interim-written", within = "0ms..=15ms" }
+"#;
+
+fn parse(text: &str) -> Result<Scenario, ScenarioError> {
+    Scenario::parse("scenarios/x.toml", text)
+}
+
+#[test]
+fn a_sound_file_is_read() {
+    assert_eq!(parse(SOUND).unwrap().name(), "x");
+}
+
+/// Replaces the only occurrence of `from` by `to` and compares the error.
+#[track_caller]
+fn check(from: &str, to: &str, expected: &str) {
+    assert_eq!(SOUND.matches(from).count(), 1, "{from:?} must stand once");
+    let error = parse(&SOUND.replace(from, to)).expect_err("the spoilt file was read").to_string();
+    assert_eq!(error, format!("scenarios/x.toml:{expected}"));
+}
+
+#[test]
+fn toml_itself() {
+    check("level = \"must\"", "level = must", "7:9: string values must be quoted, expected literal string");
+    check("[[lane]]\nname = \"next\"", "[[lane\nname = \"next\"", "20:7: unclosed array table, expected `]]`");
+}
+
+#[test]
+fn unknown_keys() {
+    check("requests = \"1..=3\"", "reqests = \"1..=3\"", "14:1: unknown key \"reqests\", did you mean \"requests\"?");
+    check("bytes = \"64..=2048\"", "byts = \"64..=2048\"", "18:15: unknown key \"byts\", did you mean \"bytes\"?");
+    check("within = \"0ms", "wihtin = \"0ms", "23:44: unknown key \"wihtin\", did you mean \"within\"?");
+    check(
+        "title = \"An",
+        "banner = \"An",
+        "3:1: unknown key \"banner\", expected one of \"name\", \"family\", \"title\", \"story\", \"incidents\", \"requirement\", \"level\", \"may_reveal\", \"must_exercise\", \"may_be_prevented_by\", \"needs_directive_at\", \"swarm\", \"rounds\", \"gate\", \"lane\", \"variant\"",
+    );
+}
+
+#[test]
+fn unknown_words() {
+    check("{ interim = { status", "{ interm = { status", "16:5: unknown act \"interm\", did you mean \"interim\"?");
+    check("{ hold = \"bait\" }", "{ hold = \"baits\" }", "17:12: unknown hold \"baits\", did you mean \"bait\"?");
+    check(
+        "length = \"zero\"",
+        "length = \"nil\"",
+        "16:52: unknown word \"nil\", expected one of \"absent\", \"zero\", \"bytes\", \"chunked\"",
+    );
+    check(
+        "length = \"zero\"",
+        "length = [\"absent\", \"zeero\"]",
+        "16:63: unknown word \"zeero\", did you mean \"zero\"?",
+    );
+    check("level = \"must\"", "level = \"musst\"", "7:9: unknown level \"musst\", did you mean \"must\"?");
+    check("[\"shift\"]", "[\"pair-swap\", \"shfit\"]", "8:28: unknown shape \"shfit\", did you mean \"shift\"?");
+    check(
+        "{ follow-ups = 3 }",
+        "{ followups = 3 }",
+        "9:53: unknown obligation \"followups\", did you mean \"follow-ups\"?",
+    );
+    check(
+        "fault-performed = \"interim\"",
+        "fault-performed = \"interm\"",
+        "9:38: unknown fault \"interm\", did you mean \"interim\"?",
+    );
+    check(
+        "[\"peer-closed-first\"]",
+        "[\"serialized\"]",
+        "10:24: unknown witness \"serialized\", did you mean \"serialised\"?",
+    );
+    check(
+        "first.interim-written",
+        "first.interim-writen",
+        "23:19: unknown event \"interim-writen\", did you mean \"interim-written\"?",
+    );
+}
+
+#[test]
+fn unknown_lanes() {
+    check("first.interim-written", "frist.interim-written", "23:19: unknown lane \"frist\", did you mean \"first\"?");
+    check("first.interim-written", "warm.concluded", "23:19: unknown lane \"warm\", expected \"first\"");
+    check("tenants = \"1..=3\"", "tenants_of = \"frist\"", "22:14: unknown lane \"frist\", did you mean \"first\"?");
+    check(
+        "{ hold = \"bait\" }",
+        "{ hold = { event = \"nxt.seen\" } }",
+        "17:22: unknown lane \"nxt\", did you mean \"next\"?",
+    );
+    check(
+        "first.interim-written",
+        "next.interim-written",
+        "23:19: the lane \"next\" cannot be referred to from here, only other lanes, listed earlier",
+    );
+}
+
+#[test]
+fn wrong_types() {
+    check(
+        "title = \"An interim reply is taken for the final one\"",
+        "title = 3",
+        "3:9: expected a string, found integer `3`",
+    );
+    check(
+        "requests = \"1..=3\"",
+        "requests = true",
+        "14:12: expected a number from 1 to 256, a range such as \"1..=3\", or a list of them, found boolean `true`",
+    );
+    check("requests = \"1..=3\"", "requests = \"many\"", "14:12: \"many\" is no number");
+    check("requests = \"1..=3\"", "requests = []", "14:12: the list is empty");
+    check("within = \"0ms..=15ms\"", "within = 15", "23:53: the duration 15 has no unit, write \"15ms\"");
+    check(
+        "within = \"0ms..=15ms\"",
+        "within = \"0..=15ms\"",
+        "23:53: the duration \"0\" has no unit, expected us, ms or s",
+    );
+    check(
+        "within = \"0ms..=15ms\"",
+        "within = \"1.5ms\"",
+        "23:53: \"1.5ms\" is no duration, expected a whole number of us, ms or s",
+    );
+    check(
+        "first.interim-written",
+        "first",
+        "23:19: \"first\" is no event, expected \"LANE.EVENT\" such as \"first.seen\"",
+    );
+    check(
+        "{ final = { bytes = \"64..=2048\" } }",
+        "{ final = { fields = [\"Vary\"] } }",
+        "18:25: \"Vary\" is no header field, expected \"Name: value\"",
+    );
+}
+
+#[test]
+fn values_out_of_range() {
+    check(
+        "requests = \"1..=3\"",
+        "requests = \"9..=3\"",
+        "14:12: the range \"9..=3\" is empty, its first value is larger than its last",
+    );
+    check(
+        "requests = \"1..=3\"",
+        "requests = \"1..3\"",
+        "14:12: \"1..3\" is no range, ranges name their last value: \"1..=3\"",
+    );
+    check("requests = \"1..=3\"", "requests = 0", "14:12: 0 is out of range, expected 1 to 256");
+    check("[100, 102, 199]", "[100, 99, 199]", "16:32: 99 is out of range, expected 100 to 199");
+    check("[100, 102, 199]", "[100, \"190..=200\"]", "16:32: 200 is out of range, expected 100 to 199");
+    check("{ final = { bytes", "{ final = { status = 103, bytes", "18:24: a final status is 101 or 200 to 599");
+    check(
+        "within = \"0ms..=15ms\"",
+        "within = \"1s..=99s\"",
+        "23:53: 99s is out of range, no scenario waits longer than 30s",
+    );
+    check(
+        "tenants = \"1..=3\"",
+        "tenants = 64\ncopies = 5",
+        "1:1: up to 321 client workers would be drawn, at most 256 run at once",
+    );
+}
+
+#[test]
+fn missing_keys() {
+    check("title = \"An interim reply is taken for the final one\"\n", "", "1:1: the key \"title\" is missing");
+    check(
+        "{ interim = { status = [100, 102, 199], length = \"zero\" } }",
+        "{ interim = { length = \"zero\" } }",
+        "16:15: the key \"status\" is missing",
+    );
+}
+
+#[test]
+fn contradictions() {
+    check("name = \"x\"", "name = \"y\"", "1:8: the name \"y\" is not the stem of the file, \"x\"");
+    check(
+        "family = \"interim\"",
+        "family = \"Interim replies\"",
+        "2:10: the family \"Interim replies\" is no name, expected lower-case words joined by hyphens",
+    );
+    check("name = \"next\"", "name = \"first\"", "21:8: two lanes are called \"first\"");
+    check(
+        "tenants = \"1..=3\"",
+        "tenants = \"1..=3\"\ntenants_of = \"first\"",
+        "22:11: either tenants or tenants_of, not both",
+    );
+    check(
+        "length = \"zero\"",
+        "segment = \"shared\"",
+        "17:3: the interim reply before this shares its segment with what follows: nothing may come between",
+    );
+    check(
+        "{ hold = \"bait\" }",
+        "{ surplus = { what = { garbage = { bytes = 9 } }, when = \"same-segment\" } }",
+        "17:3: surplus in the same segment must follow the final reply directly",
+    );
+    check(
+        "{ hold = \"bait\" }",
+        "{ final = {} }",
+        "18:3: a second final reply is surplus, write { surplus = { what = { reply = … }, … } }",
+    );
+    let repeated = SOUND.replace("level = \"must\"", "level = \"must\"\nrounds = 2");
+    let stopping = repeated.replace("tenants = \"1..=3\"", "until = { upstream-served = 2 }");
+    let error = parse(&stopping).unwrap_err().to_string();
+    assert_eq!(error, "scenarios/x.toml:23:9: a lane that may stop early cannot take part in a second round");
+}
+
+#[test]
+fn variants() {
+    let varied = SOUND.replace("[[lane]]", "[[variant.lane]]");
+    let (head, lanes) = varied.split_once("\n[[variant.lane]]").unwrap();
+    let with = |variant: &str, lanes: &str| parse(&format!("{head}\n[[variant]]\nname = \"v\"\n{variant}\n{lanes}"));
+    assert!(with("weight = 3", &format!("[[variant.lane]]{lanes}")).is_ok());
+    let message = |result: Result<Scenario, ScenarioError>| result.expect_err("the spoilt file was read").to_string();
+    let schedule = "rounds = \"2..=3\"\nschedule = { exchanges = 2 }";
+    assert_eq!(
+        message(with(schedule, "[[variant.lane]]\nname = \"a\"")),
+        "scenarios/x.toml:14:10: beside a schedule the number of rounds must be fixed",
+    );
+    assert_eq!(
+        message(with("rounds = 2\nschedule = { exchanges = 2 }", "[[variant.lane]]\nname = \"a\"\ncopies = 2")),
+        "scenarios/x.toml:17:8: a schedule decides by itself who sends how often and when, and what the origin holds",
+    );
+    assert_eq!(
+        message(parse(&format!("{head}\nrounds = 2\n[[variant]]\nname = \"v\"\n[[variant.lane]]{lanes}"))),
+        "scenarios/x.toml:12:10: the scenario has variants, so lanes, rounds and gate belong into them",
+    );
+    assert_eq!(message(with("", "")), "scenarios/x.toml:12:1: there is no lane, so nobody would send anything");
+}

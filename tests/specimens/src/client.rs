@@ -1,0 +1,225 @@
+//! One client connection: its requests one after the other, each answered before the next is looked at.
+//!
+//! Pipelined requests wait in the inbox (RFC 9112 §9.3.2: answers in the order of the requests).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::cache::{Fill, Join, Stored};
+use crate::decisions::{Caching, ClientFacts, Unanswered};
+use crate::exchange::{self, CutBy, Outcome, gone};
+use crate::gateway::Gateway;
+use crate::head::{RawRequest, parse_request};
+use crate::inbox::Inbox;
+use crate::pool::Upstream;
+use crate::request::{Request, admit};
+use crate::sharing;
+use crate::wire::{After, Ends, write_refusal, write_reply};
+
+/// How long and how much the gateway reads from a client to which it has said its last word.
+const LINGER_WAIT: Duration = Duration::from_secs(1);
+const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) stream: TcpStream,
+    pub(crate) inbox: Inbox,
+}
+
+/// How a client's connection goes on after an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// With the next request.
+    Request,
+    /// It ends, and the client shall have all that was written.
+    Farewell,
+    /// It ends at once.
+    Cut(CutBy),
+}
+
+impl From<After> for Next {
+    fn from(after: After) -> Next {
+        match after {
+            After::Keep => Next::Request,
+            After::Close => Next::Farewell,
+        }
+    }
+}
+
+/// Serves a client until its connection ends.
+pub(crate) async fn attend(stream: TcpStream, gateway: Arc<Gateway>) {
+    // Without it answers are late, not wrong.
+    let _ = stream.set_nodelay(true);
+    let mut client = Client { stream, inbox: Inbox::default() };
+    loop {
+        match client.serve_next(&gateway).await {
+            Next::Request => {}
+            Next::Farewell => return client.say_farewell().await,
+            Next::Cut(CutBy::Close) => return,
+            Next::Cut(CutBy::Reset) => {
+                // If it fails the client sees a close: worse, but there is nothing left to do.
+                let _ = client.stream.set_zero_linger();
+                return;
+            }
+        }
+    }
+}
+
+impl Client {
+    async fn serve_next(&mut self, gateway: &Gateway) -> Next {
+        let raw = match self.next_head(gateway).await {
+            Ok(Some(raw)) => raw,
+            Ok(None) => return Next::Cut(CutBy::Close),
+            Err(status) => return self.refuse(gateway, status, After::Close).await,
+        };
+        let request = match admit(raw) {
+            Ok(request) => request,
+            Err(status) => return self.refuse(gateway, status, After::Close).await,
+        };
+        match gateway.decisions.caching {
+            Some(caching) if sharing::may_ask(&request.head) && !request.has_body() => {
+                self.share(gateway, &caching, &request).await
+            }
+            Some(_) | None => self.forward(gateway, &request, None).await,
+        }
+    }
+
+    /// Reads the next request's head; nothing if the client closes or is idle for too long, a status if it errs.
+    async fn next_head(&mut self, gateway: &Gateway) -> Result<Option<RawRequest>, u16> {
+        let mut deadline = None;
+        loop {
+            if !self.inbox.is_empty() {
+                if let Some((length, raw)) = parse_request(self.inbox.bytes())? {
+                    self.inbox.consume(length);
+                    return Ok(Some(raw));
+                }
+                // From its first byte on, a head has so long in all, however slowly it drips.
+                deadline.get_or_insert_with(|| Instant::now() + gateway.decisions.client_wait);
+            }
+            let until = deadline.unwrap_or_else(|| Instant::now() + gateway.decisions.client_idle);
+            match timeout_at(until, self.inbox.fill(&mut self.stream)).await {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0) | Err(_)) => return Ok(None),
+                Err(_) if deadline.is_none() => return Ok(None),
+                Err(_) => return Err(408),
+            }
+        }
+    }
+
+    /// Answers from the store, or behind somebody who asked for the same, or from the origin. RFC 9111 §4.
+    async fn share(&mut self, gateway: &Gateway, caching: &Caching, request: &Request) -> Next {
+        let key = (caching.key)(&request.head);
+        if let Some(stored) = gateway.cache.find(caching, &key, &request.head) {
+            return self.write_stored(gateway, request, &stored).await;
+        }
+        let mut flight = None;
+        if caching.collapses {
+            match gateway.cache.join(&key) {
+                Join::Lead(lead) => flight = Some(lead),
+                Join::Wait(mut landing) => {
+                    let (mut from_client, _) = self.stream.split();
+                    tokio::select! {
+                        // The channel never says anything, it only closes.
+                        _ = timeout(gateway.decisions.reply_wait, landing.changed()) => {}
+                        () = gone(&mut from_client, &mut self.inbox) => return Next::Cut(CutBy::Close),
+                    }
+                    // RFC 9111 §4: a collapsed request obeys the same rules, so it asks the store again. If the reply
+                    // was not for all, everybody who waited goes to the origin at once.
+                    if let Some(stored) = gateway.cache.find(caching, &key, &request.head) {
+                        return self.write_stored(gateway, request, &stored).await;
+                    }
+                }
+            }
+        }
+        let fill = gateway.cache.fill(*caching, key, flight);
+        self.forward(gateway, request, Some(fill)).await
+    }
+
+    /// Sends the request to the origin and its reply back.
+    async fn forward(&mut self, gateway: &Gateway, request: &Request, mut fill: Option<Fill<'_>>) -> Next {
+        let decisions = &gateway.decisions;
+        let mut pooled = gateway.pool.take(decisions);
+        loop {
+            let reused = pooled.is_some();
+            let connected = match pooled.take() {
+                Some(upstream) => Ok(upstream),
+                None => Upstream::connect(gateway.origin, decisions.reply_wait).await,
+            };
+            let Ok(mut upstream) = connected else {
+                return self.refuse(gateway, 502, after(gateway, request, !request.has_body())).await;
+            };
+            let (outcome, finished) = exchange::run(self, &mut upstream, request, gateway, &mut fill).await;
+            if (decisions.may_pool)(&finished) {
+                gateway.pool.put(upstream, decisions);
+            } else {
+                drop(upstream);
+            }
+            match outcome {
+                Outcome::Delivered(after) => return after.into(),
+                Outcome::Cut(by) => return Next::Cut(by),
+                Outcome::Unanswered { status, closed_before_reply, request_read } => {
+                    let unanswered = Unanswered {
+                        reused,
+                        closed_before_reply,
+                        idempotent: request.is_idempotent(),
+                        has_body: request.has_body(),
+                    };
+                    // `pooled` is empty now: a second time it is a fresh connection, and there is no third.
+                    if !(reused && (decisions.may_retry)(&unanswered)) {
+                        return self.refuse(gateway, status, after(gateway, request, request_read)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write_stored(&mut self, gateway: &Gateway, request: &Request, stored: &Stored) -> Next {
+        let mut out = Vec::new();
+        let after = after(gateway, request, true);
+        let ends = Ends::AfterLength(stored.body.len() as u64);
+        write_reply(&mut out, &stored.reply, ends, after, Some(stored.age().as_secs()));
+        out.extend_from_slice(&stored.body);
+        self.write(gateway, &out, after).await
+    }
+
+    async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
+        let mut out = Vec::new();
+        write_refusal(&mut out, status, after);
+        self.write(gateway, &out, after).await
+    }
+
+    async fn write(&mut self, gateway: &Gateway, out: &[u8], after: After) -> Next {
+        match timeout(gateway.decisions.client_wait, self.stream.write_all(out)).await {
+            Ok(Ok(())) => after.into(),
+            Ok(Err(_)) | Err(_) => Next::Cut(CutBy::Close),
+        }
+    }
+
+    /// Closes so that the last reply arrives. RFC 9112 §9.6: a full close while the client still sends would reset the
+    /// connection and tear the reply away, so the reading half stays open for a while.
+    async fn say_farewell(mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let until = Instant::now() + LINGER_WAIT;
+        let mut bytes = 0;
+        while bytes < LINGER_BYTES_MAX {
+            self.inbox.consume(self.inbox.len());
+            match timeout_at(until, self.inbox.fill(&mut self.stream)).await {
+                Ok(Ok(count @ 1..)) => bytes += count,
+                Ok(Ok(0) | Err(_)) | Err(_) => return,
+            }
+        }
+    }
+}
+
+/// What becomes of the client's connection.
+fn after(gateway: &Gateway, request: &Request, request_read: bool) -> After {
+    let facts = ClientFacts { http_10: request.http_10, closing: request.closing, request_read };
+    if (gateway.decisions.may_keep_client)(&facts) { After::Keep } else { After::Close }
+}

@@ -1,0 +1,216 @@
+//! The way down: the origin's replies, interim and final, to the client.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::{CutBy, Fault, Receiving, Sending};
+use crate::body::{Decoder, Framing, Progress};
+use crate::cache::{BODY_BYTES_MAX, Fill};
+use crate::decisions::{ClientFacts, ReplyRead};
+use crate::desk::{DESK_BYTES_MAX, Letter};
+use crate::gateway::Gateway;
+use crate::head::{ReplyHead, parse_reply};
+use crate::inbox::Inbox;
+use crate::request::Request;
+use crate::wire::{After, Ends, write_reply};
+
+/// The way down.
+pub(super) struct Down<'a> {
+    pub(super) from_upstream: ReadHalf<'a>,
+    pub(super) inbox: &'a mut Inbox,
+    pub(super) to_client: WriteHalf<'a>,
+    pub(super) request: &'a Request,
+    pub(super) gateway: &'a Gateway,
+    pub(super) sending: &'a Sending,
+    pub(super) receiving: &'a mut Receiving,
+}
+
+impl Down<'_> {
+    pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<After, Fault> {
+        let decisions = &self.gateway.decisions;
+        let head = self.final_head().await?;
+        let framing = self.framing(&head)?;
+        self.gateway.note_change(&self.request.head, head.status);
+        self.receiving.read = ReplyRead::Begun;
+        self.receiving.closing = head.http_10 || head.fields.lists("connection", "close");
+        self.receiving.framed = framing != Framing::UntilClose;
+        let request_read = self.sending.read.load(Ordering::Relaxed);
+        let client = ClientFacts { http_10: self.request.http_10, closing: self.request.closing, request_read };
+        let after = if (decisions.may_keep_client)(&client) { After::Keep } else { After::Close };
+        match (decisions.crosses, framing) {
+            (Some(crosses), Framing::Length(1..=DESK_BYTES_MAX)) => {
+                let letter = Letter { head, body: self.collect(framing).await? };
+                let letter = self.gateway.desk.cross(letter, crosses).await;
+                let mut out = Vec::new();
+                write_reply(&mut out, &letter.head, Ends::AfterLength(letter.body.len() as u64), after, None);
+                out.extend_from_slice(&letter.body);
+                self.receiving.within_message = true;
+                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+                Ok(after)
+            }
+            _ => self.stream(head, framing, after, fill).await,
+        }
+    }
+
+    /// Reads heads, passing the interim ones on, until the final one. RFC 9110 §15.2.
+    async fn final_head(&mut self) -> Result<ReplyHead, Fault> {
+        let decisions = &self.gateway.decisions;
+        let mut out = Vec::new();
+        for _ in 0..=decisions.interims_max {
+            let head = self.next_head().await?;
+            // RFC 9110 §15.2.2: we never pass an Upgrade on, so nobody asked for another protocol.
+            if head.status == 101 {
+                return Err(Fault::Broken);
+            }
+            if (decisions.is_final)(head.status) {
+                return Ok(head);
+            }
+            // RFC 9112 §6.3(1): an interim reply ends with its head, whatever its fields say. RFC 9110 §15.2: an
+            // HTTP/1.0 client must not see one.
+            if !self.request.http_10 {
+                write_reply(&mut out, &head, Ends::WithHead, After::Keep, None);
+                self.receiving.within_message = true;
+                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+                self.receiving.within_message = false;
+            }
+        }
+        Err(Fault::Broken)
+    }
+
+    /// Reads one head. The origin has `reply_wait` for it, from the request's end or the last interim reply on.
+    async fn next_head(&mut self) -> Result<ReplyHead, Fault> {
+        let wait = self.gateway.decisions.reply_wait;
+        let mut deadline = Instant::now() + wait;
+        loop {
+            if !self.inbox.is_empty() {
+                self.receiving.any_byte = true;
+                if let Some((length, head)) = parse_reply(self.inbox.bytes())? {
+                    self.inbox.consume(length);
+                    return Ok(head);
+                }
+            }
+            match timeout_at(deadline, self.inbox.fill(&mut self.from_upstream)).await {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0) | Err(_)) => return Err(Fault::Broken),
+                Err(_) => {
+                    let now = Instant::now();
+                    let owed_since = self.sending.over.get().copied().unwrap_or(now);
+                    deadline = deadline.max(owed_since + wait);
+                    if deadline <= now {
+                        return Err(Fault::TimedOut);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How the reply is framed. RFC 9112 §6.3, in its order.
+    fn framing(&mut self, head: &ReplyHead) -> Result<Framing, Fault> {
+        let bodyless = (self.gateway.decisions.is_bodyless)(&self.request.head.method, head.status);
+        let (chunked, length) = (head.fields.is_chunked(), head.fields.content_length());
+        self.receiving.doubtful = match (chunked, length) {
+            (Ok(true), _) => head.fields.has("content-length") || head.http_10,
+            (Ok(false), Ok(_)) => false,
+            (Err(_), _) | (_, Err(_)) => true,
+        };
+        match (chunked, length) {
+            _ if bodyless => Ok(Framing::None),
+            // RFC 9112 §6.1: chunks from HTTP/1.0 are faulty framing. A coding that we do not know has no end.
+            (Ok(true), _) if head.http_10 => Err(Fault::Broken),
+            (Err(_), _) => Err(Fault::Broken),
+            // RFC 9112 §6.3(3): chunks win over a length; the connection is closed after.
+            (Ok(true), _) => Ok(Framing::Chunked),
+            // RFC 9112 §6.3(5): an invalid or contradicting length is a 502.
+            (Ok(false), Err(_)) => Err(Fault::Broken),
+            (Ok(false), Ok(Some(length))) => Ok(Framing::Length(length)),
+            (Ok(false), Ok(None)) => Ok(Framing::UntilClose),
+        }
+    }
+
+    /// Passes the reply on as it comes, and stores it if it may be.
+    async fn stream(
+        &mut self,
+        head: ReplyHead,
+        framing: Framing,
+        after: After,
+        fill: &mut Option<Fill<'_>>,
+    ) -> Result<After, Fault> {
+        let decisions = &self.gateway.decisions;
+        let (ends, after) = match framing {
+            Framing::None if head.status < 200 || head.status == 204 => (Ends::WithHead, after),
+            Framing::None => (Ends::WithHeadOf(head.fields.content_length().ok().flatten()), after),
+            Framing::Length(length) => (Ends::AfterLength(length), after),
+            Framing::Chunked | Framing::UntilClose if self.request.http_10 => (Ends::WithConnection, After::Close),
+            Framing::Chunked | Framing::UntilClose => (Ends::WithLastChunk, after),
+        };
+        if ends == Ends::WithConnection {
+            self.receiving.cut_by = CutBy::Reset;
+        }
+        let lifetime = fill.as_mut().and_then(|fill| fill.lifetime(&self.request.head, &head));
+        // RFC 9111 §3.3: what a close ended may be incomplete.
+        let mut kept = lifetime.filter(|_| framing != Framing::UntilClose).map(|lifetime| (lifetime, Vec::new()));
+        let encoder = ends.encoder();
+        let mut out = Vec::new();
+        write_reply(&mut out, &head, ends, after, None);
+        let mut decoder = Decoder::new(framing);
+        loop {
+            let mut progress = decoder.drain(self.inbox, |content| {
+                encoder.content(&mut out, content);
+                kept.iter_mut().for_each(|(_, body)| body.extend_from_slice(content));
+            })?;
+            kept.take_if(|(_, body)| body.len() > BODY_BYTES_MAX);
+            self.receiving.within_message = true;
+            if progress == Progress::More {
+                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+                if self.more(framing).await? == Progress::Done {
+                    progress = Progress::Done;
+                }
+            }
+            if progress == Progress::Done {
+                self.receiving.read = ReplyRead::Whole;
+                encoder.end(&mut out, &decoder.trailers);
+                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+                break;
+            }
+        }
+        if let (Some((lifetime, body)), Some(fill)) = (kept, fill.take()) {
+            fill.store(&self.request.head, head, body, lifetime);
+        }
+        Ok(after)
+    }
+
+    /// Reads a whole body into memory.
+    async fn collect(&mut self, framing: Framing) -> Result<Vec<u8>, Fault> {
+        let (mut decoder, mut body) = (Decoder::new(framing), Vec::new());
+        while decoder.drain(self.inbox, |content| body.extend_from_slice(content))? == Progress::More {
+            self.more(framing).await?;
+        }
+        self.receiving.read = ReplyRead::Whole;
+        Ok(body)
+    }
+
+    /// Waits for more of the body; done if a close may end it and did.
+    async fn more(&mut self, framing: Framing) -> Result<Progress, Fault> {
+        match timeout(self.gateway.decisions.reply_wait, self.inbox.fill(&mut self.from_upstream)).await {
+            Ok(Ok(0)) if framing == Framing::UntilClose => Ok(Progress::Done),
+            Ok(Ok(1..)) => Ok(Progress::More),
+            Ok(Ok(0) | Err(_)) => Err(Fault::Broken),
+            Err(_) => Err(Fault::TimedOut),
+        }
+    }
+}
+
+/// Writes all of `out` to the client and empties it.
+async fn write(to_client: &mut (impl AsyncWrite + Unpin), out: &mut Vec<u8>, wait: Duration) -> Result<(), Fault> {
+    match timeout(wait, to_client.write_all(out)).await {
+        Ok(Ok(())) => {
+            out.clear();
+            Ok(())
+        }
+        Ok(Err(_)) | Err(_) => Err(Fault::ClientGone),
+    }
+}

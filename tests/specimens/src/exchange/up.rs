@@ -1,0 +1,86 @@
+//! The way up: the request to the origin, then an ear on its client.
+
+use std::future::pending;
+use std::sync::atomic::Ordering;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::{Instant, timeout};
+
+use super::{Sending, Stop};
+use crate::body::{Decoder, Encoder, Framing, Progress};
+use crate::gateway::Gateway;
+use crate::head::{HEAD_BYTES_MAX, Malformed};
+use crate::inbox::Inbox;
+use crate::request::Request;
+use crate::wire::write_request;
+
+/// The way up.
+pub(super) struct Up<'a> {
+    pub(super) from_client: ReadHalf<'a>,
+    pub(super) inbox: &'a mut Inbox,
+    pub(super) to_upstream: WriteHalf<'a>,
+    pub(super) request: &'a Request,
+    pub(super) gateway: &'a Gateway,
+    pub(super) sending: &'a Sending,
+}
+
+impl Up<'_> {
+    /// Sends the request, then listens whether the client is still there. Ends only if the exchange must.
+    pub(super) async fn send(mut self) -> Stop {
+        if let Err(stop) = self.send_all().await {
+            return stop;
+        }
+        let _ = self.sending.over.set(Instant::now());
+        gone(&mut self.from_client, self.inbox).await;
+        Stop::ClientGone
+    }
+
+    /// `Expect: 100-continue` needs nothing special here (RFC 9110 §10.1.1): the head goes up at once, the origin's
+    /// 100 comes down like every interim reply, and the body is passed on if and when the client sends it.
+    async fn send_all(&mut self) -> Result<(), Stop> {
+        let decisions = &self.gateway.decisions;
+        let mut out = Vec::new();
+        write_request(&mut out, self.request);
+        let mut decoder = Decoder::new(self.request.framing);
+        let encoder = match self.request.framing {
+            Framing::Chunked => Encoder::Chunked,
+            Framing::None | Framing::Length(_) | Framing::UntilClose => Encoder::Plain,
+        };
+        loop {
+            let progress = decoder
+                .drain(self.inbox, |content| encoder.content(&mut out, content))
+                .map_err(|Malformed| Stop::ClientBroken(400))?;
+            if progress == Progress::Done {
+                self.sending.read.store(true, Ordering::Relaxed);
+                encoder.end(&mut out, &decoder.trailers);
+            }
+            // An origin that no longer reads may have answered early (RFC 9112 §9.5): the reply's side decides.
+            match timeout(decisions.reply_wait, self.to_upstream.write_all(&out)).await {
+                Ok(Ok(())) => out.clear(),
+                Ok(Err(_)) | Err(_) => return Ok(()),
+            }
+            if progress == Progress::Done {
+                self.sending.sent.store(true, Ordering::Relaxed);
+                return Ok(());
+            }
+            match timeout(decisions.client_wait, self.inbox.fill(&mut self.from_client)).await {
+                Ok(Ok(1..)) => {}
+                Ok(Ok(0) | Err(_)) => return Err(Stop::ClientGone),
+                Err(_) => return Err(Stop::ClientBroken(408)),
+            }
+        }
+    }
+}
+
+/// Waits until the client closes or resets. A half-close counts as gone, as it does for nginx: until a write fails it
+/// looks just like a full one, and waiting for that would keep exchanges alive for nobody. What the client pipelines
+/// meanwhile is kept, up to a bound; behind that we no longer see it go.
+pub(crate) async fn gone(from_client: &mut ReadHalf<'_>, inbox: &mut Inbox) {
+    while inbox.len() <= HEAD_BYTES_MAX {
+        if !matches!(inbox.fill(from_client).await, Ok(1..)) {
+            return;
+        }
+    }
+    pending().await
+}

@@ -1,0 +1,72 @@
+//! The gateway as a whole: it accepts, and gives each client connection a task of its own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::cache::Cache;
+use crate::client;
+use crate::decisions::Decisions;
+use crate::desk::Desk;
+use crate::head::RequestHead;
+use crate::pool::Pool;
+
+/// How many client connections are served at once; more wait in the kernel.
+const CLIENTS_MAX: usize = 4096;
+/// How long the gateway waits when the system has no more sockets to give.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// What all client connections share.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    pub(crate) origin: SocketAddr,
+    pub(crate) decisions: Decisions,
+    pub(crate) pool: Pool,
+    pub(crate) cache: Cache,
+    pub(crate) desk: Desk,
+}
+
+impl Gateway {
+    /// RFC 9111 §4.4: an unsafe request that succeeded makes what is stored for its target invalid.
+    pub(crate) fn note_change(&self, request: &RequestHead, status: u16) {
+        let Some(caching) = self.decisions.caching else { return };
+        if status < 400 && !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+            let read = RequestHead { method: "GET".to_owned(), ..request.clone() };
+            self.cache.invalidate(&(caching.key)(&read));
+        }
+    }
+}
+
+/// Runs a gateway: accepts on `listener`, forwards to `origin`, takes its decisions from `decisions`. Ends only with
+/// an error of the listener; dropping the future ends the gateway and everything it started.
+///
+/// # Errors
+///
+/// If the listener cannot be used with the runtime.
+pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decisions: Decisions) -> io::Result<()> {
+    listener.set_nonblocking(true)?;
+    let listener = TcpListener::from_std(listener)?;
+    let gateway =
+        Arc::new(Gateway { origin, decisions, pool: Pool::default(), cache: Cache::default(), desk: Desk::default() });
+    let mut clients = JoinSet::new();
+    let mut pool_kept_clean = pin!(gateway.pool.keep_clean(&gateway.decisions));
+    loop {
+        tokio::select! {
+            () = &mut pool_kept_clean => {}
+            // What a task returns does not matter; a panic has been printed.
+            Some(_) = clients.join_next() => {}
+            accepted = listener.accept(), if clients.len() < CLIENTS_MAX => match accepted {
+                Ok((stream, _)) => {
+                    clients.spawn(client::attend(stream, Arc::clone(&gateway)));
+                }
+                // Out of sockets, or the client left before it was accepted: both pass.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The mutants: the reference gateway with one decision replaced, one file per defect.
+//!
+//! A file names the defect in its name and, in its `MUTANT`, the shape that must be found. To add one, write the file
+//! and run the tests: the index below is rewritten, and then to be committed.
+
+use vocabulary::finding::{Boundary, Leg, Shape};
+
+use crate::decisions::Decisions;
+
+// index: begin
+mod early_hints_taken_as_final;
+mod interim_taken_as_final;
+mod pool_keeps_owed_connection;
+mod private_reply_shared_from_cache;
+mod replies_swapped_under_load;
+mod surplus_accepted;
+
+static MUTANTS: &[Mutant] = &[
+    early_hints_taken_as_final::MUTANT,
+    interim_taken_as_final::MUTANT,
+    pool_keeps_owed_connection::MUTANT,
+    private_reply_shared_from_cache::MUTANT,
+    replies_swapped_under_load::MUTANT,
+    surplus_accepted::MUTANT,
+];
+// index: end
+
+/// A gateway with one defect.
+#[derive(Debug, Clone, Copy)]
+pub struct Mutant {
+    /// The defect in a few words, in kebab case: its file name with dashes.
+    pub name: &'static str,
+    /// The real defect that it retells.
+    pub incident: &'static str,
+    /// What it does wrong, in a sentence or two.
+    pub story: &'static str,
+    /// The shape that must be found.
+    pub shape: Shape,
+    /// How far it reaches.
+    pub boundary: Boundary,
+    /// On which leg.
+    pub leg: Leg,
+    /// The scenario that is meant to kill it.
+    pub scenario: &'static str,
+    /// Its decisions: all but one are the reference's.
+    pub decisions: fn() -> Decisions,
+}
+
+/// All mutants, in the order of their names.
+pub fn mutants() -> &'static [Mutant] {
+    MUTANTS
+}
+
+/// The mutant of this name.
+pub fn mutant(name: &str) -> Option<&'static Mutant> {
+    MUTANTS.iter().find(|mutant| mutant.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    const BEGIN: &str = "// index: begin\n";
+    const END: &str = "// index: end\n";
+
+    /// The names of the files beside this one, in order.
+    fn files(folder: &Path) -> Vec<String> {
+        let mut files: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".rs")?.to_owned()))
+            .filter(|file| file != "mod")
+            .collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn the_index_lists_every_file_and_every_name_is_its_file() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/mutants");
+        let files = files(&folder);
+        let modules: String = files.iter().map(|file| format!("mod {file};\n")).collect();
+        let entries: String = files.iter().map(|file| format!("    {file}::MUTANT,\n")).collect();
+        let index = format!("{modules}\nstatic MUTANTS: &[Mutant] = &[\n{entries}];\n");
+
+        let page = fs::read_to_string(folder.join("mod.rs")).unwrap();
+        let (before, rest) = page.split_once(BEGIN).unwrap();
+        let (found, after) = rest.split_once(END).unwrap();
+        if found != index {
+            fs::write(folder.join("mod.rs"), [before, BEGIN, &index, END, after].concat()).unwrap();
+            panic!("the index was out of step with the files and has been rewritten: run the tests again");
+        }
+        assert_eq!(files, mutants().iter().map(|mutant| mutant.name.replace('-', "_")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_mutant_is_found_by_its_name() {
+        assert!(mutants().iter().all(|one| mutant(one.name).is_some_and(|found| found.name == one.name)));
+        assert!(mutant("reference").is_none());
+    }
+}

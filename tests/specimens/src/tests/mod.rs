@@ -1,0 +1,6 @@
+//! The gateway from outside: raw clients before it, a raw origin behind it, every byte written by the test.
+
+mod caching;
+mod mutants;
+mod reference;
+mod stage;
