@@ -162,11 +162,6 @@ impl Bench {
         Ok(())
     }
 
-    /// Where the origin listens.
-    pub(crate) fn origin_addr(&self) -> SocketAddr {
-        self.origin.addr()
-    }
-
     async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
         let base = self.base;
         assert!(base < EXCHANGE_MAX, "the run has used up the numbers of its exchanges");

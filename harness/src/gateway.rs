@@ -5,7 +5,7 @@
 
 mod in_process;
 mod process;
-pub mod recipe;
+mod recipe;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};

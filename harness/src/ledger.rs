@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use vocabulary::history::{History, Observation, Performed};
 use vocabulary::identity::{ConnectionId, Moment};
 use vocabulary::limits::OBSERVATIONS_MAX;
-use vocabulary::plan::{Event, Plan};
+use vocabulary::plan::{Event, EventKind, Plan};
 
 /// Collects the observations of one case from every thread.
 pub(crate) struct Ledger {
@@ -71,12 +71,14 @@ impl Ledger {
         Moment(self.last_at.load(Ordering::Relaxed))
     }
 
-    /// Resolves when the event has happened. The caller bounds the wait.
+    /// Resolves when the event has happened, or cannot happen any more because its exchange is over. The caller bounds
+    /// the wait.
     pub(crate) async fn happened(&self, event: Event) {
-        self.until(|collected| collected.events.contains(&event)).await;
+        self.until(|collected| collected.events.contains(&event) || collected.is_too_late_for(event)).await;
     }
 
     /// Whether the event has happened.
+    #[cfg(test)]
     pub(crate) fn has_happened(&self, event: Event) -> bool {
         self.lock().events.contains(&event)
     }
@@ -125,6 +127,17 @@ impl Ledger {
 }
 
 impl Collected {
+    /// Once the client is done with an exchange, what the origin does before a final reply will not come any more; and
+    /// if the origin has not even seen it, nothing will.
+    fn is_too_late_for(&self, event: Event) -> bool {
+        let has = |kind| self.events.contains(&Event { kind, ..event });
+        match event.kind {
+            EventKind::Sent | EventKind::Seen | EventKind::InterimWritten | EventKind::Aborted => has(EventKind::Concluded),
+            EventKind::FinalWritten | EventKind::SurplusWritten => has(EventKind::Concluded) && !has(EventKind::Seen),
+            EventKind::Concluded => false,
+        }
+    }
+
     fn follow(&mut self, observation: &Observation) {
         match observation {
             Observation::Event { exchange, kind, .. } => {
@@ -165,7 +178,6 @@ mod tests {
     use vocabulary::directive::FaultKind;
     use vocabulary::history::{Closer, Fault};
     use vocabulary::identity::ExchangeId;
-    use vocabulary::plan::EventKind;
 
     const SEEN: Event = Event { exchange: ExchangeId(1), kind: EventKind::Seen };
 
@@ -186,6 +198,20 @@ mod tests {
         ledger.record(Observation::Event { exchange: SEEN.exchange, kind: SEEN.kind, at: ledger.now() });
         tokio::time::timeout(Duration::from_secs(5), ledger.happened(SEEN)).await.unwrap();
         assert!(!ledger.has_happened(other));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_an_event_of_an_exchange_that_is_over() {
+        let ledger = Ledger::new(Clock::start());
+        let of = |kind| Event { kind, ..SEEN };
+        let tell = |kind| ledger.record(Observation::Event { exchange: SEEN.exchange, kind, at: Moment(1) });
+        tell(EventKind::Concluded);
+        for kind in [EventKind::InterimWritten, EventKind::Aborted, EventKind::FinalWritten] {
+            tokio::time::timeout(Duration::from_secs(5), ledger.happened(of(kind))).await.unwrap();
+        }
+        tell(EventKind::Seen);
+        let written = tokio::time::timeout(Duration::from_millis(20), ledger.happened(of(EventKind::FinalWritten)));
+        assert!(written.await.is_err(), "the origin may still write the reply that its client has given up");
     }
 
     #[test]

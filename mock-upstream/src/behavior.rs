@@ -6,28 +6,24 @@
 
 use std::time::Duration;
 
-use vocabulary::canary::{CanaryKey, Claim, Role, Site, StripedBody};
-use vocabulary::directive::{
-    Close, Cut, CutBy, Directive, FaultKind, Final, Hold, Interim, OriginAct, Segment, Surplus, SurplusKind,
-    SurplusTiming,
-};
-use vocabulary::excerpt::excerpt;
+use vocabulary::canary::CanaryKey;
+use vocabulary::directive::{Close, Directive, FaultKind, Hold, OriginAct};
 use vocabulary::history::{DeliveryKind, Performed};
 use vocabulary::identity::{Attempt, ExchangeId, TenantId};
-use vocabulary::limits::{BODY_BYTES_MAX, CASE_WAIT};
-use vocabulary::plan::{EventKind, Version};
+use vocabulary::plan::EventKind;
 
 use crate::head::{self, Method, RequestHead};
 
-mod reply;
+mod compose;
+mod framing;
+mod text;
 mod wire;
 
+use text::Persistent;
 pub(crate) use wire::Wire;
 
 /// Bytes of a benign reply to an exchange of which nothing is planned.
 pub(crate) const BENIGN_BYTES: u64 = 256;
-/// A write up to this many bytes is taken for one segment: the proof that a surplus was early (judging.md).
-const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
 
 /// Everything that is done for one request, in order.
 #[derive(Debug, Default)]
@@ -125,30 +121,15 @@ pub(crate) fn respond(directive: &Directive, head: &RequestHead, context: Contex
         acts = &benign.acts;
         faults.clear();
     }
-    let mut composer = Composer {
-        head,
-        context,
-        program: Program { faults, ..Program::default() },
-        pending: None,
-        next_fault: 0,
-        persistent: head.persistent,
-        body_awaited: head.body == head::Framing::None,
-        version_refused: false,
-        ended: Ended::Open,
-    };
-    composer.continue_if_expected(acts);
-    for (index, act) in acts.iter().enumerate() {
-        composer.act(act, acts.get(index + 1));
-    }
-    composer.finish(acts)
+    compose::compose(acts, faults, head, context)
 }
 
 /// The reply to a request without any canary: the gateway's own.
 pub(crate) fn stranger(head: &RequestHead) -> Program {
-    let mut text = reply::Head::new(200);
+    let mut text = text::Head::new(200);
     text.field("Content-Type", "text/plain");
     text.field("Content-Length", "3");
-    text.connection(head.version, head.persistent);
+    text.connection(head.version, if head.persistent { Persistent::Stays } else { Persistent::Closes });
     let mut wire = Wire::of(text.end());
     if head.method != Method::Head {
         wire.push(b"ok\n");
@@ -166,7 +147,7 @@ pub(crate) fn stranger(head: &RequestHead) -> Program {
 
 /// The reply to what is no request: an error and the end of the connection (RFC 9112 §2.2, §6.3).
 pub(crate) fn refuse(status: u16) -> Program {
-    let mut text = reply::Head::new(status);
+    let mut text = text::Head::new(status);
     text.field("Content-Length", "0");
     text.field("Connection", "close");
     let write = Write { wire: Wire::of(text.end()), marks: Vec::new() };
@@ -176,7 +157,7 @@ pub(crate) fn refuse(status: u16) -> Program {
 
 /// A plain 100 for a sender that waits for one before its exchange can be known.
 pub(crate) fn plain_continue() -> Wire {
-    Wire::of(reply::Head::new(100).end())
+    Wire::of(text::Head::new(100).end())
 }
 
 /// How many bytes of body the directive's final reply has.

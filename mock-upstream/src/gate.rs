@@ -147,15 +147,19 @@ mod tests {
     use super::*;
     use vocabulary::identity::GateId;
 
-    fn ids(numbers: &[u32]) -> Vec<ExchangeId> {
-        numbers.iter().copied().map(ExchangeId).collect()
+    /// A gate in one line: whom it awaits, in which order it releases, and the gap in milliseconds: `1 2 > 2 1 / 5`.
+    fn gate(text: &str) -> Gate {
+        let (text, gap) = text.split_once('/').unwrap_or((text, "0"));
+        let (awaits, release) = text.split_once('>').unwrap();
+        let ids = |text: &str| text.split_whitespace().map(|id| ExchangeId(id.parse().unwrap())).collect();
+        let gap_us = gap.trim().parse::<u64>().unwrap() * 1000;
+        Gate::new(plan::Gate { id: GateId(1), awaits: ids(awaits), release: ids(release), gap_us })
     }
 
     /// A gate under a script: `+3` arrives, `s3` is sent, `@150` sets the clock in milliseconds, `?3` asks for passage.
     /// The outcome lists what the gate did: `open 2/3`, `3` for a release, `held`, `released`, `expired`.
-    fn run(awaits: &[u32], release: &[u32], gap_us: u64, script: &str) -> String {
-        let mut gate = Gate::new(plan::Gate { id: GateId(1), awaits: ids(awaits), release: ids(release), gap_us });
-        let (mut now, mut did) = (Moment(0), Vec::new());
+    fn run(plan: &str, script: &str) -> String {
+        let (mut gate, mut now, mut did) = (gate(plan), Moment(0), Vec::new());
         for word in script.split_whitespace() {
             let (verb, number) = word.split_at(1);
             let number: u32 = number.parse().unwrap();
@@ -174,46 +178,32 @@ mod tests {
 
     #[test]
     fn a_gate_opens_and_releases_as_planned() {
-        let table: &[(&str, &[u32], &[u32], u64, &str, &str)] = &[
-            ("in the planned order when all have come", &[1, 2, 3], &[3, 1, 2], 0, "+1 +2 +3", "open 3/3 3 1 2"),
-            ("whatever the order of arrival", &[1, 2, 3], &[3, 1, 2], 0, "+3 +1 +2", "open 3/3 3 1 2"),
-            ("not before", &[1, 2], &[2, 1], 0, "+1 @90 ?1 @1999 ?1", "held held"),
-            ("a retry does not fill it", &[1, 2], &[2, 1], 0, "+1 +1 +1 ?1", "held"),
-            ("at its bound after the first arrival", &[1, 2], &[2, 1], 0, "@10 +1 @2009 ?1 @2010", "held open 1/2 1"),
-            (
-                "early when all were sent and it is quiet",
-                &[1, 2],
-                &[2, 1],
-                0,
-                "+1 s1 s2 @99 ?1 @100",
-                "held open 1/2 1",
-            ),
-            (
-                "quiet counts from the last news",
-                &[1, 2, 3],
-                &[3],
-                0,
-                "+1 s1 s2 @90 s3 @150 +2 @249 ?1 @250",
-                "held open 2/3 1 2",
-            ),
-            ("never before anything has come", &[1, 2], &[2, 1], 0, "s1 s2 @5000 ?1", "held"),
-            ("who comes late passes at once", &[1, 2], &[2, 1], 0, "+1 s1 s2 @100 +2 ?2", "open 1/2 1 expired"),
-            ("who passed was released", &[1, 2], &[2, 1], 0, "+1 +2 ?1 ?2", "open 2/2 2 1 released released"),
-            ("who passed an expired gate was not", &[1, 2], &[2, 1], 0, "+1 @2000 ?1", "open 1/2 1 expired"),
-            ("with the planned gap", &[1, 2], &[2, 1], 5000, "+1 +2 ?1 @4 ?1 @5 ?1", "open 2/2 2 held held 1 released"),
-            ("the unnamed follow in order of arrival", &[1], &[1], 0, "+9 +8 +1", "open 1/1 1 9 8"),
-            ("the named who have not come are left out", &[1], &[2, 1], 0, "+1 ?2", "open 1/1 1 expired"),
-            ("a gate that awaits nobody opens at the first", &[], &[], 0, "+4 ?4", "open 0/0 4 released"),
+        let table = [
+            ("in the planned order when all have come", "1 2 3 > 3 1 2", "+1 +2 +3", "open 3/3 3 1 2"),
+            ("whatever the order of arrival", "1 2 3 > 3 1 2", "+3 +1 +2", "open 3/3 3 1 2"),
+            ("not before", "1 2 > 2 1", "+1 @90 ?1 @1999 ?1", "held held"),
+            ("a retry does not fill it", "1 2 > 2 1", "+1 +1 +1 ?1", "held"),
+            ("at its bound after the first arrival", "1 2 > 2 1", "@10 +1 @2009 ?1 @2010", "held open 1/2 1"),
+            ("early when all were sent and it is quiet", "1 2 > 2 1", "+1 s1 s2 @99 ?1 @100", "held open 1/2 1"),
+            ("quiet since an arrival", "1 2 3 > 3", "s1 s2 s3 +1 @90 +2 @189 ?1 @190", "held open 2/3 1 2"),
+            ("quiet since the last was sent", "1 2 > 2 1", "+1 s1 @90 s2 @189 ?1 @190", "held open 1/2 1"),
+            ("never before anything has come", "1 2 > 2 1", "s1 s2 @5000 ?1", "held"),
+            ("who comes late passes at once", "1 2 > 2 1", "+1 s1 s2 @100 +2 ?2", "open 1/2 1 expired"),
+            ("who passed was released", "1 2 > 2 1", "+1 +2 ?1 ?2", "open 2/2 2 1 released released"),
+            ("who passed an expired gate was not", "1 2 > 2 1", "+1 @2000 ?1", "open 1/2 1 expired"),
+            ("with the planned gap", "1 2 > 2 1 / 5", "+1 +2 ?1 @4 ?1 @5 ?1", "open 2/2 2 held held 1 released"),
+            ("the unnamed follow in order of arrival", "1 > 1", "+9 +8 +1", "open 1/1 1 9 8"),
+            ("the named who have not come are left out", "1 > 2 1", "+1 ?2", "open 1/1 1 expired"),
+            ("a gate that awaits nobody opens at the first", ">", "+4 ?4", "open 0/0 4 released"),
         ];
-        for (what, awaits, release, gap_us, script, expected) in table {
-            assert_eq!(run(awaits, release, *gap_us, script), *expected, "{what}");
+        for (what, plan, script, expected) in table {
+            assert_eq!(run(plan, script), expected, "{what}");
         }
     }
 
     #[test]
     fn a_gate_says_when_to_look_again() {
-        let mut gate =
-            Gate::new(plan::Gate { id: GateId(1), awaits: ids(&[1, 2]), release: ids(&[2, 1]), gap_us: 7000 });
+        let mut gate = gate("1 2 > 2 1 / 7");
         assert_eq!(gate.next_at(), None);
         gate.arrive(ExchangeId(1), Moment(1000));
         assert_eq!(gate.next_at(), Some(Moment(2_001_000)));

@@ -1,8 +1,8 @@
 //! The origin that lies on purpose.
 //!
 //! An HTTP server behind the gateway under test. For each exchange it performs a planned
-//! [`Directive`](vocabulary::directive::Directive): interim replies, broken framing, surplus bytes, replies held back
-//! and released in another order. It reports every request that it saw and every reply that it emitted.
+//! [`Directive`]: interim replies, broken framing, surplus bytes, replies held back and released in another order. It
+//! reports every request that it saw and every reply that it emitted.
 //!
 //! What to write is decided by pure code (`behavior`, `gate`); the driver (`h1`) only performs it. The origin runs on a
 //! thread of its own, so that the caller may have any runtime or none.
@@ -122,6 +122,7 @@ impl Origin {
     }
 
     /// Ends the patience of everything that is held as bait now: all clients only wait, and nothing more will happen.
+    /// What is held later, a second bait behind the first one for instance, takes another call.
     pub fn end_patience(&self) {
         self.office.end_patience();
     }

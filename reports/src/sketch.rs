@@ -9,6 +9,8 @@
 //! What was asked is read from left to right, what was answered from right to left. The wrong message is heavy and has a
 //! cross, so that it shows without colour. Where columns or clients do not allow a picture, the steps become a list.
 
+use std::ops::Range;
+
 use vocabulary::finding::Finding;
 use vocabulary::identity::{LaneId, Moment, TenantId};
 
@@ -135,12 +137,11 @@ impl Lanes {
         for x in self.lifelines() {
             line.write(x, "│");
         }
-        let last = self.clients.last().map_or(self.gateway, |(.., x)| *x);
         let painted = match step.act {
-            Act::Sends(client) => self.arrow(&mut line, self.x(client)..self.gateway, last, step, Heading::Right),
-            Act::Receives(client) => self.arrow(&mut line, self.x(client)..self.gateway, last, step, Heading::Left),
-            Act::Sees => self.arrow(&mut line, Some(self.gateway)..self.origin, self.gateway, step, Heading::Right),
-            Act::Writes => self.arrow(&mut line, Some(self.gateway)..self.origin, self.gateway, step, Heading::Left),
+            Act::Sends(client) => self.arrow(&mut line, self.x(client), self.gateway, step, Heading::Right),
+            Act::Receives(client) => self.arrow(&mut line, self.x(client), self.gateway, step, Heading::Left),
+            Act::Sees => self.arrow(&mut line, Some(self.gateway), self.origin, step, Heading::Right),
+            Act::Writes => self.arrow(&mut line, Some(self.gateway), self.origin, step, Heading::Left),
             Act::ClientNote(client) => {
                 let start = self.x(client).unwrap_or(FIRST) + 2;
                 line.write(start, &format!("{} ", cut(&step.label, self.origin - 2 - start)));
@@ -156,15 +157,10 @@ impl Lanes {
     }
 
     /// Draws a message between two lifelines and gives the columns to paint, which are none for one that is right.
-    fn arrow(
-        &self,
-        line: &mut Line,
-        ends: std::ops::Range<Option<usize>>,
-        label_from: usize,
-        step: &Step,
-        heading: Heading,
-    ) -> std::ops::Range<usize> {
-        let (Some(left), Some(right)) = (ends.start, ends.end) else { return 0..0 };
+    fn arrow(&self, line: &mut Line, left: Option<usize>, right: usize, step: &Step, heading: Heading) -> Range<usize> {
+        let Some(left) = left else { return 0..0 };
+        // Labels stand in the last gap that the arrow crosses, one below the other.
+        let label_from = self.lifelines().filter(|x| *x < right).max().unwrap_or(left);
         let strokes = if step.wrong { HEAVY } else { LIGHT };
         let crossed: Vec<usize> = self.lifelines().collect();
         for x in left + 1..right {
@@ -266,8 +262,8 @@ impl Line {
     }
 
     /// The line without its trailing blanks, the columns of `painted` through `paint`.
-    fn text(&self, painted: std::ops::Range<usize>, paint: impl Fn(&str) -> String) -> String {
-        let piece = |range: std::ops::Range<usize>| self.cells[range].iter().collect::<String>();
+    fn text(&self, painted: Range<usize>, paint: impl Fn(&str) -> String) -> String {
+        let piece = |range: Range<usize>| self.cells[range].iter().collect::<String>();
         let (before, inside) = (piece(0..painted.start), piece(painted.clone()));
         let line = format!("{before}{}{}", paint(&inside), piece(painted.end..self.cells.len()));
         line.trim_end().to_owned()

@@ -387,6 +387,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_half_close_within_a_pipelined_reply_loses_no_byte_of_it() {
+        let when = AbortWhen::AfterReplyBytes { bytes: 60 };
+        let last = Stimulus { connection: ConnectionUse::Pipelined, ..aborted(2, AbortHow::HalfClose, when) };
+        let played = play(vec![lane([get(1), last])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.head().await;
+            peer.head().await;
+            let (first, rest) = (reply(1, 1) + &reply(2, 1)[..100], &reply(2, 1)[100..]);
+            peer.write(first).await;
+            peer.end().await.unwrap();
+            peer.write(rest).await;
+        })
+        .await;
+        assert_eq!(played.received(2).body, BodyState::Intact);
+        assert_eq!(played.faults(), [(FaultKind::ClientAbort, Performed::Fully)]);
+    }
+
+    #[tokio::test]
     async fn interim_replies_are_recorded_with_their_canaries_and_the_final_one_is_awaited() {
         let played = play(vec![lane([get(1)])], async |gateway| {
             let mut peer = gateway.accept().await;

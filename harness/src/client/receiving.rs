@@ -131,7 +131,11 @@ impl<'a> Talk<'a> {
                 return None;
             }
             self.first_at.get_or_insert(now);
-            let most = usize::try_from(self.reply_bytes_left()).unwrap_or(usize::MAX).min(bytes.len());
+            let most = match self.askings[self.front].abort() {
+                // It goes on reading: no byte may be lost.
+                Some(Abort { how: AbortHow::HalfClose, .. }) => bytes.len(),
+                _ => usize::try_from(self.reply_bytes_left()).unwrap_or(usize::MAX).min(bytes.len()),
+            };
             let taken = self.parser.feed(&bytes[..most], &mut |event| self.reply.take(event));
             self.reply_bytes += taken as u64;
             bytes = &bytes[taken..];
@@ -141,8 +145,8 @@ impl<'a> Talk<'a> {
             }
             if self.reply.end.is_some() {
                 self.received(account);
-            } else if self.reply_bytes_left() == 0 {
-                // What came behind is not read any more. The loop sees that nothing may be read.
+            } else if most == taken {
+                // All is taken, or all that may be read before the abort.
                 break;
             }
         }

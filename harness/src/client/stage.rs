@@ -97,7 +97,7 @@ impl Gateway {
         let listener = self.listener.take().expect("one accepts at a time");
         let stream = listener.accept().await.unwrap().0;
         self.listener.replace(Some(listener));
-        Peer { stream, held: Vec::new() }
+        Peer { stream, held: Vec::new(), ledger: Arc::clone(&self.ledger) }
     }
 
     /// From here on connections are refused.
@@ -130,6 +130,7 @@ impl Gateway {
 pub(super) struct Peer {
     stream: TcpStream,
     held: Vec<u8>,
+    ledger: Arc<Ledger>,
 }
 
 impl Peer {
@@ -167,9 +168,11 @@ impl Peer {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
-    /// Reads a request head and answers it with the first delivery to an exchange.
+    /// Reads a request head and answers it with the first delivery to an exchange, which the origin has seen then.
     pub(super) async fn serve(&mut self, exchange: u32) -> String {
         let head = self.head().await;
+        let (seen, at) = (ExchangeId(exchange + BASE), self.ledger.now());
+        self.ledger.record(Observation::Event { exchange: seen, kind: EventKind::Seen, at });
         self.write(reply(exchange, 1)).await;
         head
     }

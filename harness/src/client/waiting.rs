@@ -3,10 +3,11 @@
 //! Waits for sockets stand where the sockets are; here are the waits for time, for events at the other end, and for a
 //! reply that may never come.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use vocabulary::identity::ExchangeId;
 use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT, REPLY_WAIT_AFTER_WRITTEN};
 use vocabulary::plan::{Event, EventKind, Start};
@@ -35,9 +36,9 @@ impl Idle {
     }
 
     /// A lane begins; it is done when the guard is dropped.
-    pub(super) fn begin(self: &std::sync::Arc<Self>) -> Busy {
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.busy.fetch_add(1, Ordering::AcqRel);
-        Busy { idle: std::sync::Arc::clone(self) }
+        Busy { idle: Arc::clone(self) }
     }
 
     /// A busy lane waits for a reply until the guard is dropped.
@@ -50,7 +51,7 @@ impl Idle {
 /// A lane that is not done.
 #[derive(Debug)]
 pub(super) struct Busy {
-    idle: std::sync::Arc<Idle>,
+    idle: Arc<Idle>,
 }
 
 impl Drop for Busy {
@@ -81,38 +82,14 @@ pub(super) enum Patience {
 }
 
 impl Run {
-    /// Waits until a stimulus may start.
+    /// Waits until a stimulus may start: for its event, within [`EVENT_WAIT`], and then its delay.
     pub(super) async fn start(&self, start: &Start) {
         if let Some(Event { exchange, kind }) = start.after {
-            self.event(Event { exchange: self.wire(exchange), kind }).await;
+            let event = Event { exchange: self.wire(exchange), kind };
+            // Whether it came in time or not: the stimulus starts.
+            let _ = timeout(EVENT_WAIT, self.ledger.happened(event)).await;
         }
         pause(Duration::from_micros(start.delay_us)).await;
-    }
-
-    /// Waits for an event, given by its number on the wire, within [`EVENT_WAIT`].
-    async fn event(&self, event: Event) {
-        if self.ledger.has_happened(event) {
-            return;
-        }
-        let cannot_come = async {
-            match event.kind {
-                // What the client has not done by the end of the exchange, it will not do.
-                EventKind::Sent | EventKind::Aborted => {
-                    self.ledger.happened(Event { kind: EventKind::Concluded, ..event }).await;
-                }
-                // The origin may still be busy with an exchange that its client has given up.
-                EventKind::Seen
-                | EventKind::InterimWritten
-                | EventKind::FinalWritten
-                | EventKind::SurplusWritten
-                | EventKind::Concluded => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = self.ledger.happened(event) => {}
-            () = cannot_come => {}
-            () = sleep(EVENT_WAIT) => {}
-        }
     }
 
     /// Resolves when it makes no sense to wait any longer for the next byte of a reply, of which nothing has come since

@@ -1,3 +1,45 @@
+//! Acts become emissions: what shares a write with what, when a fault is done, what the connection comes to.
+
+use std::time::Duration;
+
+use vocabulary::directive::{
+    Close, Cut, CutBy, FaultKind, Final, Hold, Interim, InterimLength, OriginAct, Segment, Surplus, SurplusKind,
+    SurplusTiming,
+};
+use vocabulary::excerpt::excerpt;
+use vocabulary::history::{DeliveryKind, Performed};
+use vocabulary::limits::{BODY_BYTES_MAX, CASE_WAIT};
+use vocabulary::plan::{EventKind, Version};
+
+use super::framing::{Form, bodiless};
+use super::text::Persistent;
+use super::wire::Wire;
+use super::{Context, Delivery, Emission, Mark, Program, Write};
+use crate::head::{Framing, RequestHead};
+
+/// A write up to this many bytes is taken for one segment: the proof that a surplus was early (judging.md).
+const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
+
+/// The program of these acts, whose faults are listed.
+pub(super) fn compose(acts: &[OriginAct], faults: Vec<FaultKind>, head: &RequestHead, context: Context<'_>) -> Program {
+    let mut composer = Composer {
+        head,
+        context,
+        program: Program { faults, ..Program::default() },
+        pending: None,
+        next_fault: 0,
+        persistent: if head.persistent { Persistent::Stays } else { Persistent::Closes },
+        body_awaited: head.body == Framing::None,
+        version_refused: false,
+        ended: Ended::Open,
+    };
+    composer.continue_if_expected(acts);
+    for (index, act) in acts.iter().enumerate() {
+        composer.act(act, acts.get(index + 1));
+    }
+    composer.finish(acts)
+}
+
 /// Turns acts into emissions, one after the other.
 struct Composer<'a> {
     head: &'a RequestHead,
@@ -7,7 +49,7 @@ struct Composer<'a> {
     pending: Option<Write>,
     next_fault: usize,
     /// Whether the connection outlives the program.
-    persistent: bool,
+    persistent: Persistent,
     body_awaited: bool,
     /// Whether a switch of protocols was refused because the request is HTTP/1.0.
     version_refused: bool,
@@ -54,73 +96,37 @@ impl Composer<'_> {
             self.unperformed(fault, Performed::VersionForbids);
             return Segment::Shared;
         }
-        let mut text = reply::Head::new(interim.status);
-        text.field("x-crosswire", self.canary(Site::Interim, self.next_delivery()).as_str());
-        text.interim_length(interim.length);
-        for field in &interim.fields {
-            text.field(&field.name, &self.filled(&field.value, Site::Interim, self.next_delivery()));
-        }
+        let text = self.context.interim_head(interim, self.next_delivery());
         let mut marks: Vec<Mark> = fault.map(Mark::Performs).into_iter().collect();
         marks.push(Mark::Happens(EventKind::InterimWritten));
-        self.write(Wire::of(text.end()), marks);
+        self.write(Wire::of(text), marks);
         interim.segment
     }
 
     fn final_reply(&mut self, reply: &Final, fault: Option<usize>, next: Option<&OriginAct>) -> Segment {
-        let form = reply::Form::of(reply, self.head);
-        if form.refuses_switch {
-            self.version_refused = true;
+        let form = Form::of(reply, self.head);
+        self.version_refused |= form.refuses_switch;
+        if form.closes {
+            self.persistent = Persistent::Closes;
         }
-        self.persistent &= !form.closes;
         let early = reply.early && !self.body_awaited;
         match early {
             true => self.program.early = true,
             false => self.await_body(),
         }
+        let (mut wire, delivery, cut_at) = self.final_delivery(reply, &form);
+        let cut = reply.cut.filter(|_| form.carries_body).map(|cut| cut.then);
+        let fault = self.possible(fault, form.impossible(reply));
 
+        // The stripes of a tunnel belong to the reply that opens it, and end it.
         let leads_into_tunnel = matches!(next, Some(OriginAct::Tunnel { .. })) && !self.version_refused;
-        let number = self.next_delivery();
-        let body = self.striped(number, reply.bytes.min(BODY_BYTES_MAX));
-        let (text, mut wire) = (self.reply_head(reply, &form, number), Wire::default());
-        wire.push(&text);
-        let cut = reply.cut.filter(|_| form.carries_body);
-        let cut_at = match form.carries_body {
-            true => form.push_body(&mut wire, &body, cut.map(|cut| cut.after_bytes), self.trailer(reply, number)),
-            false => None,
-        };
-        let delivery = self.deliver(Delivery {
-            number,
-            kind: match self.program.deliveries.iter().any(|delivery| delivery.kind == DeliveryKind::Owed) {
-                false => DeliveryKind::Owed,
-                true => DeliveryKind::Surplus,
-            },
-            status: form.status,
-            body_bytes: if form.carries_body { body.len() } else { 0 },
-            cut: matches!(cut, Some(Cut { then: CutBy::Close(_), .. })),
-            same_write_as: None,
-            head: excerpt(&text),
-        });
-
-        let early_fault = early && reply.fault() == Some(FaultKind::EarlyFinal);
-        let performs = match fault {
-            Some(fault) => match form.impossible(reply) {
-                Some(performed) => {
-                    self.unperformed(Some(fault), performed);
-                    None
-                }
-                None if early_fault => Some(Mark::PerformsEarly(fault)),
-                None => Some(Mark::Performs(fault)),
-            },
-            None => None,
-        };
-        let fault = fault.filter(|_| performs.is_some());
-
-        let mut last = vec![];
-        if !matches!(cut, Some(Cut { then: CutBy::Bait, .. })) && !leads_into_tunnel {
+        let mut last = Vec::new();
+        if cut != Some(CutBy::Bait) && !leads_into_tunnel {
             last.push(Mark::Ends(delivery));
         }
         if cut.is_none() {
-            last.extend(performs);
+            let is_early = early && reply.fault() == Some(FaultKind::EarlyFinal);
+            last.extend(fault.map(if is_early { Mark::PerformsEarly } else { Mark::Performs }));
         }
         last.push(Mark::Happens(EventKind::FinalWritten));
         let first = wire.take(cut_at.unwrap_or(u64::MAX));
@@ -130,20 +136,44 @@ impl Composer<'_> {
             self.program.switches = true;
             self.ended = Ended::Tunnel;
         }
-        match cut.map(|cut| cut.then) {
-            None => reply.segment,
-            Some(CutBy::Close(close)) => self.close(close, fault),
+        match cut {
+            None => {}
+            Some(CutBy::Close(close)) => return self.close(close, fault),
             Some(CutBy::Bait) => {
                 self.flush();
                 match self.persistent {
-                    true => self.program.emissions.push(Emission::Hold { hold: Hold::Bait, fault }),
+                    Persistent::Stays => self.program.emissions.push(Emission::Hold { hold: Hold::Bait, fault }),
                     // No next request will ever come: the request's sender, or this reply, has said so.
-                    false => self.unperformed(fault, Performed::PeerClosedFirst),
+                    Persistent::Closes => self.unperformed(fault, Performed::PeerClosedFirst),
                 }
                 self.write(wire, vec![Mark::Ends(delivery)]);
-                reply.segment
             }
         }
+        reply.segment
+    }
+
+    /// The bytes of a final reply, the delivery that they are, and where they are to be cut.
+    fn final_delivery(&mut self, reply: &Final, form: &Form) -> (Wire, usize, Option<u64>) {
+        let number = self.next_delivery();
+        let body = self.context.striped(number, if form.carries_body { reply.bytes.min(BODY_BYTES_MAX) } else { 0 });
+        let text = self.context.reply_head(reply, form, self.head, self.persistent, number);
+        let mut wire = Wire::default();
+        wire.push(&text);
+        let cut = reply.cut.filter(|_| form.carries_body);
+        let cut_after = cut.map(|cut| cut.after_bytes);
+        let trailer = self.context.trailer(reply, number);
+        let cut_at = if form.carries_body { form.push_body(&mut wire, &body, cut_after, &trailer) } else { None };
+        let answered = self.program.deliveries.iter().any(|delivery| delivery.kind == DeliveryKind::Owed);
+        let delivery = self.deliver(Delivery {
+            number,
+            kind: if answered { DeliveryKind::Surplus } else { DeliveryKind::Owed },
+            status: form.status,
+            body_bytes: body.len(),
+            cut: matches!(cut, Some(Cut { then: CutBy::Close(_), .. })),
+            same_write_as: None,
+            head: excerpt(&text),
+        });
+        (wire, delivery, cut_at)
     }
 
     fn write_in_parts(&mut self, mut wire: Wire, reply: &Final, first: Vec<Mark>, last: Vec<Mark>) {
@@ -168,7 +198,7 @@ impl Composer<'_> {
     fn surplus(&mut self, surplus: &Surplus, fault: Option<usize>) -> Segment {
         let same_segment = surplus.when == SurplusTiming::SameSegment;
         // RFC 9112 §9.3: whoever asked for the close reads nothing more, and sends nothing more.
-        if !self.persistent && !same_segment {
+        if self.persistent == Persistent::Closes && !same_segment {
             self.unperformed(fault, Performed::PeerClosedFirst);
             return Segment::Own;
         }
@@ -179,12 +209,12 @@ impl Composer<'_> {
         };
         let mut wire = Wire::default();
         let text = match surplus.what {
-            SurplusKind::Reply { .. } => self.surplus_head(status, body_bytes, number),
+            SurplusKind::Reply { .. } => self.context.surplus_head(status, body_bytes, number),
             SurplusKind::Garbage { .. } => Vec::new(),
         };
         wire.push(&text);
-        let body_bytes = if reply::bodiless(status) { 0 } else { body_bytes };
-        wire.push_stripes(&self.striped(number, body_bytes), 0..body_bytes);
+        let body_bytes = if bodiless(status) { 0 } else { body_bytes };
+        wire.push_stripes(&self.context.striped(number, body_bytes), 0..body_bytes);
         let same_write_as = self.pending.as_ref().filter(|_| same_segment).and_then(|pending| {
             let ends = pending.marks.iter().find_map(|mark| match mark {
                 Mark::Ends(delivery) => Some(self.program.deliveries[*delivery].number),
@@ -241,7 +271,7 @@ impl Composer<'_> {
         // The stripes are the body of the reply that opened the tunnel.
         self.program.deliveries[delivery].body_bytes += bytes;
         let mut wire = Wire::default();
-        wire.push_stripes(&self.striped(self.program.deliveries[delivery].number, bytes), 0..bytes);
+        wire.push_stripes(&self.context.striped(self.program.deliveries[delivery].number, bytes), 0..bytes);
         marks.push(Mark::Ends(delivery));
         marks.extend(fault.map(Mark::Performs));
         self.write(wire, marks);
@@ -253,7 +283,7 @@ impl Composer<'_> {
     fn hold(&mut self, hold: Hold, fault: Option<usize>) -> Segment {
         // On a connection that ends with this reply no next request can come: bait would only cost time.
         match hold {
-            Hold::Bait if !self.persistent => Segment::Own,
+            Hold::Bait if self.persistent == Persistent::Closes => Segment::Own,
             Hold::Bait | Hold::Gate(_) | Hold::Event(_) => self.emit(Emission::Hold { hold, fault }),
         }
     }
@@ -273,9 +303,10 @@ impl Composer<'_> {
         });
         let waits = self.head.expects_continue && !self.body_awaited && self.head.version == Version::Http11;
         if waits && !own_way {
-            let mut text = reply::Head::new(100);
-            text.field("x-crosswire", self.canary(Site::Interim, self.next_delivery()).as_str());
-            self.emit(Emission::Write(Write { wire: Wire::of(text.end()), marks: Vec::new() }));
+            let plain =
+                Interim { status: 100, length: InterimLength::Absent, fields: Vec::new(), segment: Segment::Own };
+            let text = self.context.interim_head(&plain, self.next_delivery());
+            self.emit(Emission::Write(Write { wire: Wire::of(text), marks: Vec::new() }));
         }
     }
 
@@ -285,7 +316,7 @@ impl Composer<'_> {
         match self.ended {
             Ended::Closed => {}
             Ended::Tunnel => self.program.emissions.push(Emission::Swallow),
-            Ended::Open if answered && self.persistent => {}
+            Ended::Open if answered && self.persistent == Persistent::Stays => {}
             Ended::Open => {
                 // A reply to a later request would be taken for the one that never came, and the fault would be ours.
                 if !answered && !matches!(acts.last(), Some(OriginAct::Silence { .. })) {
@@ -328,6 +359,15 @@ impl Composer<'_> {
         self.program.emissions.extend(fault.map(|fault| Emission::Unperformed { fault, performed }));
     }
 
+    /// The fault, unless something stands against it, which is reported then.
+    fn possible(&mut self, fault: Option<usize>, impossible: Option<Performed>) -> Option<usize> {
+        if let Some(performed) = impossible {
+            self.unperformed(fault, performed);
+            return None;
+        }
+        fault
+    }
+
     fn deliver(&mut self, delivery: Delivery) -> usize {
         self.program.deliveries.push(delivery);
         self.program.deliveries.len() - 1
@@ -336,6 +376,4 @@ impl Composer<'_> {
     fn next_delivery(&self) -> u16 {
         self.context.first_delivery.saturating_add(self.program.deliveries.len() as u16)
     }
-
 }
-

@@ -120,7 +120,7 @@ impl Form {
         wire: &mut Wire,
         body: &StripedBody,
         cut_after: Option<u64>,
-        trailer: Vec<u8>,
+        trailer: &[u8],
     ) -> Option<u64> {
         let bytes = body.len();
         let mut body = Cuttable { wire, body, cut_after: cut_after.map(|after| after.min(bytes)), cut_at: None };
@@ -131,9 +131,9 @@ impl Form {
             | Framing::LengthTwice { .. }
             | Framing::Close
             | Framing::BodyWhereNone => body.push(0..bytes),
-            Framing::Chunked { chunk } => body.push_chunks(chunk, &[b"0\r\n", trailer.as_slice(), b"\r\n"].concat()),
+            Framing::Chunked { chunk } => body.push_chunks(chunk, &[b"0\r\n", trailer, b"\r\n"].concat()),
             Framing::LengthAndChunked => {
-                body.push_chunks(CHUNK_BYTES, &[b"0\r\n", trailer.as_slice(), b"\r\n"].concat());
+                body.push_chunks(CHUNK_BYTES, &[b"0\r\n", trailer, b"\r\n"].concat());
             }
             Framing::ChunkedBroken(ChunkDefect::NoLastChunk) => body.push_chunks(CHUNK_BYTES, b""),
             Framing::ChunkedBroken(ChunkDefect::BadSize) => {

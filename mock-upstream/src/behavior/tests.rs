@@ -4,9 +4,14 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::head::tests::head_of;
-use vocabulary::canary::Scanner;
-use vocabulary::directive::{ChunkDefect, Field, Framing, InterimLength, Writes};
+use vocabulary::canary::{Role, Scanner, Site};
+use vocabulary::directive::{
+    ChunkDefect, Cut, CutBy, Field, Final, Framing, Interim, InterimLength, Segment, Surplus, SurplusKind,
+    SurplusTiming, Writes,
+};
+use vocabulary::excerpt::excerpt;
 use vocabulary::identity::GateId;
+use vocabulary::limits::BODY_BYTES_MAX;
 
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 const HEAD: &str = "HEAD / HTTP/1.1\r\n\r\n";

@@ -18,7 +18,7 @@ use vocabulary::plan::Version;
 use super::account::Account;
 use super::{Body, End, Line, Over, Turn};
 use crate::acknowledged::unacknowledged;
-use crate::behavior::{self, Emission, Wire, Write};
+use crate::behavior::{self, Emission, Mark, Wire, Write};
 use crate::gate::Passage;
 
 /// Bytes that are rendered at once where a write's bytes are not at hand.
@@ -39,6 +39,9 @@ pub(super) struct Outbound<'a> {
     rendered: Vec<u8>,
     /// How late the last timer was.
     lag: Duration,
+    /// How often patience had been ended when the last thing was done that others could see. Whoever ends patience
+    /// because of it means the bait that comes next, even if it is not held yet.
+    patience: u64,
 }
 
 impl<'a> Outbound<'a> {
@@ -47,7 +50,14 @@ impl<'a> Outbound<'a> {
         stream: WriteHalf<'a>,
         addresses: Option<(SocketAddr, SocketAddr)>,
     ) -> Outbound<'a> {
-        Outbound { line, stream, addresses, rendered: Vec::new(), lag: Duration::ZERO }
+        Outbound {
+            line,
+            stream,
+            addresses,
+            rendered: Vec::new(),
+            lag: Duration::ZERO,
+            patience: line.office.patience(),
+        }
     }
 
     /// Answers requests in turn until the connection is to end.
@@ -89,6 +99,7 @@ impl<'a> Outbound<'a> {
     }
 
     async fn answer(&mut self, turn: &Turn) -> Result<(), End> {
+        self.patience = self.line.office.patience();
         if turn.program.borrow().is_none() && turn.head.expects_continue && turn.head.version == Version::Http11 {
             // Whose it is stands in its body, which its sender keeps back until it is asked for.
             self.send(&behavior::plain_continue()).await?;
@@ -153,6 +164,9 @@ impl<'a> Outbound<'a> {
                 Ok(())
             }
             Emission::Close { close, fault } => {
+                if fault.is_some() {
+                    self.look().await;
+                }
                 fault.into_iter().for_each(|fault| account.fault(fault, account.performed_by_now()));
                 Err(match (self.line.gateway_has_gone(), close) {
                     (true, _) => End::Gateway,
@@ -169,10 +183,19 @@ impl<'a> Outbound<'a> {
     }
 
     async fn write(&mut self, write: Write, account: &mut Account<'_>) -> Result<(), End> {
+        if write.marks.iter().any(|mark| matches!(mark, Mark::Performs(_) | Mark::PerformsEarly(_))) {
+            self.look().await;
+        }
+        self.patience = self.line.office.patience();
         account.begin(&write.marks, self.line.office.now());
         let writes = self.send(&write.wire).await?;
         account.took(&write.marks, writes <= 1, self.line.office.now());
         Ok(())
+    }
+
+    /// Lets the reader see whether the gateway has closed by now: a fault counts only where it has not.
+    async fn look(&self) {
+        tokio::task::yield_now().await;
     }
 
     /// Hands all bytes to the kernel; in how many writes it took them.
@@ -252,8 +275,7 @@ impl<'a> Outbound<'a> {
     }
 
     async fn bait(&mut self, turn: &Turn) -> Result<Bait, End> {
-        let line = self.line;
-        let patience = line.office.patience();
+        let (line, patience) = (self.line, self.patience);
         let taken = self.until(Some(BAIT_WAIT), || {
             if line.gateway_has_gone() {
                 Some(Bait::GatewayGone)

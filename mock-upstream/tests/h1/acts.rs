@@ -1,12 +1,12 @@
 //! Each act of the origin as a client reads it.
 
 use vocabulary::directive::{
-    ChunkDefect, Close, Cut, CutBy, FaultKind, Field, Framing, Interim, InterimLength, OriginAct, Segment, Surplus,
-    SurplusKind, SurplusTiming, Writes,
+    ChunkDefect, Close, Cut, CutBy, FaultKind, Field, Framing, Hold, Interim, InterimLength, OriginAct, Segment,
+    Surplus, SurplusKind, SurplusTiming, Writes,
 };
 use vocabulary::history::{DeliveryKind, Performed};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId};
-use vocabulary::plan::EventKind;
+use vocabulary::plan::{Event, EventKind};
 
 use crate::stage::{Stage, final_with, ok};
 
@@ -42,10 +42,13 @@ async fn a_benign_reply_carries_its_owners_canaries() {
 
 #[tokio::test]
 async fn an_interim_reply_goes_by_itself_or_with_the_final_one() {
-    let stage = Stage::with(vec![interim(InterimLength::Zero, Segment::Own), OriginAct::Wait { us: 20_000 }, ok(64)]);
+    let aborted = Event { exchange: ExchangeId(9), kind: EventKind::Aborted };
+    let hold = OriginAct::Hold(Hold::Event(aborted));
+    let stage = Stage::with(vec![interim(InterimLength::Zero, Segment::Own), hold, ok(64)]);
     let mut client = stage.connect().await;
     client.send(stage.get(1)).await;
     let first = client.segment().await;
+    stage.notify(9, EventKind::Aborted);
     assert!(first.starts_with("HTTP/1.1 100 Continue\r\n") && first.ends_with("Content-Length: 0\r\n\r\n"), "{first}");
     assert_eq!(client.reply().await.owner, Some((1, 1)));
     assert_eq!(stage.performed(FaultKind::Interim).await, Performed::Fully);
@@ -155,20 +158,25 @@ async fn a_surplus_shares_the_segment_of_the_reply_before_it() {
 
 #[tokio::test]
 async fn an_idle_surplus_comes_by_itself_and_is_acknowledged() {
-    let stage = Stage::with(vec![ok(64), surplus(SECOND, SurplusTiming::Idle { us: 20_000 })]);
-    let mut client = stage.connect().await;
-    client.send(stage.get(1)).await;
-    assert_eq!(client.reply().await.owner, Some((1, 1)));
-    assert!(client.unread.is_empty());
-    assert_eq!(client.reply().await.owner, Some((1, 2)));
-    let replied = stage.replied(1, 2).await;
-    assert!(replied.at.since(stage.replied(1, 1).await.done_at).as_millis() >= 20);
-    if cfg!(target_os = "linux") {
-        assert!(replied.acknowledged_at.is_some_and(|at| at >= replied.done_at), "{replied:?}");
+    // On a busy machine a timer may be late, and then nothing is claimed.
+    for _ in 0..20 {
+        let stage = Stage::with(vec![ok(64), surplus(SECOND, SurplusTiming::Idle { us: 20_000 })]);
+        let mut client = stage.connect().await;
+        client.send(stage.get(1)).await;
+        assert_eq!(client.reply().await.owner, Some((1, 1)));
+        assert_eq!(client.reply().await.owner, Some((1, 2)));
+        let replied = stage.replied(1, 2).await;
+        assert!(replied.at.since(stage.replied(1, 1).await.done_at).as_millis() >= 20);
+        stage.event(1, EventKind::SurplusWritten).await;
+        client.send(stage.get(2)).await;
+        assert_eq!(client.reply().await.owner, Some((2, 1)));
+        match replied.acknowledged_at {
+            Some(at) => return assert!(at >= replied.done_at, "{replied:?}"),
+            None if cfg!(target_os = "linux") => {}
+            None => return,
+        }
     }
-    stage.event(1, EventKind::SurplusWritten).await;
-    client.send(stage.get(2)).await;
-    assert_eq!(client.reply().await.owner, Some((2, 1)));
+    panic!("of twenty surpluses none was seen to be acknowledged");
 }
 
 #[tokio::test]
@@ -221,7 +229,7 @@ async fn nothing_is_early_when_the_whole_body_has_come() {
 
 #[tokio::test]
 async fn a_reply_in_several_writes_arrives_in_several_segments() {
-    let writes = Writes { count: 3, gap_us: 5000 };
+    let writes = Writes { count: 3, gap_us: 100_000 };
     let stage = Stage::with(vec![final_with(3000, |reply| reply.writes = writes)]);
     let mut client = stage.connect().await;
     client.send(stage.get(1)).await;

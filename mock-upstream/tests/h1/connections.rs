@@ -55,7 +55,7 @@ async fn between_cases_all_connections_are_closed_in_order_and_the_stubborn_are_
         client.reply().await;
     }
     assert_eq!(stage.origin().open_connections(), 3);
-    let closing = stage.origin().close_connections(Duration::from_millis(200));
+    let closing = stage.origin().close_connections(Duration::from_secs(1));
     let gateway = async {
         for client in [&mut held, &mut idle] {
             assert!(client.rest().await.is_empty());
@@ -86,7 +86,7 @@ async fn dropping_the_origin_does_not_hang_whatever_is_held() {
     let addr = stage.origin().addr();
     let began = Instant::now();
     stage.origin = None;
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_millis(1900), "{:?}", began.elapsed());
     assert!(held.rest().await.is_empty());
     assert!(tokio::net::TcpStream::connect(addr).await.is_err(), "the listener is closed");
 }

@@ -1,2 +1,2 @@
-//! (to be written)
+//! Who tests the tester: the tests are in `tests/suite/`.
 #![forbid(unsafe_code)]

@@ -1,0 +1,44 @@
+//! Who tests the tester: mutants must be found, correct gateways must be left alone, the code must stay in order.
+
+mod correct;
+mod hyper_proxy;
+mod mutants;
+mod real;
+mod tidy;
+
+use crosswire::{Builder, Gateway, Report};
+use specimens::Decisions;
+use vocabulary::record::{ObligationWord, RunRecord};
+
+/// A run of this gateway, its folder gone with the returned guard.
+fn run(gateway: Gateway, say: impl FnOnce(Builder) -> Builder) -> (Report, tempfile::TempDir) {
+    let out = tempfile::tempdir().unwrap();
+    let builder = crosswire::builder().gateway(gateway).out(&out.path().join("run"));
+    (say(builder).run_blocking().unwrap(), out)
+}
+
+fn specimen(name: &str, decisions: Decisions) -> Gateway {
+    let gateway = Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions));
+    gateway.labelled("recipe", name)
+}
+
+/// How often a test repeats itself with other seeds: more where somebody asks for it.
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let count = std::env::var("CROSSWIRE_SEEDS").ok().map(|count| count.parse().unwrap());
+    1..=count.unwrap_or(2)
+}
+
+/// Everything that a stranger would want to know when a run was not as expected.
+fn story(record: &RunRecord) -> String {
+    let findings: Vec<String> =
+        record.findings.iter().map(|finding| format!("{}: {}", finding.scenario, finding.sentence)).collect();
+    format!("{}\n{}\n{:#?}\n{:#?}", record.verdict, findings.join("\n"), record.reasons, record.scenarios)
+}
+
+/// The obligations that a run's scenarios rightly prevented: scenario, obligation, witness.
+fn prevented(record: &RunRecord) -> Vec<(String, String, &'static str)> {
+    let scenarios = record.scenarios.iter();
+    let all = scenarios.flat_map(|scenario| scenario.obligations.iter().map(|obligation| (scenario.name.clone(), obligation)));
+    let prevented = all.filter(|(_, obligation)| obligation.state == ObligationWord::Prevented);
+    prevented.map(|(scenario, it)| (scenario, it.name.clone(), it.witness.map_or("", |witness| witness.word()))).collect()
+}

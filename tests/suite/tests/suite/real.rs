@@ -1,0 +1,72 @@
+//! Real gateways: a real bug is found in a real nginx, and HAProxy is left alone.
+//!
+//! Skipped with a printed reason where the gateway is not installed; `CROSSWIRE_REQUIRE=nginx,haproxy` makes that a
+//! failure.
+
+use std::collections::BTreeMap;
+
+use crosswire::{Gateway, Recipe};
+use vocabulary::finding::{Boundary, Leg, Shape};
+use vocabulary::verdict::Verdict;
+
+use crate::{prevented, run, seeds, story};
+
+/// The recipe, if it can be started on this machine.
+fn installed(name: &str) -> Option<Recipe> {
+    let recipe = Recipe::find(name).unwrap();
+    if recipe.is_installed() {
+        return Some(recipe);
+    }
+    let required = std::env::var("CROSSWIRE_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|required| required == name), "{name} is required and not installed: {}", recipe.install());
+    eprintln!("skipped: {name} is not installed ({})", recipe.install());
+    None
+}
+
+#[test]
+fn nginx_takes_an_interim_reply_for_the_final_one() {
+    let Some(recipe) = installed("nginx") else { return };
+    for seed in seeds() {
+        let gateway = Gateway::recipe(recipe.clone(), None).unwrap();
+        let (report, _out) =
+            run(gateway, |builder| builder.scenarios("interim-100-late-final").cases(20).seed(seed).fail_fast());
+        let record = report.record();
+        assert_eq!(record.verdict, Verdict::Violated, "seed {seed}: {}", story(record));
+        let finding = &record.findings[0];
+        assert_eq!((finding.shape, finding.shift), (Shape::Shift, Some(1)), "{}", story(record));
+        assert_eq!((finding.boundary, finding.leg), (Boundary::CrossTenant, Leg::Reply));
+        assert!(finding.reproduction.failed > 0, "{:?}", finding.reproduction);
+    }
+}
+
+#[test]
+fn nginx_is_clean_in_everything_else() {
+    let Some(recipe) = installed("nginx") else { return };
+    for seed in seeds() {
+        let gateway = Gateway::recipe(recipe.clone(), None).unwrap();
+        let (report, _out) = run(gateway, |builder| builder.skip("interim-*").cases(10).seed(seed));
+        assert_eq!(report.record().verdict, Verdict::Clean, "seed {seed}: {}", story(report.record()));
+    }
+}
+
+#[test]
+fn haproxy_is_clean_and_prevents_what_its_recipe_says() {
+    let Some(recipe) = installed("haproxy") else { return };
+    let variant = recipe.variants()[0].clone();
+    for seed in seeds() {
+        let gateway = Gateway::recipe(recipe.clone(), None).unwrap();
+        let (report, _out) = run(gateway, |builder| builder.cases(10).seed(seed));
+        let record = report.record();
+        assert_eq!(record.verdict, Verdict::Clean, "seed {seed}: {}", story(record));
+        let mut seen: BTreeMap<String, BTreeMap<String, &str>> = BTreeMap::new();
+        for (scenario, obligation, witness) in prevented(record) {
+            seen.entry(scenario).or_default().insert(obligation, witness);
+        }
+        let expected = recipe.expected(&variant);
+        let expected: BTreeMap<String, BTreeMap<String, &str>> = expected
+            .into_iter()
+            .map(|(scenario, all)| (scenario, all.into_iter().map(|(name, witness)| (name, witness.word())).collect()))
+            .collect();
+        assert_eq!(seen, expected, "seed {seed}");
+    }
+}
