@@ -63,7 +63,8 @@ mod tests {
             let text = json(&record);
             assert!(text.ends_with("}\n") && text.contains("\n  \"verdict\""), "{name}");
             assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record, "{name}");
-            let findings: Vec<Finding> = jsonl(&record).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+            let findings: Vec<Finding> =
+                jsonl(&record).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
             assert_eq!(findings, record.findings, "{name}");
         }
     }

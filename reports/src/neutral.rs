@@ -52,9 +52,11 @@ pub(crate) fn line(text: &str, chars_max: usize) -> String {
 }
 
 /// A replay command: harmless to a terminal, otherwise untouched, for it is to be copied. It stands behind `replay: `,
-/// where no CI system looks for a command.
+/// where a `::` begins no command of a CI system.
 pub(crate) fn command(text: &str) -> String {
-    text.chars().map(|c| if is_harmless(c) { c.to_string() } else { line(&c.to_string(), 1) }).collect()
+    let harmless: String =
+        text.chars().map(|c| if is_harmless(c) { c.to_string() } else { line(&c.to_string(), 1) }).collect();
+    harmless.replace("##", "#\\x23")
 }
 
 /// The same for a quoted head or body, whose line ends stay.
@@ -233,7 +235,8 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_left_alone() {
-        for text in ["e2 ← d1 · RFC 9112 §6.3", "\"Grüße\" 'an' C:\\all", "http://[::1]:8080/", "#1 a: b", "…"] {
+        for text in ["e2 ← d1 · RFC 9112 §6.3", "\"Grüße\" 'an' C:\\all", "http://[::1]:8080/", "#1 a: b", "…"]
+        {
             assert_eq!(line(text, 99), text);
         }
     }

@@ -194,7 +194,8 @@ impl<'a> Case<'a> {
         let Some(exchange) = entry.exchange else { return "a request".to_owned() };
         let sent = self.exchanges.get(&exchange).map(|evidence| evidence.request_sent.as_str());
         let method = sent.and_then(|head| head.split(' ').next());
-        match method.filter(|method| (1..=8).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_uppercase())) {
+        match method.filter(|method| (1..=8).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_uppercase()))
+        {
             Some(method) => format!("{method} {exchange}"),
             None if self.is_ghost(exchange) => format!("{exchange}, never sent"),
             None => exchange.to_string(),

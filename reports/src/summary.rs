@@ -26,7 +26,7 @@ const NUMBERS: [(&str, usize); 7] = [
     ("exposures", 10),
     ("faults", 7),
     ("prevented", 10),
-    ("wrong, less than", 17),
+    ("wrong below", 13),
 ];
 
 /// The run in full, for a person. Where its folder lies is the caller's to add.
@@ -143,26 +143,30 @@ fn scenarios(record: &RunRecord, style: Style) -> Vec<String> {
     if record.scenarios.is_empty() {
         return vec!["no scenario was run".to_owned()];
     }
-    let names = record.scenarios.iter().map(|scenario| columns(&title(scenario)));
-    let width = names.max().unwrap_or(0).clamp("scenario".len(), NAME_MAX);
-    let ink = Ink::of(style);
-    let mut lines = vec![ink.dim(&table_row("scenario", width, NUMBERS.map(|(name, _)| name.to_owned())))];
+    let table = Table::lay(record, style);
+    let mut lines = table.header();
     for scenario in &record.scenarios {
-        lines.extend(scenario_rows(scenario, width, ink));
+        let numbers = [
+            scenario.cases,
+            scenario.verified,
+            scenario.exposures,
+            scenario.faults_performed,
+            scenario.faults_prevented,
+        ];
+        lines.extend(table.rows(&title(scenario), Some(scenario.verdict), numbers, scenario.upper_bound_95));
         let open = scenario.obligations.iter().filter_map(obligation);
         let open = open.flat_map(|line| wrapped(&line, style.columns() - 4, 2));
         lines.extend(open.map(|line| format!("    {line}")));
     }
-    let prevented = record.scenarios.iter().map(|scenario| scenario.faults_prevented).sum();
-    let cases = record.scenarios.iter().map(|scenario| scenario.cases).sum();
+    let sum = |count: fn(&ScenarioRecord) -> u64| record.scenarios.iter().map(count).sum::<u64>();
+    let (cases, prevented) = (sum(|scenario| scenario.cases), sum(|scenario| scenario.faults_prevented));
     let totals = &record.totals;
     let numbers = [cases, totals.verified, totals.exposures, totals.faults_performed, prevented];
-    lines.push(ink.bold(&table_row("total", width, cells(String::new(), numbers, totals.upper_bound_95))));
-    lines.push(format!(
-        "{} sent; an exposure is a verified reply after a performed fault",
-        counted(totals.exchanges, "request")
-    ));
-    lines.iter().flat_map(|line| fitted(line, style)).collect()
+    lines.extend(table.rows("total", None, numbers, totals.upper_bound_95));
+    let sent = counted(totals.exchanges, "request");
+    let exposure = format!("{sent} sent; an exposure is a verified reply after a performed fault");
+    lines.extend(wrapped(&exposure, style.columns(), 2));
+    lines
 }
 
 /// The name, and the level where it is not the usual one.
@@ -173,37 +177,56 @@ fn title(scenario: &ScenarioRecord) -> String {
     }
 }
 
-fn scenario_rows(scenario: &ScenarioRecord, width: usize, ink: Ink) -> Vec<String> {
-    let verdict = scenario.verdict.title();
-    let numbers = [
-        scenario.cases,
-        scenario.verified,
-        scenario.exposures,
-        scenario.faults_performed,
-        scenario.faults_prevented,
-    ];
-    let cells = cells(verdict.to_owned(), numbers, scenario.upper_bound_95);
-    let painted = |row: String| row.replacen(verdict, &paint(scenario.verdict, verdict, ink), 1);
-    let title = title(scenario);
-    match columns(&title) <= width {
-        true => {
-            let row = table_row("", width, cells);
-            vec![format!("{title}{}", painted(row[columns(&title)..].to_owned()))]
-        }
-        false => vec![title, painted(table_row("", width, cells))],
+/// The scenarios' numbers in columns, or in sentences where the terminal is too narrow for columns.
+struct Table {
+    name_width: usize,
+    sentences: bool,
+    width: usize,
+    ink: Ink,
+}
+
+impl Table {
+    fn lay(record: &RunRecord, style: Style) -> Table {
+        let names = record.scenarios.iter().map(|scenario| columns(&title(scenario)));
+        let name_width = names.max().unwrap_or(0).clamp("scenario".len(), NAME_MAX);
+        let needed = name_width + 2 + NUMBERS.iter().map(|(_, width)| width).sum::<usize>();
+        let width = style.columns();
+        Table { name_width, sentences: needed > width, width, ink: Ink::of(style) }
     }
-}
 
-fn cells(verdict: String, numbers: [u64; 5], bound: Option<f64>) -> [String; 7] {
-    let [cases, verified, exposures, performed, prevented] = numbers.map(grouped);
-    let bound = one_in(bound).map_or("–".to_owned(), |n| format!("1 in {n}"));
-    [verdict, cases, verified, exposures, performed, prevented, bound]
-}
+    fn header(&self) -> Vec<String> {
+        match self.sentences {
+            true => Vec::new(),
+            false => vec![self.ink.dim(&self.columns("scenario", &NUMBERS.map(|(name, _)| name.to_owned())))],
+        }
+    }
 
-fn table_row(name: &str, width: usize, cells: [String; 7]) -> String {
-    let [verdict, numbers @ ..] = cells;
-    let numbers = numbers.iter().zip(&NUMBERS[1..]).map(|(cell, (_, width))| format!("{cell:>width$}"));
-    format!("{name:width$}  {verdict:12}{}", numbers.collect::<String>())
+    fn rows(&self, name: &str, verdict: Option<Verdict>, numbers: [u64; 5], bound: Option<f64>) -> Vec<String> {
+        let word = verdict.map_or("", Verdict::title);
+        let [cases, verified, exposures, performed, prevented] = numbers.map(grouped);
+        let bound = one_in(bound).map_or("–".to_owned(), |n| format!("1 in {n}"));
+        let cells = [word.to_owned(), cases, verified, exposures, performed, prevented, bound];
+        if self.sentences {
+            let told = NUMBERS.iter().zip(&cells).filter(|(_, cell)| !cell.is_empty());
+            let told = told.map(|((name, _), cell)| format!("{name} {cell}")).collect::<Vec<_>>();
+            return wrapped(&format!("{name}: {}", told.join(", ")), self.width, 4);
+        }
+        // A long name is never cut, because it is what one types to run the scenario again.
+        let (above, beside) = if columns(name) > self.name_width { (Some(name), "") } else { (None, name) };
+        let row = self.columns(beside, &cells);
+        let (named, told) = row.split_at(beside.len());
+        let painted = match verdict {
+            Some(verdict) => format!("{named}{}", told.replacen(word, &paint(verdict, word, self.ink), 1)),
+            None => self.ink.bold(&row),
+        };
+        above.map(str::to_owned).into_iter().chain([painted]).collect()
+    }
+
+    fn columns(&self, name: &str, cells: &[String; 7]) -> String {
+        let [verdict, numbers @ ..] = cells;
+        let numbers = numbers.iter().zip(&NUMBERS[1..]).map(|(cell, (_, width))| format!("{cell:>width$}"));
+        format!("{name:width$}  {verdict:12}{}", numbers.collect::<String>(), width = self.name_width)
+    }
 }
 
 /// What did not happen, and why.
@@ -215,17 +238,9 @@ fn obligation(obligation: &ObligationRecord) -> Option<String> {
     };
     match (state, witness) {
         (ObligationWord::Met, _) => None,
-        (ObligationWord::Prevented, Some(witness)) => Some(format!("prevented  {name}: {}{times}", witness.word())),
-        (ObligationWord::Prevented, None) => Some(format!("prevented  {name}{times}")),
-        (ObligationWord::Unmet, _) => Some(format!("unmet      {name}{times}: its silence proves nothing")),
-    }
-}
-
-/// A table's line where the terminal is too narrow for it: cut into lines rather than lost.
-fn fitted(line: &str, style: Style) -> Vec<String> {
-    match columns(line) <= style.columns() || line.contains('\x1b') {
-        true => vec![line.trim_end().to_owned()],
-        false => wrapped(line, style.columns(), 4),
+        (ObligationWord::Prevented, Some(witness)) => Some(format!("prevented {name}: {}{times}", witness.word())),
+        (ObligationWord::Prevented, None) => Some(format!("prevented {name}{times}")),
+        (ObligationWord::Unmet, _) => Some(format!("unmet {name}{times}: silence proves nothing")),
     }
 }
 
