@@ -163,6 +163,7 @@ impl Bench {
     }
 
     async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
+        let began = Instant::now();
         let base = self.base;
         assert!(base < EXCHANGE_MAX, "the run has used up the numbers of its exchanges");
         self.base = base + plan.highest_exchange();
@@ -181,8 +182,10 @@ impl Bench {
             // What has no end by then is counted as an exchange without one.
             () = tokio::time::sleep(CASE_WAIT) => tracing::warn!(scenario = plan.scenario.name, "case took too long"),
         }
+        tracing::debug!(scenario = plan.scenario.name, took = ?began.elapsed(), "the lanes are done");
         self.settle().await;
-        self.origin.close_connections(DRAIN_WAIT).await;
+        let drained = self.origin.close_connections(DRAIN_WAIT).await;
+        tracing::debug!(?drained, took = ?began.elapsed(), "the upstream connections are closed");
         self.ledger.seal(plan.clone(), base)
     }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use mock_upstream::Clock;
 use tokio::sync::Notify;
 use vocabulary::history::{History, Observation, Performed};
-use vocabulary::identity::{ConnectionId, Moment};
+use vocabulary::identity::{ConnectionId, ExchangeId, Moment};
 use vocabulary::limits::OBSERVATIONS_MAX;
 use vocabulary::plan::{Event, EventKind, Plan};
 
@@ -29,6 +29,8 @@ struct Collected {
     /// Upstream connections that are open, and how many requests each has served since the first performed fault.
     alive: BTreeMap<ConnectionId, Option<u32>>,
     fault_performed: bool,
+    /// The upstream connection on which each exchange was seen last.
+    seen_on: BTreeMap<ExchangeId, ConnectionId>,
     /// Observations beyond the bound: the case must not be judged as if they had not happened.
     dropped: u64,
 }
@@ -77,6 +79,18 @@ impl Ledger {
         self.until(|collected| collected.events.contains(&event) || collected.is_too_late_for(event)).await;
     }
 
+    /// Resolves when the origin will send nothing more for an exchange: it has written the final reply, or the upstream
+    /// connection on which it saw the exchange last has ended. The caller bounds the wait.
+    pub(crate) async fn origin_is_done(&self, exchange: ExchangeId) {
+        self.until(|collected| {
+            let written = Event { exchange, kind: EventKind::FinalWritten };
+            let seen_on = collected.seen_on.get(&exchange);
+            let closed = seen_on.is_some_and(|connection| !collected.alive.contains_key(connection));
+            closed || collected.events.contains(&written)
+        })
+        .await;
+    }
+
     /// Whether the event has happened.
     #[cfg(test)]
     pub(crate) fn has_happened(&self, event: Event) -> bool {
@@ -96,6 +110,7 @@ impl Ledger {
         let observations = std::mem::take(&mut collected.observations);
         let dropped = std::mem::take(&mut collected.dropped);
         collected.events.clear();
+        collected.seen_on.clear();
         collected.fault_performed = false;
         for served in collected.alive.values_mut() {
             *served = None;
@@ -150,6 +165,9 @@ impl Collected {
                 self.alive.remove(connection);
             }
             Observation::Seen(seen) => {
+                if let Some(exchange) = seen.exchange {
+                    self.seen_on.insert(exchange, seen.connection);
+                }
                 if let Some(Some(served)) = self.alive.get_mut(&seen.connection) {
                     *served += 1;
                 }
@@ -177,7 +195,6 @@ mod tests {
     use std::time::Duration;
     use vocabulary::directive::FaultKind;
     use vocabulary::history::{Closer, Fault};
-    use vocabulary::identity::ExchangeId;
 
     const SEEN: Event = Event { exchange: ExchangeId(1), kind: EventKind::Seen };
 

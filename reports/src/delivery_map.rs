@@ -7,7 +7,7 @@ use vocabulary::identity::ExchangeId;
 
 use crate::Style;
 use crate::ink::Ink;
-use crate::steps::Case;
+use crate::steps::{Case, is_surplus};
 use crate::wrap::{columns, cut};
 
 /// Rows at most. The oracle keeps as many exchanges as evidence.
@@ -15,9 +15,13 @@ const ROWS_MAX: usize = 6;
 /// Columns of a cell at most, the last one's excepted.
 const CELL_MAX: usize = 24;
 
+/// The margin of what was received, where it stands below its exchange.
+const UNDER: &str = "          ";
+
 const HEADER: [&str; 4] = ["exchange", "client", "upstream", "owed"];
 
 struct Row {
+    exchange: ExchangeId,
     cells: [String; 4],
     received: String,
     wrong: bool,
@@ -39,13 +43,22 @@ pub(crate) fn delivery_map(finding: &Finding, style: Style) -> Vec<String> {
         let cells = cells.iter().zip(widths).map(|(cell, width)| format!("{:width$}  ", cut(cell, width)));
         format!("  {}", cells.collect::<String>())
     };
-    let mut lines = vec![ink.dim(&format!("{}  received", set(HEADER)))];
+    let header = cut(&format!("{}  received", set(HEADER)), style.columns());
+    let mut lines = vec![ink.dim(&header)];
+    let longest = rows.iter().map(|row| columns(&row.received)).max().unwrap_or(0);
+    let beside = columns(&set(HEADER)) + 2 + longest <= style.columns();
     for row in rows.iter().take(ROWS_MAX) {
         let line = set(row.cells.each_ref().map(String::as_str));
-        let mark = if row.wrong { "✗ " } else { "  " };
-        let left = style.columns().saturating_sub(columns(&line) + 2);
-        let received = format!("{mark}{}", cut(&row.received, left));
-        lines.push(format!("{line}{}", if row.wrong { ink.red(&received) } else { received }));
+        let received = format!("{}{}", if row.wrong { "✗ " } else { "  " }, row.received);
+        let paint = |received: &str| if row.wrong { ink.red(received) } else { received.to_owned() };
+        match beside {
+            true => lines.push(format!("{line}{}", paint(&received))),
+            // What was received is the point of the table; where it does not fit beside the rest, it stands below.
+            false => {
+                lines.push(cut(&line, style.columns()));
+                lines.push(format!("{UNDER}{}", paint(&cut(&received, style.columns() - UNDER.len()))));
+            }
+        }
     }
     let told: Vec<ExchangeId> = finding.evidence.exchanges.iter().map(|evidence| evidence.exchange).collect();
     let untold = finding.edges.iter().filter(|edge| !told.contains(&edge.receiver)).count();
@@ -63,7 +76,8 @@ fn rows(finding: &Finding) -> Vec<Row> {
         return finding.edges.iter().map(|edge| bare(&case, edge.receiver)).collect();
     }
     let mut rows: Vec<Row> = finding.evidence.exchanges.iter().map(|evidence| row(finding, &case, evidence)).collect();
-    rows.extend(case.ghosts().into_iter().map(ghost));
+    rows.sort_by_key(|row| row.exchange);
+    rows.extend(case.ghosts().into_iter().map(|exchange| ghost(&case, exchange)));
     rows
 }
 
@@ -71,6 +85,7 @@ fn rows(finding: &Finding) -> Vec<Row> {
 fn bare(case: &Case, receiver: ExchangeId) -> Row {
     let unknown = || "?".to_owned();
     Row {
+        exchange: receiver,
         cells: [receiver.to_string(), unknown(), unknown(), unknown()],
         received: received_wrongly(case, receiver, None),
         wrong: true,
@@ -78,10 +93,12 @@ fn bare(case: &Case, receiver: ExchangeId) -> Row {
 }
 
 /// A request that no client sent.
-fn ghost(exchange: ExchangeId) -> Row {
+fn ghost(case: &Case, exchange: ExchangeId) -> Row {
+    let arrival = case.arrival(exchange).unwrap_or_else(|| "?".to_owned());
     Row {
-        cells: [exchange.to_string(), "nobody sent it".to_owned(), "arrived".to_owned(), "nothing".to_owned()],
-        received: "a body, taken for a request of its own".to_owned(),
+        exchange,
+        cells: [exchange.to_string(), "nobody sent it".to_owned(), arrival, "–".to_owned()],
+        received: "part of a body, taken for a request".to_owned(),
         wrong: true,
     }
 }
@@ -99,29 +116,29 @@ fn row(finding: &Finding, case: &Case, evidence: &ExchangeEvidence) -> Row {
     let cells = [evidence.exchange.to_string(), client, upstream, owed(evidence)];
     let exchange = evidence.exchange;
     if !case.wrong_deliveries(exchange).is_empty() {
-        return Row { cells, received: received_wrongly(case, exchange, Some(evidence)), wrong: true };
+        return Row { exchange, cells, received: received_wrongly(case, exchange, Some(evidence)), wrong: true };
     }
     let accused = finding.edges.is_empty() && case.accused() == Some(exchange) && case.ghosts().is_empty();
     match flaw(finding.shape).filter(|_| accused) {
-        Some(flaw) => Row { cells, received: format!("{}, {flaw}", received(evidence)), wrong: true },
-        None => Row { cells, received: received(evidence), wrong: false },
+        Some(flaw) => Row { exchange, cells, received: format!("{}, {flaw}", received(evidence)), wrong: true },
+        None => Row { exchange, cells, received: received(evidence), wrong: false },
     }
 }
 
-/// `200 d1 + 200 d1.2 unasked`: what the origin emitted for the exchange.
+/// `200 d1, surplus d1.2`: what the origin emitted for the exchange.
 fn owed(evidence: &ExchangeEvidence) -> String {
     let short = |emitted: &String| {
         let what = emitted.split_once(':').map_or(emitted.as_str(), |(what, _)| what);
-        let surplus = if what.contains("surplus") { " unasked" } else { "" };
         let what = what.split_once(" on ").map_or(what, |(what, _)| what);
-        match what.split_once(' ') {
-            Some((delivery, status)) => format!("{status} {delivery}{surplus}"),
-            None => format!("{what}{surplus}"),
+        match (what.split_once(' '), is_surplus(emitted)) {
+            (Some((delivery, status)), false) => format!("{status} {delivery}"),
+            (Some((delivery, _)), true) => format!("surplus {delivery}"),
+            (None, _) => what.to_owned(),
         }
     };
     match evidence.emitted.is_empty() {
         true => "–".to_owned(),
-        false => evidence.emitted.iter().map(short).collect::<Vec<_>>().join(" + "),
+        false => evidence.emitted.iter().map(short).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -141,8 +158,7 @@ fn received(evidence: &ExchangeEvidence) -> String {
 fn received_wrongly(case: &Case, receiver: ExchangeId, evidence: Option<&ExchangeEvidence>) -> String {
     let wrong = case.wrong_deliveries(receiver);
     let status = evidence.and_then(|evidence| status(evidence.reply_received.as_deref()?));
-    let foreign: Vec<String> =
-        wrong.iter().map(|delivery| format!("{delivery}, owed to {}", case.owner(*delivery))).collect();
+    let foreign: Vec<String> = wrong.iter().map(|delivery| case.owed(*delivery)).collect();
     let all = evidence.map(|evidence| evidence.deliveries.as_slice()).unwrap_or_default();
     let own: Vec<String> = all.iter().filter(|id| !wrong.contains(id)).map(ToString::to_string).collect();
     let status = status.map(|status| format!("{status} ")).unwrap_or_default();
@@ -159,11 +175,11 @@ fn status(head: &str) -> Option<&str> {
 /// What is wrong with an exchange when no delivery went astray.
 fn flaw(shape: Shape) -> Option<&'static str> {
     match shape {
-        Shape::Fragment => Some("with a piece of somebody else's in it"),
-        Shape::RequestSplice => Some("but its request had arrived with somebody else's part in it"),
-        Shape::Desync => Some("then bytes that belong to no request"),
-        Shape::StatusMismatch => Some("which is not the status that the origin sent"),
-        Shape::TruncationAsComplete => Some("cut off by the origin, presented as whole"),
+        Shape::Fragment => Some("with a foreign piece in it"),
+        Shape::RequestSplice => Some("foreign part in its request"),
+        Shape::Desync => Some("then bytes of no request"),
+        Shape::StatusMismatch => Some("not the status sent"),
+        Shape::TruncationAsComplete => Some("cut off, shown as whole"),
         Shape::Splice
         | Shape::DuplicateDelivery
         | Shape::PairSwap

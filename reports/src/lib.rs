@@ -4,7 +4,7 @@
 //! Every function here is pure: no clock, no file, no terminal. The same record always gives the same bytes.
 //!
 //! A record quotes a gateway, and a gateway may be hostile. The two formats for people are written from a copy of the
-//! record in which [`neutral`] has disarmed every text; the two formats for programs escape the same characters in the
+//! record in which the module `neutral` has disarmed every text; the two formats for programs escape the same characters in the
 //! way of JSON, so that a reader gets the text back and a terminal does not.
 //!
 //! ```
@@ -20,9 +20,11 @@ mod fixtures;
 mod ink;
 mod json;
 mod neutral;
+mod scenario_table;
 mod sketch;
 mod steps;
 mod summary;
+mod wire;
 mod wrap;
 
 pub use card::card;

@@ -13,8 +13,8 @@ use vocabulary::record::{GatewayRecord, ObligationRecord, ObservationRecord, Run
 const NAME_CHARS_MAX: usize = 120;
 /// Characters of a sentence.
 const SENTENCE_CHARS_MAX: usize = 1000;
-/// Characters of a head or body as quoted.
-const EXCERPT_CHARS_MAX: usize = 600;
+/// Characters of a head or body, which both ends have cut before; a card quotes only lines of it.
+const EXCERPT_CHARS_MAX: usize = 4096;
 
 /// Whether a character may be shown as it is: no control, no invisible or reordering mark, no unassigned code.
 pub(crate) fn is_harmless(c: char) -> bool {
@@ -245,7 +245,7 @@ mod tests {
     fn excerpts_are_bounded_and_keep_their_lines() {
         assert_eq!(line("abcdef", 3), "abc…");
         assert_eq!(excerpt("GET / HTTP/1.1\nA: \x1b[2J\n"), "GET / HTTP/1.1\nA: \\x1b[2J\n");
-        assert!(excerpt(&"a".repeat(5000)).chars().count() <= EXCERPT_CHARS_MAX + 1);
+        assert!(excerpt(&"a".repeat(50_000)).chars().count() <= EXCERPT_CHARS_MAX + 1);
     }
 
     #[test]

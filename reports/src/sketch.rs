@@ -20,7 +20,7 @@ use crate::steps::{Act, Case, Client, Step};
 use crate::wrap::{columns, cut};
 
 /// Steps drawn at most.
-const STEPS_MAX: usize = 16;
+const STEPS_MAX: usize = 14;
 /// Columns that the picture takes at most, however wide the terminal.
 const COLUMNS_MAX: usize = 100;
 /// Columns of the time, with the margin before it.
@@ -52,7 +52,7 @@ pub(crate) fn sketch(finding: &Finding, style: Style) -> Vec<String> {
         None => steps.iter().map(|step| listed(step, zero, style.columns(), ink)).collect(),
     };
     if left_out > 0 {
-        lines.push(format!("{}… and {left_out} more", " ".repeat(TIME + 1)));
+        lines.push(format!("{}… and {left_out} more events", " ".repeat(TIME + 1)));
     }
     lines
 }
@@ -93,19 +93,16 @@ impl Lanes {
             (78.., ..=2) => (27, 25),
             _ => return None,
         };
-        let origin = width - 4;
-        let gateway = origin - upstream_gap;
-        let room = gateway - client_gap - FIRST;
+        let room = width - 4 - upstream_gap - client_gap - FIRST;
         let names = names(&clients, room);
         let longest = names.iter().map(|name| columns(name)).max().unwrap_or(0);
-        let fitting = 1 + room / (longest + 2);
+        let fitting = 1 + room / (longest + 1);
         let count = clients.len().min(fitting);
         let gap = if count > 1 { (room / (count - 1)).min(18) } else { 0 };
-        let last = gateway - client_gap;
-        let place = |index: usize| last - gap * (count - 1 - index);
         let placed = clients.into_iter().zip(names).take(count).enumerate();
-        let clients = placed.map(|(index, (client, name))| (client, name, place(index))).collect();
-        Some(Lanes { clients, gateway, origin })
+        let clients = placed.map(|(index, (client, name))| (client, name, FIRST + gap * index)).collect();
+        let gateway = FIRST + gap * count.saturating_sub(1) + client_gap;
+        Some(Lanes { clients, gateway, origin: gateway + upstream_gap })
     }
 
     fn x(&self, client: Client) -> Option<usize> {

@@ -8,6 +8,12 @@ use std::collections::BTreeMap;
 use vocabulary::finding::{Edge, End, ExchangeEvidence, Finding, Shape, TimelineEntry};
 use vocabulary::identity::{DeliveryId, ExchangeId, LaneId, Moment, TenantId};
 
+/// The verbs of the story, by which a sentence is known.
+const SENDS: &str = " sends ";
+const RECEIVES: &str = " receives ";
+const SEES: &str = " sees ";
+const WRITES: &str = " writes ";
+
 /// A client as the sketch tells clients apart: one worker of one tenant.
 pub(crate) type Client = (TenantId, LaneId);
 
@@ -81,13 +87,24 @@ impl<'a> Case<'a> {
         ghosts
     }
 
-    /// Whose a delivery is, as far as the evidence tells: `t1's e1`.
-    pub(crate) fn owner(&self, delivery: DeliveryId) -> String {
-        match (self.exchanges.get(&delivery.exchange), delivery.exchange.is_of_earlier_case()) {
-            (Some(owner), _) => format!("{}'s {}", owner.tenant, owner.exchange),
-            (None, true) => "an earlier case".to_owned(),
-            (None, false) => delivery.exchange.to_string(),
+    /// A delivery and whose it is, as far as the evidence tells: `d1, owed to t1's e1`.
+    pub(crate) fn owed(&self, delivery: DeliveryId) -> String {
+        let owner = self.exchanges.get(&delivery.exchange);
+        let is_surplus = |emitted: &String| emitted.starts_with(&format!("{delivery} ")) && is_surplus(emitted);
+        if owner.is_some_and(|owner| owner.emitted.iter().any(is_surplus)) {
+            return format!("{delivery}, owed to nobody");
         }
+        match (owner, delivery.exchange.is_of_earlier_case()) {
+            (Some(owner), _) => format!("{delivery}, owed to {}'s {}", owner.tenant, owner.exchange),
+            (None, true) => format!("{} of an earlier case", delivery.to_string().trim_start_matches("earlier:")),
+            (None, false) => format!("{delivery}, owed to {}", delivery.exchange),
+        }
+    }
+
+    /// Where a request arrived first: `c1 #2`.
+    pub(crate) fn arrival(&self, exchange: ExchangeId) -> Option<String> {
+        let mut entries = self.finding.evidence.timeline.iter().filter(|entry| entry.exchange == Some(exchange));
+        entries.find(|entry| entry.end == End::Origin && entry.event.contains(SEES)).map(place)
     }
 
     /// How early the story needs an exchange: those of the first wrong delivery are needed first.
@@ -140,15 +157,15 @@ impl<'a> Case<'a> {
         let event = entry.event.as_str();
         let after = |verb: &str| event.split_once(verb).map(|(_, what)| what);
         let (act, label) = match entry.end {
-            End::Client => match (after(" sends "), after(" receives "), client) {
+            End::Client => match (after(SENDS), after(RECEIVES), client) {
                 (Some(_), _, Some(client)) => (Act::Sends(client), self.request(entry)),
                 (_, Some(what), Some(client)) => (Act::Receives(client), self.reply(entry, what)),
                 (_, _, Some(client)) => (Act::ClientNote(client), event.to_owned()),
                 // A client that the evidence does not name has no place in the picture.
                 (_, _, None) => return None,
             },
-            End::Origin => match (after(" sees "), after(" writes ")) {
-                (Some(_), _) => (Act::Sees, format!("{} · {}", self.request(entry), place(entry))),
+            End::Origin => match (after(SEES), after(WRITES)) {
+                (Some(_), _) => (Act::Sees, format!("{} · {}", self.arrived(entry), place(entry))),
                 (_, Some(what)) => (Act::Writes, format!("{} · {}", written(entry, what), connection(entry))),
                 _ => (Act::OriginNote, event.replace("upstream connection ", "")),
             },
@@ -167,11 +184,10 @@ impl<'a> Case<'a> {
                 in_reply && self.accused() == Some(exchange)
             }
             Act::Receives(_) => !self.wrong_deliveries(exchange).is_empty(),
-            Act::Sees => match self.finding.shape {
-                Shape::GhostRequest => self.is_ghost(exchange),
-                Shape::RequestSplice => self.accused() == Some(exchange),
-                _ => false,
-            },
+            Act::Sees => {
+                let spliced = self.finding.shape == Shape::RequestSplice && self.accused() == Some(exchange);
+                spliced || self.is_ghost(exchange)
+            }
             Act::Sends(_) | Act::Writes | Act::ClientNote(_) | Act::OriginNote => false,
         }
     }
@@ -197,8 +213,16 @@ impl<'a> Case<'a> {
         match method.filter(|method| (1..=8).contains(&method.len()) && method.bytes().all(|b| b.is_ascii_uppercase()))
         {
             Some(method) => format!("{method} {exchange}"),
-            None if self.is_ghost(exchange) => format!("{exchange}, never sent"),
             None => exchange.to_string(),
+        }
+    }
+
+    /// `GET e1`, or what is wrong with it.
+    fn arrived(&self, entry: &TimelineEntry) -> String {
+        match entry.exchange.filter(|_| self.is_wrong(Act::Sees, entry)) {
+            Some(ghost) if self.is_ghost(ghost) => format!("{ghost}, never sent"),
+            Some(exchange) => format!("{exchange} + foreign part"),
+            None => self.request(entry),
         }
     }
 
@@ -210,12 +234,13 @@ impl<'a> Case<'a> {
             return what.replacen(" with no canary", ", no canary", 1).replacen(" with ", " ", 1);
         };
         let own = self.exchanges.get(&receiver).map(|evidence| evidence.deliveries.as_slice()).unwrap_or_default();
-        let own = own.iter().filter(|delivery| !wrong.contains(delivery));
-        let parts: Vec<String> = own.chain(&wrong).map(ToString::to_string).collect();
-        match wrong.len() {
-            1 => format!("{}, owed to {}", parts.join(" + "), self.owner(*first)),
-            _ => format!("{}, owed to others", parts.join(" + ")),
-        }
+        let own: Vec<String> = own.iter().filter(|id| !wrong.contains(id)).map(ToString::to_string).collect();
+        let foreign: Vec<String> = match wrong.as_slice() {
+            [_] => vec![self.owed(*first)],
+            several => several.iter().map(ToString::to_string).collect(),
+        };
+        let others = if wrong.len() > 1 { ", owed to others" } else { "" };
+        format!("{}{others}", [own, foreign].concat().join(" + "))
     }
 }
 
@@ -247,6 +272,11 @@ fn written(entry: &TimelineEntry, what: &str) -> String {
         true => format!("{status} {first}, unasked").trim_start().to_owned(),
         false => format!("{status} {first}{owner}").trim_start().to_owned(),
     }
+}
+
+/// Whether a line of what the origin emitted tells of a reply that nobody had asked for.
+pub(crate) fn is_surplus(emitted: &str) -> bool {
+    emitted.split_once(':').map_or(emitted, |(what, _)| what).ends_with(", surplus")
 }
 
 fn is_delivery(word: &str) -> bool {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use vocabulary::record::{ObligationRecord, ObligationWord, RunRecord, ScenarioRecord};
+use vocabulary::record::RunRecord;
 use vocabulary::scenario::Level;
 use vocabulary::verdict::Verdict;
 
@@ -13,22 +13,11 @@ use crate::Style;
 use crate::card::{subject, wrapped_fact};
 use crate::ink::Ink;
 use crate::neutral;
-use crate::wrap::{columns, counted, cut, grouped, wrapped};
+use crate::scenario_table::scenarios;
+use crate::wrap::{counted, cut, grouped, wrapped};
 
 /// Reasons, findings, observations listed at most, of each.
 const LISTED_MAX: usize = 10;
-/// Columns of a scenario's name in the table; a longer one has a line of its own.
-const NAME_MAX: usize = 30;
-const NUMBERS: [(&str, usize); 7] = [
-    ("verdict", 12),
-    ("cases", 6),
-    ("verified", 9),
-    ("exposures", 10),
-    ("faults", 7),
-    ("prevented", 10),
-    ("wrong below", 13),
-];
-
 /// The run in full, for a person. Where its folder lies is the caller's to add.
 pub fn summary(record: &RunRecord, style: Style) -> String {
     let record = &neutral::record(record);
@@ -63,7 +52,7 @@ fn banner(record: &RunRecord, style: Style) -> Vec<String> {
     lines
 }
 
-fn paint(verdict: Verdict, text: &str, ink: Ink) -> String {
+pub(crate) fn paint(verdict: Verdict, text: &str, ink: Ink) -> String {
     match verdict {
         Verdict::Violated | Verdict::Broken => ink.red(text),
         Verdict::SafetyStop | Verdict::Interrupted | Verdict::Inconclusive | Verdict::GateFailed => ink.yellow(text),
@@ -77,7 +66,7 @@ fn meaning(record: &RunRecord) -> String {
     match record.verdict {
         Verdict::Clean => found,
         Verdict::Violated => format!("the gateway delivered what it must not: {found}."),
-        Verdict::GateFailed => format!("a requirement that should be kept was not kept: {found}."),
+        Verdict::GateFailed => format!("what should hold did not: {found}."),
         Verdict::Inconclusive => format!("too little happened for silence to count: {found}"),
         Verdict::SafetyStop => format!("a guard ended the run before it was done: {found}"),
         Verdict::Interrupted => format!("the run was ended before it was done: {found}"),
@@ -87,19 +76,21 @@ fn meaning(record: &RunRecord) -> String {
 
 /// `0 findings in 9,312 exposures: fewer than 1 in 3,104 replies wrong with 95 % confidence.`
 fn found(record: &RunRecord) -> String {
+    let clean = record.verdict == Verdict::Clean;
     let findings = counted(record.findings.len() as u64, "finding");
     let exposures = counted(record.totals.exposures, "exposure");
     match (record.findings.is_empty(), one_in(record.totals.upper_bound_95)) {
         (false, _) => format!("{findings} in {exposures}"),
-        (true, Some(n)) => {
+        (true, Some(n)) if clean => {
             format!("{findings} in {exposures}: fewer than 1 in {n} replies wrong with 95 % confidence.")
         }
+        (true, Some(n)) => format!("{findings} in {exposures}, which alone would mean fewer than 1 in {n} wrong."),
         (true, None) => format!("{findings} in {exposures}, which bounds nothing."),
     }
 }
 
 /// The bound as a person says it: less than one in so many. A bound of one or more says nothing.
-fn one_in(upper_bound_95: Option<f64>) -> Option<String> {
+pub(crate) fn one_in(upper_bound_95: Option<f64>) -> Option<String> {
     // The rule of three gives 3/N; its reciprocal is a third of N, and a part of a reply counts for nothing. What was
     // rounded down by the division back and forth is given back.
     let n = (1.0 / upper_bound_95?) * (1.0 + 1e-12);
@@ -116,11 +107,15 @@ fn tested(record: &RunRecord, style: Style) -> Vec<String> {
         Some(ms) => format!("took {}.{} s", ms / 1000, ms % 1000 / 100),
         None => "has no end".to_owned(),
     };
+    let mut crossings: Vec<&str> = record.scenarios.iter().map(|scenario| scenario.crossing.as_str()).collect();
+    crossings.sort_unstable();
+    crossings.dedup();
     let self_test = record.self_test;
     let facts = [
         ("gateway", format!("{}{version} ({}{variant})", gateway.name, gateway.kind)),
         ("run", format!("{}, started {}, {took}", record.run_id, record.started_at)),
         ("profile", format!("{}, crosswire {}", record.profile, record.crosswire_version)),
+        ("crossing", crossings.join(", ")),
         ("seed", format!("{} (it fixes the plans; the gateway's own scheduling is not ours to fix)", record.seed)),
         (
             "self-test",
@@ -135,113 +130,6 @@ fn tested(record: &RunRecord, style: Style) -> Vec<String> {
         ),
     ];
     facts.iter().flat_map(|(what, fact)| wrapped_fact(what, fact, style.columns())).collect()
-}
-
-// ---- scenario by scenario ------------------------------------------------------------------------------------------
-
-fn scenarios(record: &RunRecord, style: Style) -> Vec<String> {
-    if record.scenarios.is_empty() {
-        return vec!["no scenario was run".to_owned()];
-    }
-    let table = Table::lay(record, style);
-    let mut lines = table.header();
-    for scenario in &record.scenarios {
-        let numbers = [
-            scenario.cases,
-            scenario.verified,
-            scenario.exposures,
-            scenario.faults_performed,
-            scenario.faults_prevented,
-        ];
-        lines.extend(table.rows(&title(scenario), Some(scenario.verdict), numbers, scenario.upper_bound_95));
-        let open = scenario.obligations.iter().filter_map(obligation);
-        let open = open.flat_map(|line| wrapped(&line, style.columns() - 4, 2));
-        lines.extend(open.map(|line| format!("    {line}")));
-    }
-    let sum = |count: fn(&ScenarioRecord) -> u64| record.scenarios.iter().map(count).sum::<u64>();
-    let (cases, prevented) = (sum(|scenario| scenario.cases), sum(|scenario| scenario.faults_prevented));
-    let totals = &record.totals;
-    let numbers = [cases, totals.verified, totals.exposures, totals.faults_performed, prevented];
-    lines.extend(table.rows("total", None, numbers, totals.upper_bound_95));
-    let sent = counted(totals.exchanges, "request");
-    let exposure = format!("{sent} sent; an exposure is a verified reply after a performed fault");
-    lines.extend(wrapped(&exposure, style.columns(), 2));
-    lines
-}
-
-/// The name, and the level where it is not the usual one.
-fn title(scenario: &ScenarioRecord) -> String {
-    match scenario.level {
-        Level::Must => scenario.name.clone(),
-        Level::Should | Level::Observe => format!("{} ({})", scenario.name, scenario.level),
-    }
-}
-
-/// The scenarios' numbers in columns, or in sentences where the terminal is too narrow for columns.
-struct Table {
-    name_width: usize,
-    sentences: bool,
-    width: usize,
-    ink: Ink,
-}
-
-impl Table {
-    fn lay(record: &RunRecord, style: Style) -> Table {
-        let names = record.scenarios.iter().map(|scenario| columns(&title(scenario)));
-        let name_width = names.max().unwrap_or(0).clamp("scenario".len(), NAME_MAX);
-        let needed = name_width + 2 + NUMBERS.iter().map(|(_, width)| width).sum::<usize>();
-        let width = style.columns();
-        Table { name_width, sentences: needed > width, width, ink: Ink::of(style) }
-    }
-
-    fn header(&self) -> Vec<String> {
-        match self.sentences {
-            true => Vec::new(),
-            false => vec![self.ink.dim(&self.columns("scenario", &NUMBERS.map(|(name, _)| name.to_owned())))],
-        }
-    }
-
-    fn rows(&self, name: &str, verdict: Option<Verdict>, numbers: [u64; 5], bound: Option<f64>) -> Vec<String> {
-        let word = verdict.map_or("", Verdict::title);
-        let [cases, verified, exposures, performed, prevented] = numbers.map(grouped);
-        let bound = one_in(bound).map_or("–".to_owned(), |n| format!("1 in {n}"));
-        let cells = [word.to_owned(), cases, verified, exposures, performed, prevented, bound];
-        if self.sentences {
-            let told = NUMBERS.iter().zip(&cells).filter(|(_, cell)| !cell.is_empty());
-            let told = told.map(|((name, _), cell)| format!("{name} {cell}")).collect::<Vec<_>>();
-            return wrapped(&format!("{name}: {}", told.join(", ")), self.width, 4);
-        }
-        // A long name is never cut, because it is what one types to run the scenario again.
-        let (above, beside) = if columns(name) > self.name_width { (Some(name), "") } else { (None, name) };
-        let row = self.columns(beside, &cells);
-        let (named, told) = row.split_at(beside.len());
-        let painted = match verdict {
-            Some(verdict) => format!("{named}{}", told.replacen(word, &paint(verdict, word, self.ink), 1)),
-            None => self.ink.bold(&row),
-        };
-        above.map(str::to_owned).into_iter().chain([painted]).collect()
-    }
-
-    fn columns(&self, name: &str, cells: &[String; 7]) -> String {
-        let [verdict, numbers @ ..] = cells;
-        let numbers = numbers.iter().zip(&NUMBERS[1..]).map(|(cell, (_, width))| format!("{cell:>width$}"));
-        format!("{name:width$}  {verdict:12}{}", numbers.collect::<String>(), width = self.name_width)
-    }
-}
-
-/// What did not happen, and why.
-fn obligation(obligation: &ObligationRecord) -> Option<String> {
-    let ObligationRecord { name, state, witness, count } = obligation;
-    let times = match count {
-        0 => String::new(),
-        count => format!(", counted {}", grouped(*count)),
-    };
-    match (state, witness) {
-        (ObligationWord::Met, _) => None,
-        (ObligationWord::Prevented, Some(witness)) => Some(format!("prevented {name}: {}{times}", witness.word())),
-        (ObligationWord::Prevented, None) => Some(format!("prevented {name}{times}")),
-        (ObligationWord::Unmet, _) => Some(format!("unmet {name}{times}: silence proves nothing")),
-    }
 }
 
 // ---- what was found, and what was not held against the gateway -------------------------------------------------------
@@ -336,6 +224,7 @@ fn and_more(listed: usize) -> Option<String> {
 mod tests {
     use super::*;
     use crate::fixtures::{self, golden};
+    use crate::wrap::columns;
 
     #[test]
     fn each_verdict_has_the_summary_that_was_agreed() {
@@ -425,19 +314,18 @@ mod tests {
         for (name, record) in fixtures::records() {
             let json: serde_json::Value = serde_json::from_str(&crate::json(&record)).unwrap();
             let text = summary(&record, Style::default());
-            let total: Vec<String> = {
-                let line = text.lines().find(|line| line.starts_with("total ")).unwrap();
-                line.split_whitespace().map(|word| word.replace(',', "")).collect()
-            };
-            let totals = &json["totals"];
-            assert_eq!(total[2], totals["verified"].to_string(), "{name}");
-            assert_eq!(total[3], totals["exposures"].to_string(), "{name}");
-            assert_eq!(total[4], totals["faults_performed"].to_string(), "{name}");
+            if let Some(line) = text.lines().find(|line| line.starts_with("total ")) {
+                let total: Vec<String> = line.split_whitespace().map(|word| word.replace(',', "")).collect();
+                for (index, count) in [(2, "verified"), (3, "exposures"), (4, "faults_performed")] {
+                    assert_eq!(total[index], json["totals"][count].to_string(), "{name}: {count}");
+                }
+            }
             let findings = json["findings"].as_array().unwrap().len();
             assert!(text.lines().next().unwrap().contains(&format!("{findings} finding")), "{name}");
             for scenario in json["scenarios"].as_array().unwrap() {
-                let line = text.lines().find(|line| line.starts_with(scenario["name"].as_str().unwrap())).unwrap();
-                assert!(line.replace(',', "").contains(&scenario["exposures"].to_string()), "{name}: {line}");
+                let line = text.lines().skip_while(|line| !line.starts_with(scenario["name"].as_str().unwrap()));
+                let row: String = line.take(2).collect::<String>().replace(',', "");
+                assert!(row.contains(&format!(" {} ", scenario["exposures"])), "{name}: {row}");
             }
         }
     }

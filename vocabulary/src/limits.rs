@@ -22,7 +22,7 @@ pub const UNASKED_BYTES_MAX: usize = 64 * 1024;
 /// How long a client waits for the first byte of a reply, and then for each further one.
 pub const REPLY_WAIT: Duration = Duration::from_secs(5);
 /// How long a client still waits for a reply that the origin has written in full.
-pub const REPLY_WAIT_AFTER_WRITTEN: Duration = Duration::from_millis(400);
+pub const REPLY_WAIT_AFTER_WRITTEN: Duration = Duration::from_millis(200);
 /// How long a connection to the gateway may take.
 pub const CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// How long a stimulus waits for the event that it starts after.

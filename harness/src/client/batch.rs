@@ -186,10 +186,13 @@ async fn abort_due(run: &Run, progress: &Progress, askings: &[Asking<'_>], armed
             while progress.over.get() <= index {
                 progress.went_on.notified().await;
             }
+            // The client will act by itself: what the origin holds for it must be held until then.
+            let _busy = run.idle.begin();
             pause(Duration::from_micros(us)).await;
         }
         Some((index, AbortWhen::AfterEvent { event, us })) => {
             run.ledger.happened(Event { exchange: askings[index].exchange, kind: event }).await;
+            let _busy = run.idle.begin();
             pause(Duration::from_micros(us)).await;
         }
         // The reader counts.

@@ -10,45 +10,45 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use vocabulary::identity::ExchangeId;
 use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT, REPLY_WAIT_AFTER_WRITTEN};
-use vocabulary::plan::{Event, EventKind, Start};
+use vocabulary::plan::{Event, Start};
 
 use super::Run;
 
 /// How long a reply may be silent before the client asks the ledger whether the origin has written it. Waiting for the
 /// ledger is woken by every observation of the run, so that replies which come at once shall not pay for it.
-const QUIET_BEFORE_ASKING: Duration = Duration::from_millis(100);
+const QUIET_BEFORE_ASKING: Duration = Duration::from_millis(50);
 /// Pauses up to this are kept to the microsecond, longer ones to the millisecond of tokio's timer.
 const EXACT_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// How much too late tokio's timer may be.
 const TIMER_GRAIN: Duration = Duration::from_millis(2);
 
-/// How many lanes are neither done nor waiting for a reply. When none is, only the gateway and the origin can bring the
-/// case forward.
+/// How many lanes are neither done nor waiting for a reply or an event, or have an abort's time running. When none is,
+/// only the gateway and the origin can bring the case forward.
 #[derive(Debug, Default)]
 pub(crate) struct Idle {
     busy: AtomicUsize,
 }
 
 impl Idle {
-    /// How many lanes are neither done nor waiting for a reply.
+    /// How many lanes have something of their own to do.
     pub(crate) fn busy(&self) -> usize {
         self.busy.load(Ordering::Acquire)
     }
 
-    /// A lane begins; it is done when the guard is dropped.
+    /// A lane, or the time of an abort, begins; it is over when the guard is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.busy.fetch_add(1, Ordering::AcqRel);
         Busy { idle: Arc::clone(self) }
     }
 
-    /// A busy lane waits for a reply until the guard is dropped.
+    /// A busy lane waits for a reply or an event until the guard is dropped.
     pub(super) fn wait(&self) -> Waiting<'_> {
         self.busy.fetch_sub(1, Ordering::AcqRel);
         Waiting { idle: self }
     }
 }
 
-/// A lane that is not done.
+/// A lane, or the time of an abort, that is not over.
 #[derive(Debug)]
 pub(super) struct Busy {
     idle: Arc<Idle>,
@@ -60,7 +60,7 @@ impl Drop for Busy {
     }
 }
 
-/// A lane that waits for a reply.
+/// A lane that waits for a reply or an event.
 #[derive(Debug)]
 pub(super) struct Waiting<'a> {
     idle: &'a Idle,
@@ -86,6 +86,8 @@ impl Run {
     pub(super) async fn start(&self, start: &Start) {
         if let Some(Event { exchange, kind }) = start.after {
             let event = Event { exchange: self.wire(exchange), kind };
+            // Others bring it about. A lane that waits here must not keep the origin's bait from losing its patience.
+            let _waiting = self.idle.wait();
             // Whether it came in time or not: the stimulus starts.
             let _ = timeout(EVENT_WAIT, self.ledger.happened(event)).await;
         }
@@ -100,7 +102,7 @@ impl Run {
         }
         let written = async {
             sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;
-            self.ledger.happened(Event { exchange, kind: EventKind::FinalWritten }).await;
+            self.ledger.origin_is_done(exchange).await;
             sleep(REPLY_WAIT_AFTER_WRITTEN).await;
         };
         tokio::select! {

@@ -84,7 +84,10 @@ fn read(history: &History, map: &DeliveryMap, receiver: ExchangeId, tenant: Tena
             Role::Reply => {
                 let Some(delivery) = found.claim.delivery_id() else { continue };
                 if delivery.exchange == receiver {
-                    reading.own.insert(delivery);
+                    // An interim reply of the own is right, and proves nothing of the final one.
+                    if found.place != Place::Interim {
+                        reading.own.insert(delivery);
+                    }
                 } else if is_lawful(history, map, receiver, tenant, delivery, found.claim.tenant) {
                     reading.lawful.insert(delivery);
                 } else if found.place == Place::Interim {

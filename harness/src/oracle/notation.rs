@@ -12,6 +12,7 @@
 //! interim:2<1 echo:2<1 seen:2<1 unasked:2<1 where else a canary turned up    timeout:1  an unasked 408
 //! ghost:1>3 tail:1>3                        what exchange 1's body, or what came behind it, spelled has arrived
 //! status:1=500 cut:1 whole:1                what the origin emitted, and how it looked to the client
+//! error:2=504                               the gateway answered exchange 2 itself
 //! ```
 //! It panics on anything else: it is read only from this source code.
 
@@ -63,6 +64,7 @@ struct Line {
     ghosts: BTreeMap<Number, Number>,
     tails: BTreeMap<Number, Number>,
     emitted: BTreeMap<Number, u16>,
+    errors: BTreeMap<Number, u16>,
     cut: BTreeSet<Number>,
     whole: BTreeSet<Number>,
 }
@@ -109,6 +111,11 @@ impl Line {
             "ghost" => drop(self.ghosts.insert(number(pair(rest, '>').0), number(pair(rest, '>').1))),
             "tail" => drop(self.tails.insert(number(pair(rest, '>').0), number(pair(rest, '>').1))),
             "status" => drop(self.emitted.insert(number(pair(rest, '=').0), number(pair(rest, '=').1) as u16)),
+            "error" => {
+                let (exchange, status) = pair(rest, '=');
+                self.errors.insert(number(exchange), number(status) as u16);
+                self.received.entry(number(exchange)).or_default();
+            }
             "cut" => self.cut.extend(numbers(rest)),
             "whole" => self.whole.extend(numbers(rest)),
             _ if word.starts_with('c') => {
@@ -325,7 +332,8 @@ impl Line {
     fn end(&self, exchange: Number) -> Observation {
         let (lane, connection) = (LaneId(self.lane_of(exchange) as u16), ConnectionId(exchange));
         let deliveries = &self.received[&exchange];
-        if deliveries.is_empty() {
+        let error = self.errors.get(&exchange).copied();
+        if deliveries.is_empty() && error.is_none() {
             return Observation::GaveUp(GaveUp {
                 exchange: ExchangeId(exchange),
                 lane,
@@ -350,7 +358,7 @@ impl Line {
             ordinal: Ordinal(1),
             first_at: self.at(exchange, 3),
             at: self.at(exchange, 3),
-            status: 200,
+            status: error.unwrap_or(200),
             interims: Vec::new(),
             canaries: head.into_iter().chain(body).chain(interims).chain(echoes).collect(),
             unverified: 0,

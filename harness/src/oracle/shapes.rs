@@ -499,6 +499,7 @@ mod tests {
     fn a_foreign_canary_in_an_interim_reply_is_a_fragment_and_an_own_one_is_nothing() {
         check("1<1 2<2 interim:2<1", "fragment, cross-tenant, reply leg");
         silent("1<1 2<2 interim:2<2");
+        silent("1<1 error:2=504 interim:2<2");
     }
 
     #[test]
