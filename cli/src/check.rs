@@ -24,12 +24,12 @@ pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
 }
 
 fn builder(options: &Check) -> anyhow::Result<Builder> {
-    let profile = Profile::named(&options.profile).with_context(|| {
-        format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", "))
-    })?;
+    let profile = Profile::named(&options.profile)
+        .with_context(|| format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", ")))?;
     let mut builder = crosswire::builder().profile(profile).program(&program()?);
     // Without a gateway a plan can still be shown.
-    let named = options.gateway.recipe.is_some() || options.gateway.command.is_some() || options.gateway.gateway.is_some();
+    let named =
+        options.gateway.recipe.is_some() || options.gateway.command.is_some() || options.gateway.gateway.is_some();
     if named || !options.dry_run {
         builder = builder.gateway(gateway::under_test(&options.gateway)?);
     }
@@ -81,7 +81,8 @@ pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Resul
 
 async fn end_at_signals(stop: Stop) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         // Signals then do what they do by default; the journal is readable all the same.
         return;
     };

@@ -52,6 +52,8 @@ fn list() {
 fn next(defect: &str) {
     match defect {
         "none" => eprintln!("\nA gateway with a defect: crosswire demo. Your own: crosswire check --help."),
-        _ => eprintln!("\nThe same gateway without the defect: crosswire demo --defect none. Your own: crosswire check --help."),
+        _ => eprintln!(
+            "\nThe same gateway without the defect: crosswire demo --defect none. Your own: crosswire check --help."
+        ),
     }
 }

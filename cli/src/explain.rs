@@ -12,16 +12,36 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("reply leg", "leg", "the mix-up happened on the way back: the receiver's own request reached the origin."),
     ("store leg", "leg", "no attempt of the receiver reached the origin: the gateway answered from a store."),
     ("mint leg", "leg", "the gateway made the content itself."),
-    ("Clean", "verdict", "nothing was wrong, every obligation was met or rightly prevented, and enough replies were verified. \
-     It bounds the rate of wrong replies under these conditions (3/N); it does not prove that there are none."),
+    (
+        "Clean",
+        "verdict",
+        "nothing was wrong, every obligation was met or rightly prevented, and enough replies were verified. \
+     It bounds the rate of wrong replies under these conditions (3/N); it does not prove that there are none.",
+    ),
     ("Violated", "verdict", "a reply was delivered to the wrong request, with proof."),
     ("Gate failed", "verdict", "a requirement of level `should` was broken."),
-    ("Inconclusive", "verdict", "too little happened for silence to count: an obligation was unmet, no fault was performed, \
-     or too few replies were verified."),
+    (
+        "Inconclusive",
+        "verdict",
+        "too little happened for silence to count: an obligation was unmet, no fault was performed, \
+     or too few replies were verified.",
+    ),
     ("Broken", "verdict", "crosswire itself failed. What was found before stays found."),
-    ("obligation", "word", "what must have happened for silence to count. It ends met, prevented with a witness, or unmet."),
-    ("exposure", "word", "a verified reply that came after a fault had been performed: a moment in which a defect would have shown."),
-    ("observation", "word", "a foreign reply that cannot be held against the gateway, because nothing proves that it was early."),
+    (
+        "obligation",
+        "word",
+        "what must have happened for silence to count. It ends met, prevented with a witness, or unmet.",
+    ),
+    (
+        "exposure",
+        "word",
+        "a verified reply that came after a fault had been performed: a moment in which a defect would have shown.",
+    ),
+    (
+        "observation",
+        "word",
+        "a foreign reply that cannot be held against the gateway, because nothing proves that it was early.",
+    ),
     ("peer-closed-first", "witness", "the gateway closed the connection before the fault could be performed."),
     ("no-upstream-reuse", "witness", "the gateway opens a new upstream connection for each request."),
     ("answered-by-gateway", "witness", "the gateway answered itself: the origin saw no attempt."),
@@ -55,21 +75,39 @@ pub(crate) fn run(what: Option<&str>) -> anyhow::Result<u8> {
 
 fn shape_means(shape: Shape) -> &'static str {
     match shape {
-        Shape::Splice => "parts of two owners stand in one reply. Think of a shared buffer, or a body read on after its end.",
-        Shape::DuplicateDelivery => "the same delivery was accepted by two exchanges. Think of a cache or collapsing key without the principal.",
-        Shape::PairSwap => "two exchanges received each other's replies. Think of a map from requests to replies that two tasks share.",
-        Shape::Rotation => "more than two exchanges received each other's replies in a ring. Think of a queue that is off by one.",
+        Shape::Splice => {
+            "parts of two owners stand in one reply. Think of a shared buffer, or a body read on after its end."
+        }
+        Shape::DuplicateDelivery => {
+            "the same delivery was accepted by two exchanges. Think of a cache or collapsing key without the principal."
+        }
+        Shape::PairSwap => {
+            "two exchanges received each other's replies. Think of a map from requests to replies that two tasks share."
+        }
+        Shape::Rotation => {
+            "more than two exchanges received each other's replies in a ring. Think of a queue that is off by one."
+        }
         Shape::Shift => {
             "receiver and owner arrived on the same upstream connection, the receiver k requests later. Think of a connection \
              that returned to the pool with a reply still owed, or with bytes left over. It goes on for the connection's life."
         }
-        Shape::StaleDelivery => "the owner had finished or given up before the receiver was sent. Think of a late reply that found a new request.",
-        Shape::Fragment => "a piece of foreign data stands in a reply that is otherwise the receiver's own. Think of a buffer that was not cleared.",
+        Shape::StaleDelivery => {
+            "the owner had finished or given up before the receiver was sent. Think of a late reply that found a new request."
+        }
+        Shape::Fragment => {
+            "a piece of foreign data stands in a reply that is otherwise the receiver's own. Think of a buffer that was not cleared."
+        }
         Shape::Misdelivery => "a whole foreign reply that none of the other shapes explains.",
-        Shape::GhostRequest => "what existed only inside a framed body arrived at the origin as a request of its own. Think of a body that was not drained.",
+        Shape::GhostRequest => {
+            "what existed only inside a framed body arrived at the origin as a request of its own. Think of a body that was not drained."
+        }
         Shape::RequestSplice => "the origin saw a foreign credential, field or body part in a request.",
-        Shape::Desync => "reply bytes came on a client connection on which nothing was asked. The next request there would have got them.",
-        Shape::StatusMismatch => "the client received another status than the origin emitted, and no lawful conversion of it.",
+        Shape::Desync => {
+            "reply bytes came on a client connection on which nothing was asked. The next request there would have got them."
+        }
+        Shape::StatusMismatch => {
+            "the client received another status than the origin emitted, and no lawful conversion of it."
+        }
         Shape::TruncationAsComplete => "a reply that the origin cut off was presented as complete.",
     }
 }

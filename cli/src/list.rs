@@ -35,14 +35,23 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
                 let state = if recipe.is_installed() { "installed" } else { "not installed" };
                 println!("{:12} {state:14} {:12} {}", recipe.name(), recipe.variants().join(","), recipe.title());
             }
-            println!("{:12} {:14} {:12} the correct gateway that is part of crosswire", "reference", "built in", "-,cache");
-            println!("{:12} {:14} {:12} the same with one defect; `crosswire demo --list`", "mutant:NAME", "built in", "-");
+            println!(
+                "{:12} {:14} {:12} the correct gateway that is part of crosswire",
+                "reference", "built in", "-,cache"
+            );
+            println!(
+                "{:12} {:14} {:12} the same with one defect; `crosswire demo --list`",
+                "mutant:NAME", "built in", "-"
+            );
         }
         Gateways::Show { name } => {
             let recipe = Recipe::find(&name).map_err(crosswire::GatewayError::from)?;
             println!("{}: {}", recipe.name(), recipe.title());
             println!("  variants   {}", recipe.variants().join(", "));
-            println!("  pools      {}", if recipe.pools() { "upstream connections are reused" } else { "no upstream reuse" });
+            println!(
+                "  pools      {}",
+                if recipe.pools() { "upstream connections are reused" } else { "no upstream reuse" }
+            );
             println!("  install    {}", recipe.install());
             println!("  version    {}", recipe.installed_version().unwrap_or_else(|| "not installed".to_owned()));
             for (scenario, prevented) in recipe.expected(&recipe.variants()[0]) {

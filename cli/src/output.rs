@@ -79,6 +79,9 @@ fn format(file: &Path) -> anyhow::Result<Format> {
     match file.extension().and_then(|ending| ending.to_str()) {
         Some("json") => Ok(Format::Json),
         Some("jsonl") => Ok(Format::Jsonl),
-        _ => bail!("write the report {}: its ending names no format; use .json or .jsonl, or - for stdout", file.display()),
+        _ => bail!(
+            "write the report {}: its ending names no format; use .json or .jsonl, or - for stdout",
+            file.display()
+        ),
     }
 }

@@ -23,7 +23,10 @@ pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
             for finding in &replayed.findings {
                 let mut finding = finding.clone();
                 finding.reproduction = replayed.reproduction;
-                eprintln!("{}", reports::card(&finding, &std::env::args().collect::<Vec<_>>().join(" "), output.style()));
+                eprintln!(
+                    "{}",
+                    reports::card(&finding, &std::env::args().collect::<Vec<_>>().join(" "), output.style())
+                );
             }
         }
         eprintln!("FAILED {failed} of {runs}");

@@ -174,8 +174,7 @@ impl Bench {
         };
         let idle = Arc::new(Idle::default());
         let target = self.running.target();
-        let lanes =
-            client::run_plan(plan, base, &self.key, &self.scanner, target, &self.ledger, &notify, &idle);
+        let lanes = client::run_plan(plan, base, &self.key, &self.scanner, target, &self.ledger, &notify, &idle);
         tokio::select! {
             () = lanes => {}
             () = self.watch(&idle) => {}

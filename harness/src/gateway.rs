@@ -105,7 +105,8 @@ impl Gateway {
                 serve(listener, origin).await;
             })
         });
-        let label = GatewayRecord { kind: "in-process".to_owned(), name: "in-process".to_owned(), ..Default::default() };
+        let label =
+            GatewayRecord { kind: "in-process".to_owned(), name: "in-process".to_owned(), ..Default::default() };
         Gateway::of(Kind::InProcess(boxed), label)
     }
 
@@ -205,6 +206,9 @@ impl Gateway {
 
     /// Starts the gateway in front of the origin. It may not be ready yet when this returns.
     pub(crate) fn start(&self, origin: SocketAddr, work: &Path) -> Result<Running, GatewayError> {
+        // The start contract promises a folder that is valid from anywhere.
+        let work = &std::path::absolute(work)
+            .map_err(|source| GatewayError::WorkFolder { folder: work.to_owned(), source })?;
         match &self.kind {
             Kind::Url(addr) => Ok(self.running(*addr, Life::Elsewhere)),
             Kind::InProcess(serve) => {
@@ -232,8 +236,7 @@ impl Gateway {
         work: &Path,
         variant: &str,
     ) -> Result<Running, GatewayError> {
-        std::fs::create_dir_all(work)
-            .map_err(|source| GatewayError::WorkFolder { folder: work.to_owned(), source })?;
+        std::fs::create_dir_all(work).map_err(|source| GatewayError::WorkFolder { folder: work.to_owned(), source })?;
         let addr = free_port().map_err(|source| self.start_error(source))?;
         let environment = [
             ("LISTEN_PORT", addr.port().to_string()),
@@ -319,7 +322,10 @@ mod tests {
         let origin = SocketAddr::from(([127, 0, 0, 1], 1));
         let running = gateway.start(origin, Path::new("unused")).unwrap();
         assert_eq!(running.target().addr.port(), 8080);
-        assert_eq!((running.target().authority.as_str(), running.target().base_path.as_str()), ("127.0.0.1:8080", "/api"));
+        assert_eq!(
+            (running.target().authority.as_str(), running.target().base_path.as_str()),
+            ("127.0.0.1:8080", "/api")
+        );
     }
 
     #[test]

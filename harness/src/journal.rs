@@ -98,9 +98,10 @@ impl RunFolder {
             line.push('\n');
             self.journal.write_all(line.as_bytes())?;
             match &entry {
-                JournalEntry::FindingFound(_) | JournalEntry::RunBroken { .. } | JournalEntry::RunEnded { .. } => {
-                    self.journal.sync_data()
-                }
+                JournalEntry::FindingFound(_)
+                | JournalEntry::FindingShrunk(_)
+                | JournalEntry::RunBroken { .. }
+                | JournalEntry::RunEnded { .. } => self.journal.sync_data(),
                 JournalEntry::RunStarted(_)
                 | JournalEntry::ScenarioSkipped { .. }
                 | JournalEntry::CaseJudged(_)

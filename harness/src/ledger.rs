@@ -31,6 +31,8 @@ struct Collected {
     fault_performed: bool,
     /// The upstream connection on which each exchange was seen last.
     seen_on: BTreeMap<ExchangeId, ConnectionId>,
+    /// Exchanges of which a delivery was received by another.
+    went_elsewhere: BTreeSet<ExchangeId>,
     /// Observations beyond the bound: the case must not be judged as if they had not happened.
     dropped: u64,
 }
@@ -91,6 +93,12 @@ impl Ledger {
         .await;
     }
 
+    /// Resolves when a reply that an exchange is owed has turned up at another one: its client waits in vain. The caller
+    /// bounds the wait.
+    pub(crate) async fn reply_went_elsewhere(&self, exchange: ExchangeId) {
+        self.until(|collected| collected.went_elsewhere.contains(&exchange)).await;
+    }
+
     /// Whether the event has happened.
     #[cfg(test)]
     pub(crate) fn has_happened(&self, event: Event) -> bool {
@@ -111,6 +119,7 @@ impl Ledger {
         let dropped = std::mem::take(&mut collected.dropped);
         collected.events.clear();
         collected.seen_on.clear();
+        collected.went_elsewhere.clear();
         collected.fault_performed = false;
         for served in collected.alive.values_mut() {
             *served = None;
@@ -147,7 +156,9 @@ impl Collected {
     fn is_too_late_for(&self, event: Event) -> bool {
         let has = |kind| self.events.contains(&Event { kind, ..event });
         match event.kind {
-            EventKind::Sent | EventKind::Seen | EventKind::InterimWritten | EventKind::Aborted => has(EventKind::Concluded),
+            EventKind::Sent | EventKind::Seen | EventKind::InterimWritten | EventKind::Aborted => {
+                has(EventKind::Concluded)
+            }
             EventKind::FinalWritten | EventKind::SurplusWritten => has(EventKind::Concluded) && !has(EventKind::Seen),
             EventKind::Concluded => false,
         }
@@ -178,10 +189,14 @@ impl Collected {
                     *served = Some(0);
                 }
             }
+            Observation::Received(received) => {
+                let owners = received.canaries.iter().filter_map(|found| found.claim.delivery_id());
+                let foreign = owners.map(|delivery| delivery.exchange).filter(|owner| *owner != received.exchange);
+                self.went_elsewhere.extend(foreign);
+            }
             Observation::Fault(_)
             | Observation::Sent(_)
             | Observation::Replied(_)
-            | Observation::Received(_)
             | Observation::GaveUp(_)
             | Observation::Unasked(_)
             | Observation::GateOpened(_) => {}

@@ -30,6 +30,7 @@ mod profile;
 mod replay;
 mod report;
 mod run;
+mod shrink;
 
 pub use builder::{Builder, builder};
 pub use gateway::{Gateway, GatewayError, Recipe, RecipeError};

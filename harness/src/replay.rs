@@ -64,7 +64,8 @@ pub fn load_plan(path: &Path) -> Result<Plan, PlanError> {
     let parse = |source| PlanError::Parse { path: path.to_owned(), source };
     // The schema before the rest: a plan of another one may have any form.
     let value: serde_json::Value = serde_json::from_str(&text).map_err(parse)?;
-    if let Some(found) = value.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != PLAN_SCHEMA) {
+    if let Some(found) = value.get("schema").and_then(|schema| schema.as_str()).filter(|schema| *schema != PLAN_SCHEMA)
+    {
         return Err(PlanError::Schema { path: path.to_owned(), found: found.to_owned() });
     }
     // From the text again: its errors have lines and columns.

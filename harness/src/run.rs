@@ -21,9 +21,12 @@ use crate::oracle;
 use crate::profile::Profile;
 use crate::replay::PlanError;
 use crate::report::{Report, replay_command};
+use crate::shrink;
 
 /// Cases with a finding after which a scenario has said what it has to say.
 const FAILING_CASES_MAX: u32 = 5;
+/// How often a smaller plan is tried before it is given up: the gateway's scheduling is its own.
+const SHRINK_TRIES: u32 = 4;
 /// How long measuring a reproduction rate may take.
 const REPRODUCTION_TIME: Duration = Duration::from_secs(20);
 
@@ -215,7 +218,14 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 }
             };
             let (label, folder_path, scenarios) = (gateway.label(), folder.path().to_owned(), chosen.len());
-            told(RunEvent::Started { run_id: &run_id, seed, folder: &folder_path, gateway: label, scenarios, profile: &profile });
+            told(RunEvent::Started {
+                run_id: &run_id,
+                seed,
+                folder: &folder_path,
+                gateway: label,
+                scenarios,
+                profile: &profile,
+            });
             let replay = |finding: &Finding| replay_command(&program, &folder_path, finding, arguments.as_deref());
             let mut run = Run {
                 bench,
@@ -367,22 +377,47 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// A finding that is new is kept with its plan, told, and replayed; one that is known was counted with its case.
+    /// A finding that is new is kept with its plan, told, made smaller and replayed; one that is known was counted with
+    /// its case.
     async fn found(&mut self, mut finding: Finding, plan: &Plan) -> Result<(), RunError> {
-        let known = self.findings.iter().any(|known| known.fingerprint == finding.fingerprint);
+        // The same way over a narrower boundary is the same defect, seen from nearer.
+        let known = self.findings.iter().any(|known| {
+            (&known.scenario, known.shape, known.leg) == (&finding.scenario, finding.shape, finding.leg)
+                && known.boundary >= finding.boundary
+        });
         if known || self.findings.len() >= FINDINGS_MAX {
             return Ok(());
         }
         finding.id = format!("f{}", self.findings.len() + 1);
-        finding.plan = self.folder.keep_plan(&finding.id, plan)?;
+        finding.plan = self.folder.keep_plan(&format!("{}-as-found", finding.id), plan)?;
         self.folder.write(JournalEntry::FindingFound(Box::new(finding.clone())))?;
         (self.told)(RunEvent::Found(&finding));
+        let (mut finding, plan) = self.shrink(finding, plan).await?;
+        finding.plan = self.folder.keep_plan(&finding.id, &plan)?;
+        self.folder.write(JournalEntry::FindingShrunk(Box::new(finding.clone())))?;
         self.findings.push(finding.clone());
-        finding.reproduction = self.reproduce(&finding, plan).await?;
-        let (id, reproduction, shrunk) = (finding.id.clone(), finding.reproduction, finding.shrunk);
-        self.folder.write(JournalEntry::FindingMeasured { id, reproduction, shrunk })?;
+        finding.reproduction = self.reproduce(&finding, &plan).await?;
+        let (id, reproduction) = (finding.id.clone(), finding.reproduction);
+        self.folder.write(JournalEntry::FindingMeasured { id, reproduction })?;
         (self.told)(RunEvent::Measured(&finding, &(self.replay)(&finding)));
         Ok(())
+    }
+
+    /// The first of the smaller plans that shows the finding again, and the finding as that plan tells it.
+    async fn shrink(&mut self, finding: Finding, plan: &Plan) -> Result<(Finding, Plan), RunError> {
+        for candidate in shrink::candidates(plan, &finding) {
+            for _ in 0..SHRINK_TRIES {
+                if self.builder.stop.is_asked() || Instant::now() >= self.deadline {
+                    return Ok((finding, plan.clone()));
+                }
+                let judgement = self.bench.run(&candidate).await?;
+                let again = judgement.findings.into_iter().find(|other| other.fingerprint == finding.fingerprint);
+                if let Some(again) = again {
+                    return Ok((Finding { id: finding.id, ..again }, candidate));
+                }
+            }
+        }
+        Ok((finding, plan.clone()))
     }
 
     /// How often the plan fails again with the same fingerprint.

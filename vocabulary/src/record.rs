@@ -10,7 +10,7 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
-use crate::finding::{Boundary, Finding, Leg, Proof, Reproduction, Shape, Size};
+use crate::finding::{Boundary, Finding, Leg, Proof, Reproduction, Shape};
 use crate::scenario::{Level, Obligation, ObligationState, Prevented};
 use crate::verdict::Verdict;
 
@@ -36,14 +36,14 @@ pub enum JournalEntry {
     CaseJudged(CaseSummary),
     /// A finding, on disk before anybody is told of it.
     FindingFound(Box<Finding>),
+    /// A finding was shown by a smaller plan: the same, told by that plan's exchanges.
+    FindingShrunk(Box<Finding>),
     /// A finding was replayed.
     FindingMeasured {
         /// Which.
         id: String,
         /// How often it failed again.
         reproduction: Reproduction,
-        /// The smallest plan known to fail.
-        shrunk: Size,
     },
     /// The gateway could not be tested any further: it was never ready, or it died.
     GatewayFailed {
@@ -444,10 +444,14 @@ impl Fold {
             JournalEntry::ScenarioSkipped { name, reason } => self.skipped.push(Skipped { name, reason }),
             JournalEntry::CaseJudged(case) => self.cases.push(case),
             JournalEntry::FindingFound(finding) => self.findings.push(*finding),
-            JournalEntry::FindingMeasured { id, reproduction, shrunk } => {
+            JournalEntry::FindingShrunk(shrunk) => {
+                if let Some(finding) = self.findings.iter_mut().find(|finding| finding.id == shrunk.id) {
+                    *finding = *shrunk;
+                }
+            }
+            JournalEntry::FindingMeasured { id, reproduction } => {
                 if let Some(finding) = self.findings.iter_mut().find(|finding| finding.id == id) {
                     finding.reproduction = reproduction;
-                    finding.shrunk = shrunk;
                 }
             }
             JournalEntry::GatewayFailed { what } => self.gateway_failed.push(what),
@@ -513,8 +517,8 @@ impl Fold {
             Some((_, RunEnd::SafetyStop)) => reasons.push((Verdict::SafetyStop, "a guard stopped the run".to_owned())),
             Some((_, RunEnd::Completed)) => {}
         }
-        // What was found is proven however little was verified beside it.
-        if !self.findings.is_empty() {
+        // What was found is proven however little was verified beside it, and a gateway that failed says enough.
+        if !self.findings.is_empty() || !self.gateway_failed.is_empty() {
             return reasons;
         }
         if totals.faults_performed == 0 {
@@ -650,7 +654,7 @@ fn merge_observations(cases: &[CaseSummary]) -> Vec<ObservationRecord> {
 mod tests {
     use super::*;
     use crate::directive::FaultKind;
-    use crate::finding::{Evidence, Severity};
+    use crate::finding::{Evidence, Severity, Size};
 
     fn start() -> RunStart {
         let self_test = SelfTest { planted: 1, found: 1, correct: 1, silent: 1 };

@@ -16,7 +16,7 @@ use super::Run;
 
 /// How long a reply may be silent before the client asks the ledger whether the origin has written it. Waiting for the
 /// ledger is woken by every observation of the run, so that replies which come at once shall not pay for it.
-const QUIET_BEFORE_ASKING: Duration = Duration::from_millis(50);
+const QUIET_BEFORE_ASKING: Duration = Duration::from_millis(30);
 /// Pauses up to this are kept to the microsecond, longer ones to the millisecond of tokio's timer.
 const EXACT_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// How much too late tokio's timer may be.
@@ -105,8 +105,13 @@ impl Run {
             self.ledger.origin_is_done(exchange).await;
             sleep(REPLY_WAIT_AFTER_WRITTEN).await;
         };
+        let elsewhere = async {
+            sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;
+            self.ledger.reply_went_elsewhere(exchange).await;
+        };
         tokio::select! {
             () = written => {}
+            () = elsewhere => {}
             () = sleep_until(quiet_since + REPLY_WAIT) => {}
         }
     }

@@ -120,7 +120,9 @@ impl Recipe {
         let path = folder.join("recipe.toml");
         let text = std::fs::read_to_string(&path)
             .map_err(|error| RecipeError::File { path: path.clone(), reason: error.to_string() })?;
-        let folder = folder.canonicalize().map_err(|error| RecipeError::File { path: folder.to_owned(), reason: error.to_string() })?;
+        let folder = folder
+            .canonicalize()
+            .map_err(|error| RecipeError::File { path: folder.to_owned(), reason: error.to_string() })?;
         Ok(Recipe { file: parse(&path, &text)?, files: Files::Folder(folder) })
     }
 
@@ -163,10 +165,7 @@ impl Recipe {
     pub fn installed_version(&self) -> Option<String> {
         let (program, arguments) = self.file.version.split_first()?;
         let output = std::process::Command::new(find_program(program)?).args(arguments).output().ok()?;
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text);
-        let line = text.lines().find(|line| line.chars().any(|character| character.is_ascii_digit()))?;
-        Some(line.trim().to_owned())
+        version_in(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
     }
 
     pub(super) fn variant<'a>(&'a self, variant: Option<&'a str>) -> Result<&'a str, RecipeError> {
@@ -243,6 +242,13 @@ fn parse(path: &Path, text: &str) -> Result<RecipeFile, RecipeError> {
     }
 }
 
+/// The first word that looks like a version: `1.22.1` of `nginx version: nginx/1.22.1`.
+fn version_in(text: &str) -> Option<String> {
+    let words = text.split(|character: char| character.is_whitespace() || character == '/');
+    let version = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.');
+    words.into_iter().find(version).map(str::to_owned)
+}
+
 /// The path of a program: where `PATH` says, or where Debian keeps servers.
 fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -282,6 +288,14 @@ mod tests {
             .collect();
         listed.sort();
         assert_eq!(listed, on_disk, "harness/src/gateway/recipe/builtin.rs is out of step with harness/recipes/");
+    }
+
+    #[test]
+    fn a_version_is_found_in_what_products_print() {
+        assert_eq!(version_in("nginx version: nginx/1.22.1\n").as_deref(), Some("1.22.1"));
+        let haproxy = "HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/";
+        assert_eq!(version_in(haproxy).as_deref(), Some("2.6.12-1+deb12u4"));
+        assert_eq!(version_in("no version here"), None);
     }
 
     #[test]

@@ -6,7 +6,9 @@
 
 use vocabulary::directive::{FaultKind, Interim, InterimLength, OriginAct};
 use vocabulary::finding::{Edge, End, Evidence, ExchangeEvidence, Leg, Shape, TimelineEntry};
-use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, ExchangeHistory, History, Replied, Why};
+use vocabulary::history::{
+    Closer, DeliveryKind, ExchangeEnd, ExchangeHistory, Found, History, Place, Received, Replied, Why,
+};
 use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Ordinal};
 use vocabulary::plan::{AbortHow, EventKind};
 
@@ -187,7 +189,7 @@ fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<Exchange
     let stimulus = history.plan.stimulus(exchange);
     let (sent, seen, reading) = (happened.sent.as_ref(), happened.seen.first(), happened.reading());
     let mut deliveries: Vec<_> = reading
-        .map(|received| received.canaries.iter().filter_map(|found| found.claim.delivery_id()).collect())
+        .map(|received| final_canaries(received).filter_map(|found| found.claim.delivery_id()).collect())
         .unwrap_or_default();
     deliveries.sort();
     deliveries.dedup();
@@ -205,6 +207,11 @@ fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<Exchange
         reply_received: reading.map(|received| format!("{}{}", received.head, received.body_start)),
         deliveries,
     })
+}
+
+/// The canaries of a final reply: an interim one is not what an exchange received.
+fn final_canaries(received: &Received) -> impl Iterator<Item = &Found> {
+    received.canaries.iter().filter(|found| found.place != Place::Interim)
 }
 
 fn emitted(replied: &Replied) -> String {

@@ -38,7 +38,10 @@ fn story(record: &RunRecord) -> String {
 /// The obligations that a run's scenarios rightly prevented: scenario, obligation, witness.
 fn prevented(record: &RunRecord) -> Vec<(String, String, &'static str)> {
     let scenarios = record.scenarios.iter();
-    let all = scenarios.flat_map(|scenario| scenario.obligations.iter().map(|obligation| (scenario.name.clone(), obligation)));
+    let all = scenarios
+        .flat_map(|scenario| scenario.obligations.iter().map(|obligation| (scenario.name.clone(), obligation)));
     let prevented = all.filter(|(_, obligation)| obligation.state == ObligationWord::Prevented);
-    prevented.map(|(scenario, it)| (scenario, it.name.clone(), it.witness.map_or("", |witness| witness.word()))).collect()
+    prevented
+        .map(|(scenario, it)| (scenario, it.name.clone(), it.witness.map_or("", |witness| witness.word())))
+        .collect()
 }

@@ -10,14 +10,18 @@ const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
     let gateway = specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)());
-    let (report, _out) =
-        run(gateway, |builder| builder.scenarios(mutant.scenario).cases(CASES).seed(seed).fail_fast());
+    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(CASES).seed(seed).fail_fast());
     let record = report.record();
     assert_eq!(record.verdict, Verdict::Violated, "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {
         (finding.shape, finding.boundary, finding.leg) == (mutant.shape, mutant.boundary, mutant.leg)
     };
-    assert!(record.findings.iter().any(|finding| shapes(&finding)), "{} with seed {seed}: {}", mutant.name, story(record));
+    assert!(
+        record.findings.iter().any(|finding| shapes(&finding)),
+        "{} with seed {seed}: {}",
+        mutant.name,
+        story(record)
+    );
 }
 
 macro_rules! mutant_is_found {
@@ -53,7 +57,8 @@ mutant_is_found!(
 fn a_finding_keeps_a_plan_that_fails_again() {
     let mutant = specimens::mutant("interim-taken-as-final").unwrap();
     let gateway = specimen(mutant.name, (mutant.decisions)());
-    let (report, _out) = run(gateway.clone(), |builder| builder.scenarios(mutant.scenario).cases(10).seed(1).fail_fast());
+    let (report, _out) =
+        run(gateway.clone(), |builder| builder.scenarios(mutant.scenario).cases(10).seed(1).fail_fast());
     let finding = &report.record().findings[0];
     assert!(finding.reproduction.failed * 10 >= finding.reproduction.runs * 9, "{:?}", finding.reproduction);
     let plan = crosswire::load_plan(&report.folder().join(&finding.plan)).unwrap();

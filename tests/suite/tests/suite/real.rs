@@ -18,7 +18,11 @@ fn installed(name: &str) -> Option<Recipe> {
         return Some(recipe);
     }
     let required = std::env::var("CROSSWIRE_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|required| required == name), "{name} is required and not installed: {}", recipe.install());
+    assert!(
+        !required.split(',').any(|required| required == name),
+        "{name} is required and not installed: {}",
+        recipe.install()
+    );
     eprintln!("skipped: {name} is not installed ({})", recipe.install());
     None
 }

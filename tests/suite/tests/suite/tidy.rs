@@ -38,11 +38,14 @@ fn without_tests(text: &str) -> &str {
 fn tidy_pure_parts_use_no_runtime_socket_clock_or_global_chance() {
     let pure = ["vocabulary/src", "reports/src", "scenarios/src", "harness/src/oracle", "mock-upstream/src/behavior"];
     let single = ["harness/src/oracle.rs", "mock-upstream/src/behavior.rs", "mock-upstream/src/gate.rs"];
-    let forbidden = ["tokio", "std::net", "Instant::now", "SystemTime", "rand::", "thread::sleep", "std::fs", "std::env"];
+    let forbidden =
+        ["tokio", "std::net", "Instant::now", "SystemTime", "rand::", "thread::sleep", "std::fs", "std::env"];
     let all = pure.iter().flat_map(|folder| sources(folder));
     let all = all.chain(sources("harness/src")).chain(sources("mock-upstream/src"));
     let pure_file = |path: &str| pure.iter().any(|folder| path.starts_with(folder)) || single.contains(&path);
-    for (path, text) in all.filter(|(path, _)| pure_file(path) && !path.ends_with("tests.rs") && !path.contains("/tests/")) {
+    for (path, text) in
+        all.filter(|(path, _)| pure_file(path) && !path.ends_with("tests.rs") && !path.contains("/tests/"))
+    {
         for (number, line) in without_tests(&text).lines().enumerate() {
             let code = line.split("//").next().unwrap_or(line);
             let used = forbidden.iter().find(|word| code.contains(**word));
@@ -84,7 +87,8 @@ fn tidy_the_specimens_share_no_code_with_the_two_ends() {
 #[test]
 fn tidy_nothing_is_left_unfinished_or_ignored() {
     // Spelled so that this file does not find itself.
-    let words = [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["#[ign", "ore"].concat(), ["FIX", "ME"].concat()];
+    let words =
+        [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["#[ign", "ore"].concat(), ["FIX", "ME"].concat()];
     for (path, text) in sources(".") {
         for word in &words {
             assert!(!text.contains(word.as_str()), "{path}: {word}");
