@@ -123,7 +123,7 @@ pub(crate) fn conclude(report: &Report, output: &Output) -> u8 {
 /// Says what would be run: the first plan of each scenario, in words and counts.
 fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
     let seed = options.seed.unwrap_or(1);
-    let context = scenarios::DrawContext { gateway_timeout: options.gateway.gateway_timeout, ..Default::default() };
+    let context = scenarios::DrawContext { gateway_timeout: options.gateway.gateway_timeout };
     for scenario in builder.chosen()? {
         let plan = scenario.plan(seed, CaseNumber(0), &context);
         let size = plan.size();

@@ -19,6 +19,9 @@ pub fn builder() -> Builder {
     Builder::default()
 }
 
+/// Is told what happens during a run.
+pub(crate) type Tell = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
+
 /// Everything that a run needs. Only the gateway has no default.
 #[derive(Clone, Default)]
 pub struct Builder {
@@ -34,7 +37,7 @@ pub struct Builder {
     pub(crate) out: Option<PathBuf>,
     pub(crate) origin_listen: Option<SocketAddr>,
     pub(crate) program: Option<String>,
-    pub(crate) on_event: Option<Arc<dyn Fn(RunEvent<'_>) + Send + Sync>>,
+    pub(crate) on_event: Option<Tell>,
     pub(crate) stop: Stop,
 }
 

@@ -40,7 +40,7 @@ pub struct Gateway {
 enum Kind {
     InProcess(Serve),
     Command { program: String, arguments: Vec<String>, variant: String },
-    Recipe { recipe: Recipe, variant: String },
+    Recipe { recipe: Box<Recipe>, variant: String },
     Url(SocketAddr),
 }
 
@@ -145,7 +145,7 @@ impl Gateway {
         };
         let (reply_timeout, base_path) = (recipe.reply_timeout(), recipe.base_path().to_owned());
         let fields = recipe.fields();
-        let mut gateway = Gateway::of(Kind::Recipe { recipe, variant }, label);
+        let mut gateway = Gateway::of(Kind::Recipe { recipe: Box::new(recipe), variant }, label);
         (gateway.reply_timeout, gateway.base_path, gateway.fields) = (Some(reply_timeout), base_path, fields);
         Ok(gateway)
     }

@@ -82,7 +82,7 @@ fn delivery(text: &str) -> Delivery {
     (number(exchange), count.parse().unwrap_or_else(|_| panic!("{text:?} is no delivery")))
 }
 
-fn pair<'a>(text: &'a str, separator: char) -> (&'a str, &'a str) {
+fn pair(text: &str, separator: char) -> (&str, &str) {
     text.split_once(separator).unwrap_or_else(|| panic!("{text:?} lacks {separator:?}"))
 }
 
