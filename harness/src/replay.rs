@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use vocabulary::finding::{Finding, Reproduction};
 use vocabulary::plan::{PLAN_SCHEMA, Plan};
-use vocabulary::scenario::ObligationState;
+use vocabulary::scenario::{Obligation, ObligationState};
 
 use crate::builder::Builder;
 use crate::case::Bench;
@@ -93,9 +93,13 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
         let judgement = bench.run(&plan).await?;
         replayed.reproduction.runs += 1;
         for outcome in &judgement.summary.obligations {
-            match outcome.state {
-                ObligationState::Unmet => replayed.unmet.push(outcome.obligation.to_string()),
-                _ => met.push(outcome.obligation.to_string()),
+            match (outcome.state, outcome.obligation) {
+                // A shrunk plan has no more followers than it needs to fail: it is the fault that must be performed.
+                (ObligationState::Unmet, Obligation::FollowUps(_)) => {}
+                (ObligationState::Unmet, obligation) => replayed.unmet.push(obligation.to_string()),
+                (ObligationState::Met | ObligationState::Prevented(_) | ObligationState::NotPlanned, obligation) => {
+                    met.push(obligation.to_string());
+                }
             }
         }
         if !judgement.findings.is_empty() {

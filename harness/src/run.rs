@@ -25,8 +25,10 @@ use crate::shrink;
 
 /// Cases with a finding after which a scenario has said what it has to say.
 const FAILING_CASES_MAX: u32 = 5;
-/// How often a smaller plan is tried before it is given up: the gateway's scheduling is its own.
-const SHRINK_TRIES: u32 = 4;
+/// How often a smaller plan is tried, and how often it must have failed to be taken at once: the gateway's scheduling is
+/// its own.
+const SHRINK_TRIES: u32 = 8;
+const SHRINK_ENOUGH: u32 = 7;
 /// How long measuring a reproduction rate may take.
 const REPRODUCTION_TIME: Duration = Duration::from_secs(20);
 
@@ -289,6 +291,13 @@ struct Run<'a> {
     faults: u64,
 }
 
+/// A plan that was tried: how often it showed the finding, and the finding as it tells it.
+struct Shown {
+    finding: Finding,
+    plan: Plan,
+    failed: u32,
+}
+
 /// How far a scenario is.
 struct Progress {
     scenario: Scenario,
@@ -403,21 +412,40 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The first of the smaller plans that shows the finding again, and the finding as that plan tells it.
+    /// The smallest plan that shows the finding again nearly every time, else the one that does so most often; and the
+    /// finding as that plan tells it.
     async fn shrink(&mut self, finding: Finding, plan: &Plan) -> Result<(Finding, Plan), RunError> {
-        for candidate in shrink::candidates(plan, &finding) {
-            for _ in 0..SHRINK_TRIES {
-                if self.builder.stop.is_asked() || Instant::now() >= self.deadline {
-                    return Ok((finding, plan.clone()));
-                }
-                let judgement = self.bench.run(&candidate).await?;
-                let again = judgement.findings.into_iter().find(|other| other.fingerprint == finding.fingerprint);
-                if let Some(again) = again {
-                    return Ok((Finding { id: finding.id, ..again }, candidate));
-                }
+        let mut best = Shown { finding: finding.clone(), plan: plan.clone(), failed: 0 };
+        let plans = shrink::candidates(plan, &finding).into_iter().chain([plan.clone()]);
+        for candidate in plans {
+            let shown = self.show(&finding, candidate).await?;
+            if shown.failed > best.failed {
+                best = shown;
+            }
+            if best.failed >= SHRINK_ENOUGH {
+                break;
             }
         }
-        Ok((finding, plan.clone()))
+        Ok((best.finding, best.plan))
+    }
+
+    /// Tries a plan a few times. Stops as soon as it cannot be shown nearly every time any more.
+    async fn show(&mut self, finding: &Finding, plan: Plan) -> Result<Shown, RunError> {
+        let mut shown = Shown { finding: finding.clone(), plan, failed: 0 };
+        for tried in 1..=SHRINK_TRIES {
+            if self.builder.stop.is_asked() || Instant::now() >= self.deadline {
+                break;
+            }
+            let judgement = self.bench.run(&shown.plan).await?;
+            if let Some(again) = judgement.findings.into_iter().find(|other| other.fingerprint == finding.fingerprint) {
+                shown.failed += 1;
+                shown.finding = Finding { id: finding.id.clone(), ..again };
+            }
+            if tried - shown.failed > SHRINK_TRIES - SHRINK_ENOUGH && shown.failed == 0 {
+                break;
+            }
+        }
+        Ok(shown)
     }
 
     /// How often the plan fails again with the same fingerprint.

@@ -80,6 +80,7 @@ fn with_lanes_up_to(plan: &Plan, story: &BTreeSet<ExchangeId>) -> BTreeSet<Excha
 
 /// The plan with these exchanges only, numbered anew from 1, so that its story reads from the beginning.
 fn only(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> Plan {
+    let stand_ins = stand_ins(plan, keep);
     let mut plan = plan.clone();
     for lane in &mut plan.lanes {
         lane.stimuli.retain(|stimulus| keep.contains(&stimulus.exchange));
@@ -100,7 +101,10 @@ fn only(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> Plan {
         for stimulus in &mut lane.stimuli {
             stimulus.exchange = exchanges[&stimulus.exchange];
             stimulus.tenant = tenants[&stimulus.tenant];
-            stimulus.start.after = stimulus.start.after.and_then(|event| moved(event, &exchanges));
+            stimulus.start.after = stimulus.start.after.and_then(|event| {
+                let exchange = *stand_ins.get(&event.exchange)?;
+                moved(Event { exchange, ..event }, &exchanges)
+            });
             // Ghosts and tails are numbered behind everybody, each by who spells it.
             let ghost = ExchangeId(spelled + stimulus.exchange.0);
             stimulus.request.tail = stimulus.request.tail.map(|_| ghost);
@@ -118,6 +122,24 @@ fn only(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> Plan {
     }
     plan.tenants = tenants.len() as u16;
     plan
+}
+
+/// Whose events take the place of those of exchanges that are gone: workers of one lane of the scenario do the same, so
+/// that waiting for another of them keeps the story's order. A kept exchange stands for itself.
+fn stand_ins(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> BTreeMap<ExchangeId, ExchangeId> {
+    let mut by_lane: BTreeMap<&str, ExchangeId> = BTreeMap::new();
+    for lane in &plan.lanes {
+        let kept = lane.stimuli.iter().map(|stimulus| stimulus.exchange).find(|exchange| keep.contains(exchange));
+        if let Some(kept) = kept {
+            by_lane.entry(&lane.name).or_insert(kept);
+        }
+    }
+    let all = plan.lanes.iter().flat_map(|lane| lane.stimuli.iter().map(move |stimulus| (lane, stimulus.exchange)));
+    all.filter_map(|(lane, exchange)| match keep.contains(&exchange) {
+        true => Some((exchange, exchange)),
+        false => Some((exchange, *by_lane.get(lane.name.as_str())?)),
+    })
+    .collect()
 }
 
 /// New numbers from 1, in the order of the old ones.

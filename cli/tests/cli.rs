@@ -1,0 +1,261 @@
+//! The command line as a person uses it: exit codes, messages, files, the replay command that is printed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Runs crosswire in a folder.
+fn crosswire(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_crosswire")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What must be refused: the exit code, and what the message must hold.
+#[track_caller]
+fn refused(arguments: &[&str], exit: i32, says: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = crosswire(folder.path(), arguments);
+    assert_eq!(code(&output), exit, "{arguments:?}: {}", stderr(&output));
+    for word in says {
+        assert!(stderr(&output).contains(word), "{arguments:?} lacks {word:?}: {}", stderr(&output));
+    }
+    assert!(!folder.path().join("crosswire-out").join("x").exists());
+}
+
+/// The reference gateway as a program: built by `cargo test` beside this test.
+fn gateway_program() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_crosswire")).parent().unwrap().join("examples/gateway");
+    if !program.is_file() {
+        let built = Command::new(env!("CARGO")).args(["build", "-p", "crosswire-specimens", "--examples"]).status();
+        assert!(built.unwrap().success());
+    }
+    program
+}
+
+#[test]
+fn the_demo_finds_explains_and_prints_a_replay_that_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = crosswire(folder.path(), &["demo"]);
+    assert_eq!(code(&demo), 10, "{}", stderr(&demo));
+    assert!(stderr(&demo).contains("received tenant 1's reply to e1"), "{}", stderr(&demo));
+    let text = stderr(&demo);
+    let replay = text.lines().find_map(|line| line.strip_prefix("replay: ")).unwrap();
+    let replayed = Command::new("sh").args(["-c", replay]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(code(&replayed), 10, "{replay}: {}", stderr(&replayed));
+    assert!(stderr(&replayed).contains("FAILED"), "{}", stderr(&replayed));
+}
+
+#[test]
+fn the_demo_without_a_defect_finds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = crosswire(folder.path(), &["demo", "--defect", "none"]);
+    assert_eq!(code(&demo), 0, "{}", stderr(&demo));
+    assert!(stderr(&demo).contains("Clean"));
+}
+
+#[test]
+fn the_demo_lists_its_defects() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = stdout(&crosswire(folder.path(), &["demo", "--list"]));
+    for mutant in ["interim-taken-as-final", "surplus-accepted", "none"] {
+        assert!(list.contains(mutant), "{list}");
+    }
+}
+
+#[test]
+fn a_fixed_gateway_is_told_from_a_broken_one_by_its_replay() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = crosswire(folder.path(), &["demo", "--out", "run"]);
+    assert_eq!(code(&demo), 10, "{}", stderr(&demo));
+    let fixed = crosswire(folder.path(), &["replay", "run/plans/f1.json", "--recipe", "reference", "--times", "5"]);
+    assert_eq!(code(&fixed), 0, "{}", stderr(&fixed));
+    assert!(stderr(&fixed).contains("FIXED 0 of 5"));
+}
+
+#[test]
+fn a_gateway_that_is_started_by_a_command_is_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = format!("exec {}", gateway_program().display());
+    let check = ["check", "--command", &command, "--scenario", "surplus-same-segment", "--cases", "3", "--seed", "1"];
+    let output = crosswire(folder.path(), &check);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let faulty = format!("VARIANT=surplus-accepted exec {}", gateway_program().display());
+    let check = ["check", "--command", &faulty, "--scenario", "surplus-same-segment", "--cases", "10", "--seed", "1"];
+    let output = crosswire(folder.path(), &check);
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
+    assert!(stderr(&output).contains("replay: "));
+}
+
+/// Ends the gateway when the test does.
+struct Gateway(Child);
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_gateway_that_already_runs_is_tested() {
+    let folder = tempfile::tempdir().unwrap();
+    let (listen, upstream) = (free_port(), free_port());
+    let started = Command::new(gateway_program())
+        .env("LISTEN_PORT", listen.to_string())
+        .env("UPSTREAM_PORT", upstream.to_string())
+        .env_remove("VARIANT")
+        .stderr(Stdio::null())
+        .spawn();
+    let _gateway = Gateway(started.unwrap());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while TcpStream::connect(("127.0.0.1", listen)).is_err() {
+        assert!(Instant::now() < deadline, "the gateway did not listen within 10 s");
+        std::thread::yield_now();
+    }
+    let (url, origin) = (format!("http://127.0.0.1:{listen}"), format!("127.0.0.1:{upstream}"));
+    let check = ["check", "--gateway", &url, "--origin-listen", &origin, "--cases", "2", "--seed", "1"];
+    let output = crosswire(folder.path(), &check);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}
+
+#[test]
+fn reports_go_where_they_are_asked_to_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = ["check", "--recipe", "reference", "--scenario", "surplus-same-segment", "--cases", "2", "--seed", "1"];
+    let output = crosswire(folder.path(), &[&check[..], &["--out", "run", "-o", "r.json", "-o", "-"]].concat());
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let file = std::fs::read_to_string(folder.path().join("r.json")).unwrap();
+    assert_eq!(stdout(&output), file, "stdout is for machines and holds nothing else");
+    assert_eq!(file, std::fs::read_to_string(folder.path().join("run/record.json")).unwrap());
+    assert!(file.contains("\"schema\": \"crosswire.record/1\"") && file.contains("\"verdict\": \"clean\""));
+    let again = crosswire(folder.path(), &["report", "run", "-o", "again.json"]);
+    assert_eq!(code(&again), 0, "{}", stderr(&again));
+    assert_eq!(std::fs::read_to_string(folder.path().join("again.json")).unwrap(), file);
+}
+
+#[test]
+fn what_a_run_had_found_is_rendered_from_a_torn_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(code(&crosswire(folder.path(), &["demo", "--out", "run"])), 10);
+    let path = folder.path().join("run/journal.jsonl");
+    let journal = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &journal[..journal.len() - 30]).unwrap();
+    let output = crosswire(folder.path(), &["report", "run"]);
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
+    assert!(stderr(&output).contains("received tenant 1's reply"));
+}
+
+#[test]
+fn usage_errors_say_what_to_try_and_send_nothing() {
+    refused(&["check"], 2, &["--recipe"]);
+    refused(&["check", "--recipe", "ngin"], 2, &["ngin", "did you mean \"nginx\"", "crosswire gateways list"]);
+    refused(&["check", "--recipe", "nginx:h9"], 2, &["h9", "h1"]);
+    refused(&["check", "--recipe", "mutant:nothing"], 2, &["nothing", "surplus-accepted"]);
+    refused(&["check", "--recipe", "reference", "--scenario", "interm-*"], 2, &["interm-*"]);
+    refused(&["check", "--recipe", "reference", "--profile", "fast"], 2, &["fast", "quick"]);
+    refused(&["check", "--recipe", "reference", "-o", "report.pdf"], 2, &["report.pdf", ".json"]);
+    refused(&["check", "--recipe", "reference", "--time-limit", "60"], 2, &["60"]);
+    refused(&["check", "--gateway", "http://127.0.0.1:1"], 2, &["--origin-listen"]);
+    refused(&["check", "--gateway", "127.0.0.1:1", "--origin-listen", "127.0.0.1:0"], 2, &["http://127.0.0.1:8080"]);
+    refused(&["demo", "--defect", "nothing"], 2, &["nothing", "demo --list"]);
+    refused(&["explain", "nothing"], 2, &["nothing"]);
+    refused(&["report", "no/such/run"], 2, &["no/such/run", "folder of a run"]);
+}
+
+#[test]
+fn a_scenario_file_that_is_wrong_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("bad.toml", "name = \"bad\"\nfamily = 3\n");
+    let output = crosswire(folder.path(), &["check", "--recipe", "reference", "--scenario", "bad.toml"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("bad.toml:2:"), "{}", stderr(&output));
+    write("torn.toml", "name = \"torn\"\nfamily\n");
+    let output = crosswire(folder.path(), &["check", "--recipe", "reference", "--scenario", "torn.toml"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("torn.toml:2:"), "{}", stderr(&output));
+    let output = crosswire(folder.path(), &["check", "--recipe", "reference", "--scenario", "absent.toml"]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+}
+
+#[test]
+fn a_plan_that_cannot_be_read_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("torn.json"), "{").unwrap();
+    std::fs::write(folder.path().join("newer.json"), "{\"schema\":\"crosswire.plan/9\"}").unwrap();
+    for (plan, says) in [("torn.json", "line 1"), ("newer.json", "crosswire.plan/9"), ("absent.json", "absent.json")] {
+        let output = crosswire(folder.path(), &["replay", plan, "--recipe", "reference"]);
+        assert_eq!(code(&output), 2, "{plan}: {}", stderr(&output));
+        assert!(stderr(&output).contains(says), "{plan}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn an_occupied_port_says_what_to_try() {
+    let occupied = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = occupied.local_addr().unwrap().to_string();
+    refused(&["check", "--gateway", "http://127.0.0.1:1", "--origin-listen", &addr], 2, &[&addr, "another address"]);
+}
+
+#[test]
+fn a_program_that_is_missing_is_told_from_one_that_dies() {
+    refused(&["check", "--command", "no-such-gateway"], 2, &["no-such-gateway", "not on this machine"]);
+    refused(
+        &["check", "--command", "echo 'cannot read my configuration' >&2; exit 4"],
+        3,
+        &["exited with 4", "cannot read my configuration"],
+    );
+}
+
+#[test]
+fn a_run_whose_gateway_died_leaves_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = crosswire(folder.path(), &["check", "--command", "exit 4", "--out", "run", "-o", "r.json"]);
+    assert_eq!(code(&output), 3, "{}", stderr(&output));
+    assert!(std::fs::read_to_string(folder.path().join("r.json")).unwrap().contains("\"verdict\": \"inconclusive\""));
+}
+
+#[test]
+fn lists_are_for_machines_and_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenarios = stdout(&crosswire(folder.path(), &["scenarios", "list"]));
+    assert!(scenarios.contains("interim/interim-100-late-final"), "{scenarios}");
+    let gateways = stdout(&crosswire(folder.path(), &["gateways", "list"]));
+    assert!(gateways.contains("nginx") && gateways.contains("haproxy"), "{gateways}");
+    let shown = stdout(&crosswire(folder.path(), &["scenarios", "show", "interim-100-late-final"]));
+    assert!(shown.contains("RFC 9110") && shown.contains("same upstream connection"), "{shown}");
+    assert!(stdout(&crosswire(folder.path(), &["explain", "pair-swap"])).contains("each other's replies"));
+    let dry = crosswire(folder.path(), &["check", "--dry-run", "--scenario", "interim-*"]);
+    assert_eq!(code(&dry), 0);
+    assert!(stdout(&dry).contains("nothing was sent"));
+    assert!(!folder.path().join("crosswire-out").exists());
+}
+
+#[test]
+fn no_colour_reaches_a_pipe_and_the_verdict_stands_alone_when_quiet() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = ["check", "--recipe", "reference", "--scenario", "surplus-same-segment", "--cases", "2", "--seed", "1"];
+    let plain = crosswire(folder.path(), &check);
+    assert!(!stderr(&plain).contains('\u{1b}'));
+    let loud = crosswire(folder.path(), &[&check[..], &["--color", "always"]].concat());
+    assert!(stderr(&loud).contains('\u{1b}'));
+    let quiet = crosswire(folder.path(), &[&check[..], &["-q"]].concat());
+    assert_eq!(stderr(&quiet), "Clean\n");
+}
