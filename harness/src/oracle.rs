@@ -5,6 +5,8 @@
 //! set aside ([`proof`]), and explained ([`story`]). [`obligations`] say whether silence counts, [`anomalies`] count
 //! what only looks like a violation.
 
+#![deny(clippy::wildcard_enum_match_arm)]
+
 mod anomalies;
 mod audience;
 mod deliveries;
@@ -115,6 +117,8 @@ pub(crate) struct Suspicion {
     pub(crate) edges: Vec<Edge>,
     /// Every exchange of the story, owners and receivers.
     pub(crate) exchanges: Vec<ExchangeId>,
+    /// The exchange that it is about: of the first edge, the receiver.
+    pub(crate) subject: ExchangeId,
     /// Beside whose request or reply, and whose secret.
     pub(crate) receiver_tenant: TenantId,
     pub(crate) owner_tenant: TenantId,

@@ -74,6 +74,34 @@ pub enum OriginAct {
 }
 
 impl OriginAct {
+    /// The final reply that this act is, if it is one.
+    pub fn final_reply(&self) -> Option<&Final> {
+        match self {
+            OriginAct::Final(reply) => Some(reply),
+            OriginAct::Hold(_)
+            | OriginAct::Wait { .. }
+            | OriginAct::Interim(_)
+            | OriginAct::Surplus(_)
+            | OriginAct::Close(_)
+            | OriginAct::Silence { .. }
+            | OriginAct::Tunnel { .. } => None,
+        }
+    }
+
+    /// The interim reply that this act is, if it is one.
+    pub fn interim(&self) -> Option<&Interim> {
+        match self {
+            OriginAct::Interim(interim) => Some(interim),
+            OriginAct::Final(_)
+            | OriginAct::Hold(_)
+            | OriginAct::Wait { .. }
+            | OriginAct::Surplus(_)
+            | OriginAct::Close(_)
+            | OriginAct::Silence { .. }
+            | OriginAct::Tunnel { .. } => None,
+        }
+    }
+
     /// The fault that this act is, if it is one.
     pub fn fault(&self) -> Option<FaultKind> {
         match self {

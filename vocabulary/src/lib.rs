@@ -7,6 +7,7 @@
 //!
 //! This crate opens no socket, reads no clock and draws no random number.
 #![forbid(unsafe_code)]
+#![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod canary;
 pub mod directive;

@@ -111,7 +111,14 @@ impl Plan {
                         return Some(format!("exchange {id} is held at {gate}, which the plan does not define"));
                     }
                     OriginAct::Hold(Hold::Event(event)) => events.push(*event),
-                    _ => {}
+                    OriginAct::Hold(Hold::Bait | Hold::Gate(_))
+                    | OriginAct::Wait { .. }
+                    | OriginAct::Interim(_)
+                    | OriginAct::Final(_)
+                    | OriginAct::Surplus(_)
+                    | OriginAct::Close(_)
+                    | OriginAct::Silence { .. }
+                    | OriginAct::Tunnel { .. } => {}
                 }
             }
             if let Some(event) = events.iter().find(|event| !exchanges.contains(&event.exchange)) {

@@ -84,10 +84,7 @@ pub(super) fn shareable(history: &History, delivery: DeliveryId, receiver: Excha
     else {
         return Sharing::MustNot("the delivery belongs to no planned exchange");
     };
-    let reply = fill.directive.acts.iter().find_map(|act| match act {
-        OriginAct::Final(reply) => Some(reply.fields.as_slice()),
-        _ => None,
-    });
+    let reply = fill.directive.acts.iter().find_map(OriginAct::final_reply).map(|reply| reply.fields.as_slice());
     let filled = Asked { authorization: authorization_seen(history, delivery), ..asked_of(fill) };
     permits(reply.unwrap_or_default(), &filled, &asked_of(asked))
 }

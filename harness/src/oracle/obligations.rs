@@ -49,12 +49,9 @@ fn outcome(history: &History, map: &DeliveryMap, obligation: Obligation) -> Obli
         Obligation::RequestsPerUpstreamConnection(n) => requests_per_connection(history, n),
         Obligation::IdleGap => idle_gap(history),
     };
-    let allowed = |witness| history.plan.scenario.may_be_prevented_by.contains(&witness);
-    let state = match state {
-        ObligationState::Prevented(witness) if !allowed(witness) => ObligationState::Unmet,
-        state => state,
-    };
-    ObligationOutcome { obligation, state, count }
+    let allowed = &history.plan.scenario.may_be_prevented_by;
+    let excused = !matches!(state, ObligationState::Prevented(witness) if !allowed.contains(&witness));
+    ObligationOutcome { obligation, state: if excused { state } else { ObligationState::Unmet }, count }
 }
 
 fn met_if(met: bool, count: u64) -> (ObligationState, u64) {

@@ -264,10 +264,8 @@ impl<'a> Naming<'a> {
             let own = self.map.readings.get(exchange).and_then(|reading| reading.own.last());
             let Some(replied) = own.and_then(|delivery| proof::find(self.history, *delivery)) else { continue };
             let framed = self.history.plan.stimulus(*exchange).is_some_and(|(_, stimulus)| {
-                stimulus.directive.acts.iter().any(|act| match act {
-                    OriginAct::Final(reply) => matches!(reply.framing, Framing::Length | Framing::Chunked { .. }),
-                    _ => false,
-                })
+                let mut finals = stimulus.directive.acts.iter().filter_map(OriginAct::final_reply);
+                finals.any(|reply| matches!(reply.framing, Framing::Length | Framing::Chunked { .. }))
             });
             let short = matches!(received.body, BodyState::CutAfter(_));
             if replied.cut && framed && short && received.completeness == Completeness::Whole {
@@ -304,6 +302,7 @@ impl<'a> Naming<'a> {
             proof: self.doubt.proof(self.history, delivery, receiver),
             edges: vec![Edge { receiver, delivery }],
             exchanges: vec![delivery.exchange, receiver],
+            subject: receiver,
             receiver_tenant,
             owner_tenant,
             fact: None,
@@ -327,6 +326,7 @@ impl<'a> Naming<'a> {
             proof: Proof::Owed,
             edges: Vec::new(),
             exchanges: if owner == receiver || owner.0 == 0 { vec![receiver] } else { vec![owner, receiver] },
+            subject: receiver,
             receiver_tenant: self.tenants[&receiver],
             owner_tenant,
             fact: Some(fact),

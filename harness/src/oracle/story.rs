@@ -23,15 +23,24 @@ const TIMELINE_MAX: usize = 40;
 /// The fact in one sentence.
 pub(super) fn sentence(history: &History, suspicion: &Suspicion) -> String {
     let Some(edge) = suspicion.edges.first() else {
-        let receiver = suspicion.exchanges.last().copied().unwrap_or(ExchangeId(0));
         let fact = suspicion.fact.as_deref().unwrap_or("was mixed up with another");
-        return format!("{} {fact}.", asker(history, receiver, suspicion.receiver_tenant.0));
+        return format!("{} {fact}.", asker(history, suspicion.subject, suspicion.receiver_tenant.0));
     };
     let receiver = asker(history, edge.receiver, suspicion.receiver_tenant.0);
     let received = match suspicion.shape {
         Shape::Splice => "received, within one reply, a part of",
         Shape::Fragment => "received, in an interim reply, a piece of",
-        _ => "received",
+        Shape::DuplicateDelivery
+        | Shape::PairSwap
+        | Shape::Rotation
+        | Shape::Shift
+        | Shape::StaleDelivery
+        | Shape::Misdelivery
+        | Shape::GhostRequest
+        | Shape::RequestSplice
+        | Shape::Desync
+        | Shape::StatusMismatch
+        | Shape::TruncationAsComplete => "received",
     };
     let owner = owned(history, edge, suspicion.owner_tenant.0);
     match how(history, suspicion, edge) {
@@ -76,20 +85,14 @@ fn owned(history: &History, edge: &Edge, tenant: u16) -> String {
 /// How it slipped, as far as the plan and the two ends show.
 fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> {
     let (owner, receiver) = (edge.delivery.exchange, edge.receiver);
-    match suspicion.shape {
-        Shape::PairSwap => {
-            return Some(format!("both were in flight at once, and {owner} received the reply to {receiver}"));
-        }
-        Shape::Rotation => {
-            let ring: Vec<String> =
-                suspicion.edges.iter().map(|edge| format!("{} ← {}", edge.receiver, edge.delivery)).collect();
-            return Some(format!(
-                "{} requests in flight at once exchanged replies in a ring ({})",
-                ring.len(),
-                ring.join(", ")
-            ));
-        }
-        _ => {}
+    if suspicion.shape == Shape::PairSwap {
+        return Some(format!("both were in flight at once, and {owner} received the reply to {receiver}"));
+    }
+    if suspicion.shape == Shape::Rotation {
+        let ring: Vec<String> =
+            suspicion.edges.iter().map(|edge| format!("{} ← {}", edge.receiver, edge.delivery)).collect();
+        let (size, ring) = (ring.len(), ring.join(", "));
+        return Some(format!("{size} requests in flight at once exchanged replies in a ring ({ring})"));
     }
     if suspicion.leg == Leg::Store {
         let rule = match audience::shareable(history, edge.delivery, receiver) {
@@ -128,10 +131,7 @@ fn fault_of(history: &History, exchange: ExchangeId) -> Option<(ExchangeId, Stri
     let (_, stimulus) = history.plan.stimulus(exchange)?;
     let what = match fault.kind {
         FaultKind::Interim => {
-            let interim = stimulus.directive.acts.iter().find_map(|act| match act {
-                OriginAct::Interim(interim) => Some(interim),
-                _ => None,
-            })?;
+            let interim = stimulus.directive.acts.iter().find_map(OriginAct::interim)?;
             format!("the origin had sent {exchange} {} before its final reply", interim_words(interim))
         }
         FaultKind::ClientAbort => {
@@ -176,10 +176,10 @@ fn fault_before(history: &History, connection: ConnectionId, ordinal: Ordinal) -
 /// Everything that proves a finding.
 pub(super) fn evidence(history: &History, suspicion: &Suspicion) -> Evidence {
     let exchanges: Vec<ExchangeId> = suspicion.exchanges.iter().copied().take(EVIDENCE_EXCHANGES_MAX).collect();
+    // The owner and the receiver that name the finding come first: a long tale must not crowd them out.
     let mut timeline: Vec<TimelineEntry> =
-        exchanges.iter().flat_map(|exchange| timeline_of(history, *exchange)).collect();
+        exchanges.iter().flat_map(|exchange| timeline_of(history, *exchange)).take(TIMELINE_MAX).collect();
     timeline.sort_by_key(|entry| entry.at);
-    timeline.truncate(TIMELINE_MAX);
     let shown = exchanges.iter().filter_map(|exchange| exchange_evidence(history, *exchange));
     Evidence { exchanges: shown.collect(), timeline }
 }

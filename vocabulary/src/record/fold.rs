@@ -1,0 +1,255 @@
+//! The fold: a journal's entries in, the record out. A pure function, so that a report can always be made again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    CaseSummary, JournalEntry, ObligationOutcome, ObligationRecord, ObligationWord, ObservationRecord, RECORD_SCHEMA,
+    RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, Totals, upper_bound_95,
+};
+use crate::finding::Finding;
+use crate::scenario::{Level, Obligation, ObligationState};
+use crate::verdict::Verdict;
+
+/// The entries do not begin with the start of a run, so there is nothing to report on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the journal does not begin with the start of a run")]
+pub struct NoRun;
+
+impl RunRecord {
+    /// The record of a journal's entries. A journal without an end is a run that was cut short: what it found stays
+    /// found, what it did not find proves nothing.
+    pub fn from_journal(entries: impl IntoIterator<Item = JournalEntry>) -> Result<RunRecord, NoRun> {
+        let mut entries = entries.into_iter();
+        let Some(JournalEntry::RunStarted(start)) = entries.next() else { return Err(NoRun) };
+        let mut fold = Fold { start, ..Fold::default() };
+        for entry in entries {
+            fold.add(entry);
+        }
+        Ok(fold.finish())
+    }
+}
+
+#[derive(Default)]
+struct Fold {
+    start: RunStart,
+    cases: Vec<CaseSummary>,
+    skipped: Vec<Skipped>,
+    findings: Vec<Finding>,
+    gateway_failed: Vec<String>,
+    broken: Vec<String>,
+    ended: Option<(u64, RunEnd)>,
+}
+
+impl Fold {
+    fn add(&mut self, entry: JournalEntry) {
+        match entry {
+            // A second start would be another run's journal appended to this one; it changes nothing that was proven.
+            JournalEntry::RunStarted(_) => self.broken.push("the journal holds a second start of a run".to_owned()),
+            JournalEntry::ScenarioSkipped { name, reason } => self.skipped.push(Skipped { name, reason }),
+            JournalEntry::CaseJudged(case) => self.cases.push(case),
+            JournalEntry::FindingFound(finding) => self.findings.push(*finding),
+            JournalEntry::FindingShrunk(shrunk) => {
+                if let Some(finding) = self.findings.iter_mut().find(|finding| finding.id == shrunk.id) {
+                    *finding = *shrunk;
+                }
+            }
+            JournalEntry::FindingMeasured { id, reproduction } => {
+                if let Some(finding) = self.findings.iter_mut().find(|finding| finding.id == id) {
+                    finding.reproduction = reproduction;
+                }
+            }
+            JournalEntry::GatewayFailed { what } => self.gateway_failed.push(what),
+            JournalEntry::RunBroken { what } => self.broken.push(what),
+            JournalEntry::RunEnded { duration_ms, how } => self.ended = Some((duration_ms, how)),
+        }
+    }
+
+    fn finish(mut self) -> RunRecord {
+        for finding in &mut self.findings {
+            let seen = self.cases.iter().filter(|case| case.findings.contains(&finding.fingerprint)).count();
+            finding.cases = (seen as u32).max(1);
+        }
+        let mut reasons = Vec::new();
+        let scenarios = self.scenarios(&mut reasons);
+        let mut verdict = scenarios.iter().fold(Verdict::Clean, |verdict, scenario| verdict.merge(scenario.verdict));
+        let totals = totals(&scenarios, &self.findings);
+        for (worse, reason) in self.run_reasons(&totals) {
+            verdict = verdict.merge(worse);
+            reasons.push(reason);
+        }
+        RunRecord {
+            schema: RECORD_SCHEMA.to_owned(),
+            duration_ms: self.ended.map(|(duration_ms, _)| duration_ms),
+            verdict,
+            exit_code: verdict.exit_code(),
+            reasons,
+            self_test: self.start.self_test,
+            totals,
+            scenarios,
+            observations: merge_observations(&self.cases),
+            skipped: self.skipped,
+            findings: self.findings,
+            crosswire_version: self.start.crosswire_version,
+            run_id: self.start.run_id,
+            seed: self.start.seed,
+            started_at: self.start.started_at,
+            profile: self.start.profile,
+            gateway: self.start.gateway,
+        }
+    }
+
+    /// What lies at the run as a whole and not at one of its scenarios.
+    fn run_reasons(&self, totals: &Totals) -> Vec<(Verdict, String)> {
+        let mut reasons = Vec::new();
+        for finding in &self.findings {
+            let verdict = verdict_of(finding.level);
+            let named = self.cases.iter().any(|case| case.scenario == finding.scenario);
+            if !named && verdict != Verdict::Clean {
+                reasons.push((verdict, format!("{}: {}", finding.scenario, finding.sentence)));
+            }
+        }
+        reasons.extend(self.broken.iter().map(|what| (Verdict::Broken, format!("crosswire failed: {what}"))));
+        reasons.extend(self.gateway_failed.iter().map(|what| (Verdict::Inconclusive, what.clone())));
+        if !self.start.self_test.passed() {
+            reasons.push((Verdict::Broken, "the oracle did not pass its self-test".to_owned()));
+        }
+        match self.ended {
+            None => reasons.push((Verdict::Inconclusive, "the run was cut short: its journal has no end".to_owned())),
+            Some((_, RunEnd::Interrupted)) => {
+                reasons.push((Verdict::Interrupted, "the run was interrupted".to_owned()))
+            }
+            Some((_, RunEnd::SafetyStop)) => reasons.push((Verdict::SafetyStop, "a guard stopped the run".to_owned())),
+            Some((_, RunEnd::Completed)) => {}
+        }
+        // What was found is proven however little was verified beside it, and a gateway that failed says enough.
+        if !self.findings.is_empty() || !self.gateway_failed.is_empty() {
+            return reasons;
+        }
+        if totals.faults_performed == 0 {
+            reasons.push((Verdict::Inconclusive, "no fault was performed: silence proves nothing".to_owned()));
+        }
+        let needed = self.start.evidence.verified_min;
+        if totals.verified < needed {
+            let reason =
+                format!("{} replies were verified, profile {} asks for {needed}", totals.verified, self.start.profile);
+            reasons.push((Verdict::Inconclusive, reason));
+        }
+        reasons
+    }
+
+    fn scenarios(&self, reasons: &mut Vec<String>) -> Vec<ScenarioRecord> {
+        let mut names: Vec<&str> = Vec::new();
+        for case in &self.cases {
+            if !names.contains(&case.scenario.as_str()) {
+                names.push(&case.scenario);
+            }
+        }
+        names.into_iter().map(|name| self.scenario(name, reasons)).collect()
+    }
+
+    fn scenario(&self, name: &str, reasons: &mut Vec<String>) -> ScenarioRecord {
+        let cases: Vec<&CaseSummary> = self.cases.iter().filter(|case| case.scenario == name).collect();
+        let findings: Vec<&Finding> = self.findings.iter().filter(|finding| finding.scenario == name).collect();
+        let sum = |count: fn(&CaseSummary) -> u64| cases.iter().map(|case| count(case)).sum::<u64>();
+        let mut anomalies = BTreeMap::new();
+        for (anomaly, count) in cases.iter().flat_map(|case| &case.anomalies) {
+            *anomalies.entry(anomaly.clone()).or_default() += count;
+        }
+        let mut verdict = Verdict::Clean;
+        for finding in &findings {
+            verdict = verdict.merge(verdict_of(finding.level));
+            reasons.push(format!("{name}: {}", finding.sentence));
+        }
+        let obligations = merge_obligations(&cases);
+        for obligation in obligations.iter().filter(|obligation| obligation.state == ObligationWord::Unmet) {
+            verdict = verdict.merge(Verdict::Inconclusive);
+            reasons.push(format!("{name}: {} was not met, so silence proves nothing", obligation.name));
+        }
+        let verified = sum(|case| case.verified);
+        let needed = self.start.evidence.verified_per_scenario_min.max(1);
+        if verified < needed {
+            verdict = verdict.merge(Verdict::Inconclusive);
+            reasons.push(format!("{name}: {verified} replies were verified, at least {needed} are needed"));
+        }
+        let exposures = sum(|case| case.exposures);
+        let first = cases.first();
+        ScenarioRecord {
+            name: name.to_owned(),
+            family: first.map(|case| case.family.clone()).unwrap_or_default(),
+            level: first.and_then(|case| case.level).unwrap_or(Level::Must),
+            verdict,
+            crossing: first.map(|case| case.crossing.clone()).unwrap_or_default(),
+            cases: cases.len() as u64,
+            exchanges: sum(|case| case.exchanges),
+            verified,
+            exposures,
+            faults_performed: sum(|case| case.faults_performed),
+            faults_prevented: sum(|case| case.faults_prevented),
+            upper_bound_95: if findings.is_empty() { upper_bound_95(exposures) } else { None },
+            obligations,
+            anomalies,
+        }
+    }
+}
+
+fn verdict_of(level: Level) -> Verdict {
+    match level {
+        Level::Must => Verdict::Violated,
+        Level::Should => Verdict::GateFailed,
+        Level::Observe => Verdict::Clean,
+    }
+}
+
+fn totals(scenarios: &[ScenarioRecord], findings: &[Finding]) -> Totals {
+    let sum = |count: fn(&ScenarioRecord) -> u64| scenarios.iter().map(count).sum::<u64>();
+    let exposures = sum(|scenario| scenario.exposures);
+    Totals {
+        exchanges: sum(|scenario| scenario.exchanges),
+        verified: sum(|scenario| scenario.verified),
+        exposures,
+        faults_performed: sum(|scenario| scenario.faults_performed),
+        upper_bound_95: if findings.is_empty() { upper_bound_95(exposures) } else { None },
+    }
+}
+
+/// Met in one case is met: each case in which it was met was judged under it. Prevented only if no case met it and
+/// none was left without an excuse.
+fn merge_obligations(cases: &[&CaseSummary]) -> Vec<ObligationRecord> {
+    let all: BTreeSet<Obligation> =
+        cases.iter().flat_map(|case| case.obligations.iter().map(|outcome| outcome.obligation)).collect();
+    let merged = all.into_iter().map(|obligation| {
+        let outcomes: Vec<&ObligationOutcome> = cases
+            .iter()
+            .flat_map(|case| case.obligations.iter().filter(|outcome| outcome.obligation == obligation))
+            .collect();
+        let met: Vec<_> = outcomes.iter().filter(|outcome| outcome.state == ObligationState::Met).collect();
+        let witness = outcomes.iter().find_map(|outcome| match outcome.state {
+            ObligationState::Prevented(witness) => Some(witness),
+            ObligationState::Met | ObligationState::Unmet | ObligationState::NotPlanned => None,
+        });
+        let unmet = outcomes.iter().any(|outcome| outcome.state == ObligationState::Unmet);
+        let count = |outcomes: &[&ObligationOutcome]| outcomes.iter().map(|outcome| outcome.count).sum();
+        let (state, witness, count) = match (met.is_empty(), unmet, witness) {
+            (false, _, _) => (ObligationWord::Met, None, met.iter().map(|outcome| outcome.count).sum()),
+            (true, false, Some(witness)) => (ObligationWord::Prevented, Some(witness), count(&outcomes)),
+            (true, _, _) => (ObligationWord::Unmet, None, count(&outcomes)),
+        };
+        ObligationRecord { name: obligation.to_string(), state, witness, count }
+    });
+    merged.collect()
+}
+
+fn merge_observations(cases: &[CaseSummary]) -> Vec<ObservationRecord> {
+    let mut merged: Vec<ObservationRecord> = Vec::new();
+    for observation in cases.iter().flat_map(|case| &case.observations) {
+        let same = |other: &&mut ObservationRecord| {
+            (&other.scenario, other.shape, other.boundary, other.leg, other.proof)
+                == (&observation.scenario, observation.shape, observation.boundary, observation.leg, observation.proof)
+        };
+        match merged.iter_mut().find(same) {
+            Some(other) => other.cases += observation.cases,
+            None => merged.push(observation.clone()),
+        }
+    }
+    merged
+}
