@@ -158,7 +158,7 @@ fn a_description_tells_both_ends() {
         }
     }
     let text = catalogue().find("interim-100-late-final").unwrap().describe();
-    assert!(text.contains("first: 1 tenant × 2 to 4 clients, 1 request each (GET of its own path)"), "{text}");
+    assert!(text.contains("first: 2 to 4 tenants, 1 request each (GET of its own path)"), "{text}");
     assert!(text.contains("The origin writes 1 to 2 times an interim 100, 102 or 199"), "{text}");
     assert!(text.contains("holds until the next request arrives on the same upstream connection"), "{text}");
     assert!(text.contains("0 ms to 15 ms after the origin has written first an interim reply"), "{text}");
