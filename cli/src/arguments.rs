@@ -122,10 +122,10 @@ pub(crate) struct Check {
     #[arg(long, env = "CROSSWIRE_OUT")]
     pub(crate) out: Option<PathBuf>,
     /// Write a report, by its ending: .json, .jsonl; `-` is JSON on stdout
-    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
     pub(crate) output: Vec<PathBuf>,
     /// Say what would be run, and send nothing
-    #[arg(long)]
+    #[arg(long, env = "CROSSWIRE_DRY_RUN")]
     pub(crate) dry_run: bool,
 }
 
@@ -177,7 +177,7 @@ pub(crate) struct Report {
     /// The run's folder, like crosswire-out/<run-id>
     pub(crate) folder: PathBuf,
     /// Write a report, by its ending: .json, .jsonl; `-` is JSON on stdout
-    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
     pub(crate) output: Vec<PathBuf>,
 }
 

@@ -1,6 +1,6 @@
 //! `crosswire check`: test a gateway.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use crosswire::{Builder, Profile, Report, Stop};
@@ -18,9 +18,9 @@ pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
     if options.dry_run {
         return dry_run(&builder, options);
     }
-    let report = run_to_the_end(builder, output)?;
-    output::write_reports(report.record(), &options.output)?;
-    Ok(conclude(&report, output))
+    let ended = run_to_the_end(builder, output)?;
+    output::write_reports(ended.report.record(), &options.output)?;
+    Ok(conclude(&ended, output))
 }
 
 fn builder(options: &Check) -> anyhow::Result<Builder> {
@@ -63,61 +63,67 @@ fn builder(options: &Check) -> anyhow::Result<Builder> {
     Ok(builder)
 }
 
+/// A run that has ended, and the exit code of the signal that ended it, if one did.
+pub(crate) struct Ended {
+    report: Report,
+    signalled: Option<u8>,
+}
+
 /// Runs while a person watches. The first signal ends the run after its present case, the second ends the process.
-pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Result<Report> {
+pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Result<Ended> {
     let stop = Stop::default();
+    let signalled = Arc::new(OnceLock::new());
     let watch = Arc::new(Watch::new(*output));
     let watching = Arc::clone(&watch);
     let builder = builder.stop(stop.clone()).on_event(move |event| watching.show(event));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("start the runtime that waits for the run")?;
     let report = runtime.block_on(async {
-        tokio::spawn(end_at_signals(stop));
+        tokio::spawn(end_at_signals(stop, Arc::clone(&signalled)));
         builder.run().await
     });
     watch.end();
-    Ok(report?)
+    Ok(Ended { report: report?, signalled: signalled.get().copied() })
 }
 
-async fn end_at_signals(stop: Stop) {
+async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         // Signals then do what they do by default; the journal is readable all the same.
         return;
     };
-    let mut asked = false;
     loop {
-        let code = tokio::select! {
+        let code: u8 = tokio::select! {
             _ = interrupt.recv() => 130,
             _ = terminate.recv() => 143,
         };
-        if asked {
-            std::process::exit(code);
+        if signalled.set(code).is_err() {
+            std::process::exit(code.into());
         }
-        asked = true;
         stop.ask();
         eprintln!("crosswire: ending after the present case; once more ends at once");
     }
 }
 
 /// Prints how it ended; the exit code.
-pub(crate) fn conclude(report: &Report, output: &Output) -> u8 {
-    let record = report.record();
-    match output.quiet {
-        true => eprintln!("{}", record.verdict),
-        false => {
-            eprintln!("{}", reports::summary(record, output.style()));
-            eprintln!("run folder: {}", report.folder().display());
+pub(crate) fn conclude(ended: &Ended, output: &Output) -> u8 {
+    let (record, folder) = (ended.report.record(), ended.report.folder().display());
+    if output.quiet {
+        eprintln!("{}", record.verdict);
+    } else {
+        eprintln!("{}", reports::summary(record, output.style()));
+        eprintln!("run folder: {folder}");
+    }
+    match (record.verdict, ended.signalled) {
+        (Verdict::Broken, _) => {
+            eprintln!("crosswire failed by itself; please report it with {folder}");
+            record.exit_code
         }
+        // Which signal it was, as shells say it.
+        (Verdict::Interrupted, Some(code)) => code,
+        _ => record.exit_code,
     }
-    match record.verdict {
-        // A finding that is known from the first moment on was printed as a card already.
-        Verdict::Violated | Verdict::GateFailed | Verdict::Clean => {}
-        Verdict::Broken => eprintln!("crosswire failed by itself; please report it with {}", report.folder().display()),
-        Verdict::Inconclusive | Verdict::Interrupted | Verdict::SafetyStop => {}
-    }
-    record.exit_code
 }
 
 /// Says what would be run: the first plan of each scenario, in words and counts.

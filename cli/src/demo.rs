@@ -33,8 +33,8 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
         let gateway = gateway::mutant(mutant.name)?;
         builder = builder.gateway(gateway).scenarios(mutant.scenario).cases(DEFECT_CASES).fail_fast();
     }
-    let report = check::run_to_the_end(builder, output)?;
-    let code = check::conclude(&report, output);
+    let ended = check::run_to_the_end(builder, output)?;
+    let code = check::conclude(&ended, output);
     if !output.quiet {
         next(&options.defect);
     }

@@ -1,6 +1,6 @@
 //! `crosswire report`: render a run's record again, from its journal, without running it.
 
-use crosswire::{RunError, read_run};
+use crosswire::{RunError, arguments_of, read_run};
 
 use crate::arguments::Report;
 use crate::output::{self, Output};
@@ -12,7 +12,8 @@ pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
     if !output.quiet {
         for finding in &record.findings {
             let plan = options.folder.join(&finding.plan);
-            let replay = format!("{} replay {} --recipe {}", crate::program()?, plan.display(), record.gateway.name);
+            let gateway = arguments_of(&record.gateway).unwrap_or_else(|| "--command '<how it is started>'".to_owned());
+            let replay = format!("{} replay {} {gateway}", crate::program()?, plan.display());
             eprintln!("{}", reports::card(finding, &replay, output.style()));
         }
     }

@@ -233,6 +233,30 @@ fn a_run_whose_gateway_died_leaves_a_record() {
 }
 
 #[test]
+fn a_signal_ends_the_run_with_its_record_and_its_own_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["check", "--recipe", "reference", "--profile", "deep", "--skip", "*control", "--out", "run"];
+    let started = Command::new(env!("CARGO_BIN_EXE_crosswire"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut running = Gateway(started.unwrap());
+    let journal = folder.path().join("run/journal.jsonl");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // More than the start of the run: cases have been judged.
+    while std::fs::read_to_string(&journal).unwrap_or_default().lines().count() < 5 {
+        assert!(Instant::now() < deadline, "no case was judged within 20 s");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let killed = Command::new("kill").args(["-TERM", &running.0.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    assert_eq!(running.0.wait().unwrap().code(), Some(143));
+    let record = std::fs::read_to_string(folder.path().join("run/record.json")).unwrap();
+    assert!(record.contains("\"verdict\": \"interrupted\""), "{record}");
+}
+
+#[test]
 fn lists_are_for_machines_and_people() {
     let folder = tempfile::tempdir().unwrap();
     let scenarios = stdout(&crosswire(folder.path(), &["scenarios", "list"]));

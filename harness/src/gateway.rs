@@ -186,12 +186,9 @@ impl Gateway {
 
     /// The arguments of the command line that name this gateway; none for one that only a program of the user's knows.
     pub fn arguments(&self) -> Option<String> {
-        let (name, variant) = (&self.label.name, self.label.variant.as_ref());
-        let mut arguments = match self.label.kind.as_str() {
-            "recipe" => format!("--recipe {name}{}", variant.map(|variant| format!(":{variant}")).unwrap_or_default()),
-            "command" => format!("--command {}", quoted(name)),
-            "url" => format!("--gateway {name}"),
-            _ => return None,
+        let mut arguments = match self.kind {
+            Kind::Url(_) => format!("--gateway {}", self.label.name),
+            Kind::InProcess(_) | Kind::Command { .. } | Kind::Recipe { .. } => arguments_of(&self.label)?,
         };
         for field in &self.fields {
             arguments.push_str(&format!(" --header {}", quoted(&format!("{}:{}", field.name, field.value))));
@@ -269,6 +266,20 @@ impl Gateway {
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Gateway").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+/// The arguments of the command line that name the gateway of a record, as far as the record knows.
+pub fn arguments_of(gateway: &GatewayRecord) -> Option<String> {
+    let name = &gateway.name;
+    match gateway.kind.as_str() {
+        "recipe" => {
+            let variant = gateway.variant.as_ref().map(|variant| format!(":{variant}"));
+            Some(format!("--recipe {name}{}", variant.unwrap_or_default()))
+        }
+        "command" => Some(format!("--command {}", quoted(name))),
+        "url" => Some(format!("--gateway {name} --origin-listen '<where it forwards to>'")),
+        _ => None,
     }
 }
 

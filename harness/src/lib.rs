@@ -33,7 +33,7 @@ mod run;
 mod shrink;
 
 pub use builder::{Builder, builder};
-pub use gateway::{Gateway, GatewayError, Recipe, RecipeError};
+pub use gateway::{Gateway, GatewayError, Recipe, RecipeError, arguments_of};
 pub use journal::{JournalError, read_run};
 pub use profile::Profile;
 pub use replay::{PlanError, Replayed, load_plan};

@@ -199,6 +199,7 @@ fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
         leg: suspicion.leg,
         proof: suspicion.proof,
         edges: suspicion.edges.clone(),
+        subject: suspicion.subject,
         evidence: story::evidence(history, suspicion),
         cases: 1,
         shrunk: history.plan.size(),

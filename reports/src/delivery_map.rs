@@ -7,7 +7,7 @@ use vocabulary::identity::ExchangeId;
 
 use crate::Style;
 use crate::ink::Ink;
-use crate::steps::{Case, is_surplus};
+use crate::steps::Case;
 use crate::wrap::{columns, cut};
 
 /// Rows at most. The oracle keeps as many exchanges as evidence.
@@ -118,7 +118,7 @@ fn row(finding: &Finding, case: &Case, evidence: &ExchangeEvidence) -> Row {
     if !case.wrong_deliveries(exchange).is_empty() {
         return Row { exchange, cells, received: received_wrongly(case, exchange, Some(evidence)), wrong: true };
     }
-    let accused = finding.edges.is_empty() && case.accused() == Some(exchange) && case.ghosts().is_empty();
+    let accused = finding.edges.is_empty() && case.accused() == exchange && case.ghosts().is_empty();
     match flaw(finding.shape).filter(|_| accused) {
         Some(flaw) => Row { exchange, cells, received: format!("{}, {flaw}", received(evidence)), wrong: true },
         None => Row { exchange, cells, received: received(evidence), wrong: false },
@@ -140,6 +140,11 @@ fn owed(evidence: &ExchangeEvidence) -> String {
         true => "–".to_owned(),
         false => evidence.emitted.iter().map(short).collect::<Vec<_>>().join(", "),
     }
+}
+
+/// Whether a line of what the origin emitted tells of a reply that nobody had asked for.
+fn is_surplus(emitted: &str) -> bool {
+    emitted.split_once(':').map_or(emitted, |(what, _)| what).ends_with(", surplus")
 }
 
 /// What came and was the client's own, or nobody's.

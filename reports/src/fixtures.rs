@@ -6,7 +6,9 @@ mod tale;
 
 use std::path::Path;
 
-pub(crate) use findings::{all, duplicate_from_store, hostile, request_splice, shift, shift_of_many, status_mismatch};
+pub(crate) use findings::{
+    all, desync, duplicate_from_store, hostile, request_splice, shift, shift_of_many, status_mismatch,
+};
 pub(crate) use records::{clean, hostile_record, records, violated};
 
 /// Text that clears a screen, turns the reading direction, speaks to CI systems and ends lines.

@@ -80,7 +80,7 @@ fn sentence(text: &str) -> String {
 pub(crate) fn finding(finding: &Finding) -> Finding {
     let Finding {
         id, fingerprint, scenario, level, requirement, sentence: fact, shape, shift, boundary, severity, leg, proof,
-        edges, evidence: Evidence { exchanges, timeline }, cases, shrunk, reproduction, plan,
+        edges, subject, evidence: Evidence { exchanges, timeline }, cases, shrunk, reproduction, plan,
     } = finding;
     Finding {
         id: name(id),
@@ -96,6 +96,7 @@ pub(crate) fn finding(finding: &Finding) -> Finding {
         leg: *leg,
         proof: *proof,
         edges: edges.clone(),
+        subject: *subject,
         evidence: Evidence {
             exchanges: exchanges.iter().map(exchange).collect(),
             timeline: timeline.iter().map(entry).collect(),
@@ -130,8 +131,15 @@ fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
 }
 
 fn entry(entry: &TimelineEntry) -> TimelineEntry {
-    let TimelineEntry { at, end, event, exchange, connection } = entry;
-    TimelineEntry { at: *at, end: *end, event: name(event), exchange: *exchange, connection: *connection }
+    let TimelineEntry { at, end, step, event, exchange, connection } = entry;
+    TimelineEntry {
+        at: *at,
+        end: *end,
+        step: step.clone(),
+        event: name(event),
+        exchange: *exchange,
+        connection: *connection,
+    }
 }
 
 /// A copy of a record that is safe to print.

@@ -39,7 +39,7 @@ pub(crate) fn sketch(finding: &Finding, style: Style) -> Vec<String> {
     }
     let clients = clients(&steps);
     let ink = Ink::of(style);
-    let zero = steps.iter().find_map(|step| step.at).unwrap_or(Moment(0));
+    let zero = steps.first().map_or(Moment(0), |step| step.at);
     let mut lines = match Lanes::lay(clients, style.columns().min(COLUMNS_MAX)) {
         Some(lanes) => {
             let before = steps.len();
@@ -218,13 +218,8 @@ fn names(clients: &[Client], room: usize) -> Vec<String> {
 }
 
 fn time(step: &Step, zero: Moment) -> String {
-    match step.at {
-        Some(at) => {
-            let offset = at.since(zero).as_micros();
-            format!("{}.{:03}", offset / 1000, offset % 1000)
-        }
-        None => "then".to_owned(),
-    }
+    let offset = step.at.since(zero).as_micros();
+    format!("{}.{:03}", offset / 1000, offset % 1000)
 }
 
 /// A step without a picture.

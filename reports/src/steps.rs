@@ -1,18 +1,15 @@
 //! Reading the evidence: the lines of a timeline as steps that can be drawn, and which of them is the wrong one.
 //!
-//! A timeline is kept as sentences. The five kinds of step that are arrows are known by their verb and their end; a
-//! sentence with another verb is shown as it stands, so that a new one is never lost and never drawn as what it is not.
+//! What a line is, its typed step says. Its prose is shown only where the step does not tell it all: why a client gave
+//! up.
 
 use std::collections::BTreeMap;
 
-use vocabulary::finding::{Edge, End, ExchangeEvidence, Finding, Shape, TimelineEntry};
+use vocabulary::finding::{Edge, End, ExchangeEvidence, Finding, Shape, TimelineEntry, TimelineStep};
+use vocabulary::history::Closer;
 use vocabulary::identity::{DeliveryId, ExchangeId, LaneId, Moment, TenantId};
 
-/// The verbs of the story, by which a sentence is known.
-const SENDS: &str = " sends ";
-const RECEIVES: &str = " receives ";
-const SEES: &str = " sees ";
-const WRITES: &str = " writes ";
+use crate::wrap::counted;
 
 /// A client as the sketch tells clients apart: one worker of one tenant.
 pub(crate) type Client = (TenantId, LaneId);
@@ -37,8 +34,8 @@ pub(crate) enum Act {
 /// One line of the picture.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
-    /// When; none for what the evidence does not date.
-    pub(crate) at: Option<Moment>,
+    /// When.
+    pub(crate) at: Moment,
     pub(crate) act: Act,
     pub(crate) exchange: Option<ExchangeId>,
     pub(crate) label: String,
@@ -64,12 +61,9 @@ impl<'a> Case<'a> {
         edges.map(|edge| edge.delivery).collect()
     }
 
-    /// The exchange that a finding without edges is about. The oracle tells it last.
-    pub(crate) fn accused(&self) -> Option<ExchangeId> {
-        match self.finding.edges.first() {
-            Some(edge) => Some(edge.receiver),
-            None => self.finding.evidence.exchanges.last().map(|evidence| evidence.exchange),
-        }
+    /// The exchange that the finding is about.
+    pub(crate) fn accused(&self) -> ExchangeId {
+        self.finding.subject
     }
 
     /// Whether the origin saw a request that no client sent.
@@ -89,11 +83,10 @@ impl<'a> Case<'a> {
 
     /// A delivery and whose it is, as far as the evidence tells: `d1, owed to t1's e1`.
     pub(crate) fn owed(&self, delivery: DeliveryId) -> String {
-        let owner = self.exchanges.get(&delivery.exchange);
-        let is_surplus = |emitted: &String| emitted.starts_with(&format!("{delivery} ")) && is_surplus(emitted);
-        if owner.is_some_and(|owner| owner.emitted.iter().any(is_surplus)) {
+        if self.is_surplus(delivery) {
             return format!("{delivery}, owed to nobody");
         }
+        let owner = self.exchanges.get(&delivery.exchange);
         match (owner, delivery.exchange.is_of_earlier_case()) {
             (Some(owner), _) => format!("{delivery}, owed to {}'s {}", owner.tenant, owner.exchange),
             (None, true) => format!("{} of an earlier case", delivery.to_string().trim_start_matches("earlier:")),
@@ -101,10 +94,21 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Whether nobody had asked for a delivery.
+    fn is_surplus(&self, delivery: DeliveryId) -> bool {
+        self.finding.evidence.timeline.iter().any(|entry| match entry.step {
+            TimelineStep::Replies { delivery: written, surplus, .. } => surplus && written == delivery,
+            _ => false,
+        })
+    }
+
     /// Where a request arrived first: `c1 #2`.
     pub(crate) fn arrival(&self, exchange: ExchangeId) -> Option<String> {
         let mut entries = self.finding.evidence.timeline.iter().filter(|entry| entry.exchange == Some(exchange));
-        entries.find(|entry| entry.end == End::Origin && entry.event.contains(SEES)).map(place)
+        entries.find_map(|entry| match entry.step {
+            TimelineStep::Sees { ordinal } => Some(format!("{} {ordinal}", connection(entry))),
+            _ => None,
+        })
     }
 
     /// How early the story needs an exchange: those of the first wrong delivery are needed first.
@@ -121,7 +125,7 @@ impl<'a> Case<'a> {
             let Some(step) = self.step(entry) else { continue };
             // Exchanges on one connection share its end, and each of them tells of it.
             let again = |other: &Step| other.at == step.at && other.label == step.label && other.act == step.act;
-            if !steps.iter().any(again) {
+            if step.act != Act::OriginNote || !steps.iter().any(again) {
                 steps.push(step);
             }
         }
@@ -134,7 +138,6 @@ impl<'a> Case<'a> {
                 index - 1 <= last || step.act != Act::OriginNote
             });
         }
-        steps.extend(self.undated());
         self.choose(steps, steps_max)
     }
 
@@ -154,55 +157,59 @@ impl<'a> Case<'a> {
     fn step(&self, entry: &TimelineEntry) -> Option<Step> {
         let client = entry.exchange.and_then(|exchange| self.exchanges.get(&exchange));
         let client = client.map(|evidence| (evidence.tenant, evidence.lane));
-        let event = entry.event.as_str();
-        let after = |verb: &str| event.split_once(verb).map(|(_, what)| what);
-        let (act, label) = match entry.end {
-            End::Client => match (after(SENDS), after(RECEIVES), client) {
-                (Some(_), _, Some(client)) => (Act::Sends(client), self.request(entry)),
-                (_, Some(what), Some(client)) => (Act::Receives(client), self.reply(entry, what)),
-                (_, _, Some(client)) => (Act::ClientNote(client), event.to_owned()),
-                // A client that the evidence does not name has no place in the picture.
-                (_, _, None) => return None,
-            },
-            End::Origin => match (after(SEES), after(WRITES)) {
-                (Some(_), _) => (Act::Sees, format!("{} · {}", self.arrived(entry), place(entry))),
-                (_, Some(what)) => (Act::Writes, format!("{} · {}", written(entry, what), connection(entry))),
-                _ => (Act::OriginNote, event.replace("upstream connection ", "")),
-            },
+        // A client that the evidence does not name has no place in the picture.
+        let (act, label) = match &entry.step {
+            TimelineStep::Sends => (Act::Sends(client?), self.request(entry)),
+            TimelineStep::Receives { status, deliveries } => {
+                (Act::Receives(client?), self.reply(entry, *status, deliveries))
+            }
+            TimelineStep::GivesUp => (Act::ClientNote(client?), entry.event.clone()),
+            TimelineStep::Unasked { bytes, deliveries } => (Act::Receives(client?), unasked(*bytes, deliveries)),
+            TimelineStep::Sees { ordinal } => {
+                (Act::Sees, format!("{} · {} {ordinal}", self.arrived(entry), connection(entry)))
+            }
+            TimelineStep::Interim { status } => {
+                let owner = entry.exchange.map(|exchange| format!(" for {exchange}")).unwrap_or_default();
+                (Act::Writes, format!("{status} interim{owner} · {}", connection(entry)))
+            }
+            TimelineStep::Replies { delivery, status, surplus: true } => {
+                (Act::Writes, format!("{status} {delivery}, unasked · {}", connection(entry)))
+            }
+            TimelineStep::Replies { delivery, status, surplus: false } => {
+                (Act::Writes, format!("{status} {delivery} for {} · {}", delivery.exchange, connection(entry)))
+            }
+            TimelineStep::Closes { by } => {
+                let who = match by {
+                    Closer::Gateway => "the gateway",
+                    Closer::Origin => "the origin",
+                };
+                (Act::OriginNote, format!("{who} closes {}", connection(entry)))
+            }
         };
-        Some(Step { at: Some(entry.at), act, exchange: entry.exchange, label, wrong: self.is_wrong(act, entry) })
+        Some(Step { at: entry.at, act, exchange: entry.exchange, label, wrong: self.is_wrong(entry) })
     }
 
-    fn is_wrong(&self, act: Act, entry: &TimelineEntry) -> bool {
+    fn is_wrong(&self, entry: &TimelineEntry) -> bool {
         let Some(exchange) = entry.exchange else { return false };
-        match act {
-            Act::Receives(_) if self.finding.edges.is_empty() => {
+        let accused = self.finding.edges.is_empty() && self.accused() == exchange;
+        match entry.step {
+            TimelineStep::Receives { .. } => {
                 let in_reply = matches!(
                     self.finding.shape,
                     Shape::Fragment | Shape::StatusMismatch | Shape::TruncationAsComplete | Shape::Misdelivery
                 );
-                in_reply && self.accused() == Some(exchange)
+                (in_reply && accused) || !self.wrong_deliveries(exchange).is_empty()
             }
-            Act::Receives(_) => !self.wrong_deliveries(exchange).is_empty(),
-            Act::Sees => {
-                let spliced = self.finding.shape == Shape::RequestSplice && self.accused() == Some(exchange);
-                spliced || self.is_ghost(exchange)
+            TimelineStep::Unasked { .. } => self.finding.shape == Shape::Desync && accused,
+            TimelineStep::Sees { .. } => {
+                (self.finding.shape == Shape::RequestSplice && accused) || self.is_ghost(exchange)
             }
-            Act::Sends(_) | Act::Writes | Act::ClientNote(_) | Act::OriginNote => false,
+            TimelineStep::Sends
+            | TimelineStep::GivesUp
+            | TimelineStep::Interim { .. }
+            | TimelineStep::Replies { .. }
+            | TimelineStep::Closes { .. } => false,
         }
-    }
-
-    /// What the shape says and no line of the timeline dates.
-    fn undated(&self) -> Option<Step> {
-        let unasked = self.finding.shape == Shape::Desync && self.finding.edges.is_empty();
-        let accused = self.exchanges.get(&self.accused()?).filter(|_| unasked)?;
-        Some(Step {
-            at: None,
-            act: Act::Receives((accused.tenant, accused.lane)),
-            exchange: Some(accused.exchange),
-            label: "bytes of no request".to_owned(),
-            wrong: true,
-        })
     }
 
     /// `GET e1`, or `e1` where the method is not known.
@@ -219,7 +226,7 @@ impl<'a> Case<'a> {
 
     /// `GET e1`, or what is wrong with it.
     fn arrived(&self, entry: &TimelineEntry) -> String {
-        match entry.exchange.filter(|_| self.is_wrong(Act::Sees, entry)) {
+        match entry.exchange.filter(|_| self.is_wrong(entry)) {
             Some(ghost) if self.is_ghost(ghost) => format!("{ghost}, never sent"),
             Some(exchange) => format!("{exchange} + foreign part"),
             None => self.request(entry),
@@ -227,14 +234,10 @@ impl<'a> Case<'a> {
     }
 
     /// `200 d2`, or whose it really is.
-    fn reply(&self, entry: &TimelineEntry, what: &str) -> String {
-        let Some(receiver) = entry.exchange else { return what.to_owned() };
-        let wrong = self.wrong_deliveries(receiver);
-        let Some(first) = wrong.first() else {
-            return what.replacen(" with no canary", ", no canary", 1).replacen(" with ", " ", 1);
-        };
-        let own = self.exchanges.get(&receiver).map(|evidence| evidence.deliveries.as_slice()).unwrap_or_default();
-        let own: Vec<String> = own.iter().filter(|id| !wrong.contains(id)).map(ToString::to_string).collect();
+    fn reply(&self, entry: &TimelineEntry, status: u16, deliveries: &[DeliveryId]) -> String {
+        let wrong = entry.exchange.map(|receiver| self.wrong_deliveries(receiver)).unwrap_or_default();
+        let Some(first) = wrong.first() else { return format!("{status}{}", carried(deliveries)) };
+        let own: Vec<String> = deliveries.iter().filter(|id| !wrong.contains(id)).map(ToString::to_string).collect();
         let foreign: Vec<String> = match wrong.as_slice() {
             [_] => vec![self.owed(*first)],
             several => several.iter().map(ToString::to_string).collect(),
@@ -244,44 +247,29 @@ impl<'a> Case<'a> {
     }
 }
 
-/// `c1 #2`: the upstream connection and the position there, as the sentence has them.
-fn place(entry: &TimelineEntry) -> String {
-    let there = entry.event.rsplit_once(", ").map(|(_, nth)| nth).unwrap_or_default();
-    let digits: String = there.chars().take_while(char::is_ascii_digit).collect();
-    match digits.is_empty() {
-        true => connection(entry),
-        false => format!("{} #{digits}", connection(entry)),
-    }
-}
-
 fn connection(entry: &TimelineEntry) -> String {
     entry.connection.map_or("?".to_owned(), |connection| connection.to_string())
 }
 
-/// `200 d1 for e1`, `100-something for e1` as the sentence has it.
-fn written(entry: &TimelineEntry, what: &str) -> String {
-    let what = what.rsplit_once(" on ").map_or(what, |(what, _)| what);
-    let owner = entry.exchange.map(|exchange| format!(" for {exchange}")).unwrap_or_default();
-    let (first, rest) = what.split_once([' ', ',']).unwrap_or((what, ""));
-    if !is_delivery(first) {
-        let what = what.strip_prefix("an ").unwrap_or(what);
-        return what.replacen(" reply to ", " for ", 1);
-    }
-    let status: String = rest.chars().filter(char::is_ascii_digit).collect();
-    match rest.contains("nobody asked") {
-        true => format!("{status} {first}, unasked").trim_start().to_owned(),
-        false => format!("{status} {first}{owner}").trim_start().to_owned(),
+/// ` d1 + d2`, or that there is none.
+fn carried(deliveries: &[DeliveryId]) -> String {
+    match deliveries.is_empty() {
+        true => ", no canary".to_owned(),
+        false => format!(" {}", joined(deliveries)),
     }
 }
 
-/// Whether a line of what the origin emitted tells of a reply that nobody had asked for.
-pub(crate) fn is_surplus(emitted: &str) -> bool {
-    emitted.split_once(':').map_or(emitted, |(what, _)| what).ends_with(", surplus")
+fn joined(deliveries: &[DeliveryId]) -> String {
+    deliveries.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
 }
 
-fn is_delivery(word: &str) -> bool {
-    let number = word.strip_prefix('d').unwrap_or_default();
-    number.starts_with(|c: char| c.is_ascii_digit()) && number.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+/// `d1.2 unasked, 64 bytes`: where there is little room, the number of bytes is cut off first.
+fn unasked(bytes: u64, deliveries: &[DeliveryId]) -> String {
+    let bytes = counted(bytes, "byte");
+    match deliveries.is_empty() {
+        true => format!("{bytes} unasked"),
+        false => format!("{} unasked, {bytes}", joined(deliveries)),
+    }
 }
 
 #[cfg(test)]
@@ -296,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn sentences_become_labels_and_the_wrong_delivery_is_marked() {
+    fn steps_become_labels_and_the_wrong_delivery_is_marked() {
         assert_eq!(
             labels(&fixtures::shift(), 99),
             [
                 "GET e1",
                 "GET e1 · c1 #1",
-                "interim for e1 · c1",
+                "100 interim for e1 · c1",
                 "GET e2",
                 "GET e2 · c1 #2",
                 "200 d1 for e1 · c1",
@@ -324,10 +312,22 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_that_is_not_known_is_kept_as_it_stands() {
+    fn arrows_do_not_depend_on_the_prose() {
         let mut finding = fixtures::shift();
-        finding.evidence.timeline[1].event = "the origin ponders".to_owned();
-        assert!(labels(&finding, 99).contains(&"the origin ponders".to_owned()));
+        for entry in &mut finding.evidence.timeline {
+            entry.event = "something happens".to_owned();
+        }
+        let (told, reworded) = (labels(&fixtures::shift(), 99), labels(&finding, 99));
+        assert_eq!(told[..7], reworded[..7]);
+        assert_eq!(reworded[7..], ["something happens"], "why a client gives up is told in prose");
+    }
+
+    #[test]
+    fn unasked_bytes_are_wrong_in_a_desync_and_only_there() {
+        let mut finding = fixtures::desync();
+        assert!(labels(&finding, 99).contains(&"✗ d1.2 unasked, 64 bytes".to_owned()));
+        finding.shape = Shape::StatusMismatch;
+        assert!(labels(&finding, 99).contains(&"d1.2 unasked, 64 bytes".to_owned()));
     }
 
     #[test]

@@ -35,7 +35,7 @@ const FIELDS: [&str; 13] = [
 /// The quotations of a finding; none when no exchange was kept.
 pub(crate) fn quotations(finding: &Finding, style: Style) -> Vec<String> {
     let accused = Case::of(finding).accused();
-    let Some(evidence) = finding.evidence.exchanges.iter().find(|evidence| Some(evidence.exchange) == accused) else {
+    let Some(evidence) = finding.evidence.exchanges.iter().find(|evidence| evidence.exchange == accused) else {
         return Vec::new();
     };
     let on_request_leg = finding.leg == Leg::Request;

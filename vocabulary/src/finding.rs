@@ -7,6 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::Closer;
 use crate::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, Moment, Ordinal, TenantId};
 use crate::scenario::Level;
 
@@ -228,6 +229,8 @@ pub struct Finding {
     pub proof: Proof,
     /// The wrong deliveries, in the order in which they were received.
     pub edges: Vec<Edge>,
+    /// The exchange that it is about: of the first edge, the receiver.
+    pub subject: ExchangeId,
     /// What proves it.
     pub evidence: Evidence,
     /// How often the gateway gave the same finding in this run: plans in which it was seen.
@@ -305,12 +308,62 @@ pub struct TimelineEntry {
     pub at: Moment,
     /// Where it was seen.
     pub end: End,
-    /// What happened, present tense.
+    /// What happened, for programs: pictures are drawn from it and never from the prose.
+    pub step: TimelineStep,
+    /// What happened, for people, present tense.
     pub event: String,
     /// The exchange it concerns.
     pub exchange: Option<ExchangeId>,
     /// The connection it concerns.
     pub connection: Option<ConnectionId>,
+}
+
+/// What happened, in the order of an exchange's life: first what its client did, then what the origin did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimelineStep {
+    /// The client sends the request.
+    Sends,
+    /// The client accepts a reply.
+    Receives {
+        /// Its status.
+        status: u16,
+        /// The deliveries whose canaries stand in it; those of interim replies before it are not counted.
+        deliveries: Vec<DeliveryId>,
+    },
+    /// The client ends the exchange without a whole reply; the prose says why.
+    GivesUp,
+    /// Bytes come on the client's connection after the exchange, unasked.
+    Unasked {
+        /// How many.
+        bytes: u64,
+        /// The deliveries whose canaries stand in them.
+        deliveries: Vec<DeliveryId>,
+    },
+    /// The origin sees the request.
+    Sees {
+        /// Its position on the upstream connection.
+        ordinal: Ordinal,
+    },
+    /// The origin writes an interim reply.
+    Interim {
+        /// Its status.
+        status: u16,
+    },
+    /// The origin writes a delivery.
+    Replies {
+        /// Which.
+        delivery: DeliveryId,
+        /// Its status.
+        status: u16,
+        /// Whether nobody had asked for it.
+        surplus: bool,
+    },
+    /// The upstream connection ends.
+    Closes {
+        /// Who ends it.
+        by: Closer,
+    },
 }
 
 /// The end of ours at which something was seen.
@@ -337,5 +390,23 @@ mod tests {
     #[test]
     fn the_worst_severity_comes_first() {
         assert!(Severity::Leak < Severity::Swap && Severity::Swap < Severity::Desync);
+    }
+
+    #[test]
+    fn a_step_is_written_under_its_name() {
+        let delivery = DeliveryId { exchange: ExchangeId(1), number: 2 };
+        for (step, written) in [
+            (TimelineStep::Sends, r#""sends""#),
+            (TimelineStep::GivesUp, r#""gives-up""#),
+            (TimelineStep::Sees { ordinal: Ordinal(2) }, r#"{"sees":{"ordinal":2}}"#),
+            (TimelineStep::Closes { by: Closer::Gateway }, r#"{"closes":{"by":"gateway"}}"#),
+            (
+                TimelineStep::Unasked { bytes: 64, deliveries: vec![delivery] },
+                r#"{"unasked":{"bytes":64,"deliveries":[{"exchange":1,"number":2}]}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&step).unwrap(), written);
+            assert_eq!(serde_json::from_str::<TimelineStep>(written).unwrap(), step);
+        }
     }
 }

@@ -364,6 +364,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::directive::FaultKind;
     use crate::finding::{Evidence, Severity, Size};
+    use crate::identity::ExchangeId;
 
     fn start() -> RunStart {
         let self_test = SelfTest { planted: 1, found: 1, correct: 1, silent: 1 };
@@ -403,6 +404,7 @@ pub(crate) mod tests {
             leg: Leg::Reply,
             proof: Proof::Owed,
             edges: Vec::new(),
+            subject: ExchangeId(2),
             evidence: Evidence::default(),
             cases: 1,
             shrunk: Size::default(),

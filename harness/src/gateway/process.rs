@@ -19,7 +19,7 @@ const POLL: Duration = Duration::from_millis(2);
 const LOG_TAIL_BYTES: usize = 1500;
 
 /// What the lifeline does: `$0` is the group.
-const LIFELINE: &str = "read -r _; kill -TERM -- -\"$0\" 2>/dev/null && sleep 2 && kill -KILL -- -\"$0\" 2>/dev/null";
+const LIFELINE: &str = "read -r _; kill -TERM -$0 2>/dev/null && sleep 2 && kill -KILL -$0 2>/dev/null";
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -155,6 +155,22 @@ mod tests {
         wait_until(|| marker.exists());
         drop(group);
         assert!(test_kill_process_group(pid).is_err(), "a process of the group is left");
+    }
+
+    #[test]
+    fn the_lifeline_ends_the_group_when_its_owner_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut group = start("sleep 600 & sleep 600 & wait", folder.path());
+        let pid = group.group().unwrap();
+        assert_eq!(group.death(), None);
+        // What the kernel does for us when we are killed.
+        drop(group.lifeline.as_mut().unwrap().stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while group.death().is_none() {
+            assert!(Instant::now() < deadline, "the group outlived its owner by 10 s");
+            std::thread::sleep(POLL);
+        }
+        wait_until(|| test_kill_process_group(pid).is_err());
     }
 
     #[test]

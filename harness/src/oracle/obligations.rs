@@ -192,9 +192,12 @@ fn requests_per_connection(history: &History, n: u32) -> (ObligationState, u64) 
     let counts: Vec<usize> = history.upstream.values().map(|connection| connection.arrivals.len()).collect();
     let most = counts.iter().copied().max().unwrap_or(0) as u64;
     let exchanges: usize = counts.iter().sum();
-    match most < u64::from(n) && most == 1 && exchanges >= NO_REUSE_EXCHANGES_MIN {
-        true => (ObligationState::Prevented(Prevented::NoUpstreamReuse), exchanges as u64),
-        false => met_if(most >= u64::from(n), most),
+    match (most >= u64::from(n), most <= 1, exchanges >= NO_REUSE_EXCHANGES_MIN) {
+        (true, _, _) => (ObligationState::Met, most),
+        (false, true, true) => (ObligationState::Prevented(Prevented::NoUpstreamReuse), exchanges as u64),
+        // Too few to tell a gateway that does not pool from one that had no occasion.
+        (false, true, false) => (ObligationState::NotPlanned, most),
+        (false, false, _) => (ObligationState::Unmet, most),
     }
 }
 
@@ -263,7 +266,15 @@ mod tests {
     fn reuse_is_counted_on_one_upstream_connection() {
         let two = Obligation::RequestsPerUpstreamConnection(2);
         assert_eq!(state(&history("c1:1,2 1<1 2<2"), two), ObligationState::Met);
-        assert_eq!(state(&history("1<1 2<2"), two), ObligationState::Unmet);
+        assert_eq!(state(&history("1<1 2<2"), two), ObligationState::NotPlanned, "too few to tell");
+        let mut many = history(&(1..=20).map(|exchange| format!("{exchange}<{exchange} ")).collect::<String>());
+        assert_eq!(state(&many, two), ObligationState::Unmet, "the scenario does not allow the excuse");
+        many.plan.scenario.may_be_prevented_by = vec![Prevented::NoUpstreamReuse];
+        assert_eq!(state(&many, two), ObligationState::Prevented(Prevented::NoUpstreamReuse));
+        assert_eq!(
+            state(&history("c1:1,2 1<1 2<2"), Obligation::RequestsPerUpstreamConnection(3)),
+            ObligationState::Unmet
+        );
     }
 
     #[test]

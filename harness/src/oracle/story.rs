@@ -5,11 +5,12 @@
 //! still owed.*
 
 use vocabulary::directive::{FaultKind, Interim, InterimLength, OriginAct};
-use vocabulary::finding::{Edge, End, Evidence, ExchangeEvidence, Leg, Shape, TimelineEntry};
+use vocabulary::finding::{Edge, End, Evidence, ExchangeEvidence, Leg, Shape, TimelineEntry, TimelineStep};
 use vocabulary::history::{
-    Closer, DeliveryKind, ExchangeEnd, ExchangeHistory, Found, History, Place, Received, Replied, Why,
+    Closer, DeliveryKind, ExchangeEnd, ExchangeHistory, Found, History, Place, Received, Replied, Seen, Unasked,
+    UnaskedKind, Why,
 };
-use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Ordinal};
+use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, Moment, Ordinal};
 use vocabulary::plan::{AbortHow, EventKind};
 
 use super::audience::{self, Sharing};
@@ -188,11 +189,6 @@ fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<Exchange
     let happened = history.exchanges.get(&exchange)?;
     let stimulus = history.plan.stimulus(exchange);
     let (sent, seen, reading) = (happened.sent.as_ref(), happened.seen.first(), happened.reading());
-    let mut deliveries: Vec<_> = reading
-        .map(|received| final_canaries(received).filter_map(|found| found.claim.delivery_id()).collect())
-        .unwrap_or_default();
-    deliveries.sort();
-    deliveries.dedup();
     Some(ExchangeEvidence {
         exchange,
         tenant: stimulus.map(|(_, stimulus)| stimulus.tenant).or(sent.map(|sent| sent.tenant))?,
@@ -205,13 +201,21 @@ fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<Exchange
         request_seen: seen.map(|seen| seen.head.clone()),
         emitted: happened.replied.iter().map(emitted).collect(),
         reply_received: reading.map(|received| format!("{}{}", received.head, received.body_start)),
-        deliveries,
+        deliveries: reading.map(|received| deliveries(final_canaries(received))).unwrap_or_default(),
     })
 }
 
 /// The canaries of a final reply: an interim one is not what an exchange received.
 fn final_canaries(received: &Received) -> impl Iterator<Item = &Found> {
     received.canaries.iter().filter(|found| found.place != Place::Interim)
+}
+
+/// The deliveries that canaries name, each once.
+fn deliveries<'a>(canaries: impl Iterator<Item = &'a Found>) -> Vec<DeliveryId> {
+    let mut deliveries: Vec<DeliveryId> = canaries.filter_map(|found| found.claim.delivery_id()).collect();
+    deliveries.sort();
+    deliveries.dedup();
+    deliveries
 }
 
 fn emitted(replied: &Replied) -> String {
@@ -224,15 +228,16 @@ fn emitted(replied: &Replied) -> String {
 
 fn timeline_of(history: &History, exchange: ExchangeId) -> Vec<TimelineEntry> {
     let Some(happened) = history.exchanges.get(&exchange) else { return Vec::new() };
-    let mut entries = client_entries(exchange, happened);
+    let mut entries = client_entries(history, exchange, happened);
     entries.extend(origin_entries(history, exchange, happened));
     entries
 }
 
-fn client_entries(exchange: ExchangeId, happened: &ExchangeHistory) -> Vec<TimelineEntry> {
-    let client = |at, event: String, connection| TimelineEntry {
+fn client_entries(history: &History, exchange: ExchangeId, happened: &ExchangeHistory) -> Vec<TimelineEntry> {
+    let client = |at, step, event: String, connection| TimelineEntry {
         at,
         end: End::Client,
+        step,
         event,
         exchange: Some(exchange),
         connection,
@@ -240,22 +245,15 @@ fn client_entries(exchange: ExchangeId, happened: &ExchangeHistory) -> Vec<Timel
     let mut entries = Vec::new();
     if let Some(sent) = &happened.sent {
         let event = format!("{} sends {exchange} on client connection {}", sent.tenant, sent.connection.0);
-        entries.push(client(sent.at, event, Some(sent.connection)));
+        entries.push(client(sent.at, TimelineStep::Sends, event, Some(sent.connection)));
     }
     match &happened.end {
         Some(ExchangeEnd::Received(received)) => {
-            let mut owners: Vec<String> = received
-                .canaries
-                .iter()
-                .filter_map(|found| found.claim.delivery_id())
-                .map(|id| id.to_string())
-                .collect();
-            owners.dedup();
-            owners.sort();
-            owners.dedup();
-            let whose = if owners.is_empty() { "no canary".to_owned() } else { owners.join(" and ") };
-            let event = format!("{exchange} receives {} with {whose}", received.status);
-            entries.push(client(received.at, event, Some(received.connection)));
+            let deliveries = deliveries(final_canaries(received));
+            let event =
+                format!("{exchange} receives {} with {}{}", received.status, whose(&deliveries), after(received));
+            let step = TimelineStep::Receives { status: received.status, deliveries };
+            entries.push(client(received.at, step, event, Some(received.connection)));
         }
         Some(ExchangeEnd::GaveUp(gave_up)) => {
             let why = match gave_up.why {
@@ -266,57 +264,114 @@ fn client_entries(exchange: ExchangeId, happened: &ExchangeHistory) -> Vec<Timel
                 Why::Malformed => "gives up: what came is no HTTP reply",
                 Why::Unreachable => "ends: the gateway was not reached",
             };
-            entries.push(client(gave_up.at, format!("{exchange} {why}"), gave_up.connection));
+            entries.push(client(gave_up.at, TimelineStep::GivesUp, format!("{exchange} {why}"), gave_up.connection));
         }
         None => {}
+    }
+    for unasked in history.unasked.iter().filter(|unasked| unasked.after == Some(exchange) && tells(unasked)) {
+        let (bytes, deliveries) = (unasked.bytes, deliveries(unasked.canaries.iter()));
+        let event = format!(
+            "{bytes} bytes with {} come after {exchange} on client connection {}, unasked",
+            whose(&deliveries),
+            unasked.connection.0
+        );
+        let step = TimelineStep::Unasked { bytes, deliveries };
+        entries.push(client(unasked.at, step, event, Some(unasked.connection)));
     }
     entries
 }
 
+/// What the interim replies before a reply carried, in words.
+fn after(received: &Received) -> String {
+    let interim = deliveries(received.canaries.iter().filter(|found| found.place == Place::Interim));
+    match interim.is_empty() {
+        true => String::new(),
+        false => format!(", after an interim reply with {}", whose(&interim)),
+    }
+}
+
+/// Lawful noise on an idle connection explains nothing, unless it carries a delivery.
+fn tells(unasked: &Unasked) -> bool {
+    match unasked.looks_like {
+        UnaskedKind::Reply | UnaskedKind::Garbage => true,
+        UnaskedKind::ErrorBeforeClose | UnaskedKind::EmptyLines => !deliveries(unasked.canaries.iter()).is_empty(),
+    }
+}
+
+fn whose(deliveries: &[DeliveryId]) -> String {
+    match deliveries.is_empty() {
+        true => "no canary".to_owned(),
+        false => deliveries.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
+    }
+}
+
 fn origin_entries(history: &History, exchange: ExchangeId, happened: &ExchangeHistory) -> Vec<TimelineEntry> {
-    let origin = |at, event: String, connection| TimelineEntry {
+    let origin = |at, step, event: String, connection| TimelineEntry {
         at,
         end: End::Origin,
+        step,
         event,
         exchange: Some(exchange),
         connection: Some(connection),
     };
     let mut entries = Vec::new();
     for seen in &happened.seen {
-        let event = format!(
-            "the origin sees {exchange} on upstream connection {}, {} there",
-            seen.connection,
-            nth(seen.ordinal)
-        );
-        entries.push(origin(seen.at, event, seen.connection));
-        if let Some((by, at)) = history.upstream.get(&seen.connection).and_then(|connection| connection.closed) {
+        let (connection, ordinal) = (seen.connection, seen.ordinal);
+        let event = format!("the origin sees {exchange} on upstream connection {connection}, {} there", nth(ordinal));
+        entries.push(origin(seen.at, TimelineStep::Sees { ordinal }, event, connection));
+        if let Some((by, at)) = history.upstream.get(&connection).and_then(|upstream| upstream.closed) {
             let who = match by {
                 Closer::Gateway => "the gateway",
                 Closer::Origin => "the origin",
             };
-            entries.push(origin(at, format!("{who} closes upstream connection {}", seen.connection), seen.connection));
+            let event = format!("{who} closes upstream connection {connection}");
+            entries.push(origin(at, TimelineStep::Closes { by }, event, connection));
         }
     }
-    let connection = happened.seen.first().map_or(ConnectionId(0), |seen| seen.connection);
-    for (_, at) in happened.events.iter().filter(|(kind, _)| *kind == EventKind::InterimWritten) {
-        entries.push(origin(*at, format!("the origin writes an interim reply to {exchange}"), connection));
+    for (at, status, seen) in interims(history, exchange, happened) {
+        let event = format!("the origin writes an interim reply ({status}) to {exchange} on {}", seen.connection);
+        entries.push(origin(at, TimelineStep::Interim { status }, event, seen.connection));
     }
     for replied in &happened.replied {
-        let kind = match replied.kind {
-            DeliveryKind::Owed => "",
-            DeliveryKind::Surplus => ", which nobody asked for,",
+        let Replied { delivery, status, connection, .. } = *replied;
+        let (kind, surplus) = match replied.kind {
+            DeliveryKind::Owed => ("", false),
+            DeliveryKind::Surplus => (", which nobody asked for,", true),
         };
-        let event =
-            format!("the origin writes {}{kind} ({}) on {}", replied.delivery, replied.status, replied.connection);
-        entries.push(origin(replied.at, event, replied.connection));
+        let event = format!("the origin writes {delivery}{kind} ({status}) on {connection}");
+        entries.push(origin(replied.at, TimelineStep::Replies { delivery, status, surplus }, event, connection));
     }
     entries
+}
+
+/// The interim replies that the origin wrote: when, with which status, to which arrival.
+///
+/// The event does not say which status it was; each arrival begins the directive anew, and so the nth interim reply
+/// written since is the nth that is planned.
+fn interims<'a>(
+    history: &'a History,
+    exchange: ExchangeId,
+    happened: &'a ExchangeHistory,
+) -> Vec<(Moment, u16, &'a Seen)> {
+    let acts = history.plan.stimulus(exchange).map(|(_, stimulus)| stimulus.directive.acts.as_slice());
+    let planned: Vec<&Interim> = acts.unwrap_or_default().iter().filter_map(OriginAct::interim).collect();
+    let written = happened.events.iter().filter(|(kind, _)| *kind == EventKind::InterimWritten);
+    let written: Vec<Moment> = written.map(|(_, at)| *at).collect();
+    let interim = |(index, at): (usize, &Moment)| {
+        let seen = happened.seen.iter().rfind(|seen| seen.at <= *at)?;
+        let before = written[..index].iter().filter(|other| **other >= seen.at).count();
+        // Two arrivals at once can make it one too many.
+        let interim = planned.get(before).or(planned.last())?;
+        Some((*at, interim.status, seen))
+    };
+    written.iter().enumerate().filter_map(interim).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::notation::history;
     use super::super::{Known, judge};
+    use super::*;
 
     fn sentence(notation: &str) -> String {
         let judged = judge(&history(notation), Known { verbatim: true }).unwrap();
@@ -339,11 +394,88 @@ mod tests {
         assert!(sentence("same-url authorization store:2 1<1 2<1").contains("RFC 9111 section 3.5"));
     }
 
+    /// What happened to an exchange, judged or not, without the moments.
+    fn steps(history: &History, exchange: u32) -> Vec<TimelineStep> {
+        timeline_of(history, ExchangeId(exchange)).into_iter().map(|entry| entry.step).collect()
+    }
+
+    fn delivery(exchange: u32, number: u16) -> DeliveryId {
+        DeliveryId { exchange: ExchangeId(exchange), number }
+    }
+
+    #[test]
+    fn each_line_of_the_timeline_says_for_programs_what_it_says_for_people() {
+        let (closed, ordinal) = (Some((Closer::Gateway, Moment(9_000))), Ordinal(1));
+        let mut shifted = history("c1:1,2 segment:1.2 1<- 2<2+1");
+        shifted.upstream.get_mut(&ConnectionId(1)).unwrap().closed = closed;
+        assert_eq!(
+            steps(&shifted, 1),
+            [
+                TimelineStep::Sends,
+                TimelineStep::GivesUp,
+                TimelineStep::Sees { ordinal },
+                TimelineStep::Closes { by: Closer::Gateway },
+                TimelineStep::Replies { delivery: delivery(1, 1), status: 200, surplus: false },
+                TimelineStep::Replies { delivery: delivery(1, 2), status: 200, surplus: true },
+            ]
+        );
+        let received = TimelineStep::Receives { status: 200, deliveries: vec![delivery(1, 1), delivery(2, 1)] };
+        assert!(steps(&shifted, 2).contains(&received));
+    }
+
+    #[test]
+    fn what_an_interim_reply_carried_is_not_taken_for_the_reply() {
+        let fragment = history("1<1 2<2 interim:2<1");
+        let received = TimelineStep::Receives { status: 200, deliveries: vec![delivery(2, 1)] };
+        assert!(steps(&fragment, 2).contains(&received));
+        let events = timeline_of(&fragment, ExchangeId(2)).into_iter().map(|entry| entry.event);
+        assert!(events.into_iter().any(|event| event.ends_with("with d2, after an interim reply with d1")));
+    }
+
+    #[test]
+    fn interim_replies_have_the_statuses_planned_and_each_arrival_begins_anew() {
+        let mut retried = history("fault:1 1<1");
+        let lanes = &mut retried.plan.lanes;
+        let acts = &mut lanes[0].stimuli[0].directive.acts;
+        let OriginAct::Interim(first) = acts[0].clone() else { panic!("the notation's fault is an interim reply") };
+        acts.insert(1, OriginAct::Interim(Interim { status: 103, ..first }));
+        let happened = retried.exchanges.get_mut(&ExchangeId(1)).unwrap();
+        let again = Seen { at: Moment(50_000), connection: ConnectionId(7), ..happened.seen[0].clone() };
+        happened.seen.push(again);
+        let written = [10_000, 10_000, 60_000].map(|at| (EventKind::InterimWritten, Moment(at)));
+        happened.events.extend(written);
+        let first = happened.seen[0].connection;
+        let entries = timeline_of(&retried, ExchangeId(1)).into_iter();
+        let interims = entries.filter_map(|entry| match entry.step {
+            TimelineStep::Interim { status } => Some((status, entry.connection.unwrap())),
+            TimelineStep::Sends
+            | TimelineStep::Receives { .. }
+            | TimelineStep::GivesUp
+            | TimelineStep::Unasked { .. }
+            | TimelineStep::Sees { .. }
+            | TimelineStep::Replies { .. }
+            | TimelineStep::Closes { .. } => None,
+        });
+        assert_eq!(interims.collect::<Vec<_>>(), [(100, first), (103, first), (100, ConnectionId(7))]);
+    }
+
+    #[test]
+    fn unasked_bytes_are_told_with_their_moment_and_lawful_noise_is_not() {
+        let desync = history("1<1 segment:1.2 unasked:1<1.2");
+        let judged = judge(&desync, Known { verbatim: true }).unwrap();
+        let finding = &judged.findings[0];
+        let unasked = TimelineStep::Unasked { bytes: 64, deliveries: vec![delivery(1, 2)] };
+        let entry = finding.evidence.timeline.iter().find(|entry| entry.step == unasked).unwrap();
+        assert_eq!((entry.at, entry.exchange), (desync.unasked[0].at, Some(finding.subject)));
+        assert_eq!(entry.event, "64 bytes with d1.2 come after e1 on client connection 1, unasked");
+        assert!(!steps(&history("1<1 timeout:1"), 1).iter().any(|step| matches!(step, TimelineStep::Unasked { .. })));
+    }
+
     #[test]
     fn a_finding_has_both_requests_and_the_reply_as_evidence() {
         let judged = judge(&history("c1:1,2 fault:1 1<- 2<1"), Known { verbatim: true }).unwrap();
         let evidence = &judged.findings[0].evidence;
-        assert_eq!(evidence.exchanges.len(), 2);
+        assert_eq!((evidence.exchanges.len(), judged.findings[0].subject), (2, judged.findings[0].edges[0].receiver));
         let receiver = evidence.exchanges.last().unwrap();
         assert!(receiver.request_sent.contains("/e2") && receiver.request_seen.is_some());
         assert!(receiver.reply_received.is_some());

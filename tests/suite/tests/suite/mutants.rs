@@ -10,7 +10,7 @@ const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
     let gateway = specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)());
-    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(CASES).seed(seed).fail_fast());
+    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(CASES).seed(seed));
     let record = report.record();
     assert_eq!(record.verdict, Verdict::Violated, "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {

@@ -48,9 +48,7 @@ fn tidy_pure_parts_use_no_runtime_socket_clock_or_global_chance() {
     let all = pure.iter().flat_map(|folder| sources(folder));
     let all = all.chain(sources("harness/src")).chain(sources("mock-upstream/src"));
     let pure_file = |path: &str| pure.iter().any(|folder| path.starts_with(folder)) || single.contains(&path);
-    for (path, text) in
-        all.filter(|(path, _)| pure_file(path) && !path.ends_with("tests.rs") && !path.contains("/tests/"))
-    {
+    for (path, text) in all.filter(|(path, _)| pure_file(path) && !is_test(path)) {
         for (number, line) in without_tests(&text).lines().enumerate() {
             let code = line.split("//").next().unwrap_or(line);
             let used = forbidden.iter().find(|word| code.contains(**word));
