@@ -1,5 +1,6 @@
 //! `crosswire check`: test a gateway.
 
+use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -130,18 +131,18 @@ pub(crate) fn conclude(ended: &Ended, output: &Output) -> u8 {
 fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
     let seed = options.seed.unwrap_or(1);
     let context = scenarios::DrawContext { gateway_timeout: options.gateway.gateway_timeout };
+    let mut text = String::new();
     for scenario in builder.chosen()? {
         let plan = scenario.plan(seed, CaseNumber(0), &context);
         let size = plan.size();
-        println!("{}/{} · {}", scenario.family(), scenario.name(), scenario.head.title);
-        println!(
-            "  first plan of seed {seed}: {} tenants, {} lanes, {} exchanges, {} faults",
-            size.tenants,
-            plan.lanes.len(),
-            size.exchanges,
-            size.faults
-        );
+        let (tenants, exchanges, faults, lanes) = (size.tenants, size.exchanges, size.faults, plan.lanes.len());
+        writeln!(text, "{}/{} · {}", scenario.family(), scenario.name(), scenario.head.title)?;
+        writeln!(
+            text,
+            "  first plan of seed {seed}: {tenants} tenants, {lanes} lanes, {exchanges} exchanges, {faults} faults"
+        )?;
     }
-    println!("nothing was sent; `crosswire scenarios show NAME` explains a scenario");
+    text.push_str("nothing was sent; `crosswire scenarios show NAME` explains a scenario\n");
+    output::to_stdout(&text)?;
     Ok(0)
 }

@@ -1,10 +1,12 @@
 //! `crosswire demo`: an embedded origin, an embedded gateway with a planted defect, concurrent clients.
 
+use std::fmt::Write;
+
 use anyhow::bail;
 use specimens::Decisions;
 
 use crate::arguments::Demo;
-use crate::output::Output;
+use crate::output::{Output, to_stdout};
 use crate::{check, gateway, program};
 
 /// Cases of each scenario when there is nothing to find: enough to be silent about.
@@ -14,7 +16,7 @@ const DEFECT_CASES: u32 = 40;
 
 pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
     if options.list {
-        list();
+        list()?;
         return Ok(0);
     }
     let mut builder = crosswire::builder().seed(options.seed).program(&program()?);
@@ -41,12 +43,13 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-fn list() {
-    println!("{:32} {:20} what goes wrong", "defect", "shows as");
+fn list() -> anyhow::Result<()> {
+    let mut text = format!("{:32} {:20} what goes wrong\n", "defect", "shows as");
     for mutant in specimens::mutants() {
-        println!("{:32} {:20} {}", mutant.name, mutant.shape.to_string(), mutant.story);
+        writeln!(text, "{:32} {:20} {}", mutant.name, mutant.shape.to_string(), mutant.story)?;
     }
-    println!("{:32} {:20} the reference gateway, which is correct", "none", "nothing");
+    writeln!(text, "{:32} {:20} the reference gateway, which is correct", "none", "nothing")?;
+    to_stdout(&text)
 }
 
 fn next(defect: &str) {

@@ -1,7 +1,11 @@
 //! `crosswire explain`: the words of a report.
 
+use std::fmt::Write;
+
 use anyhow::bail;
 use vocabulary::finding::Shape;
+
+use crate::output::to_stdout;
 
 /// A word, its kind, and what it means.
 const WORDS: &[(&str, &str, &str)] = &[
@@ -53,24 +57,30 @@ const WORDS: &[(&str, &str, &str)] = &[
 
 pub(crate) fn run(what: Option<&str>) -> anyhow::Result<u8> {
     let Some(what) = what else {
+        let mut text = String::new();
         for shape in Shape::ALL {
-            println!("{:34} shape", shape.words());
+            writeln!(text, "{:34} shape", shape.words())?;
         }
         for (word, kind, _) in WORDS {
-            println!("{word:34} {kind}");
+            writeln!(text, "{word:34} {kind}")?;
         }
+        to_stdout(&text)?;
         return Ok(0);
     };
-    let asked = what.to_lowercase().replace(['-', '_'], " ");
-    if let Some(shape) = Shape::ALL.into_iter().find(|shape| shape.words() == asked) {
-        println!("{} (shape): {}", shape.words(), shape_means(shape));
-        return Ok(0);
-    }
-    match WORDS.iter().find(|(word, _, _)| word.to_lowercase().replace('-', " ") == asked) {
-        Some((word, kind, means)) => println!("{word} ({kind}): {means}"),
-        None => bail!("explain {what:?}: it is no word of a report; `crosswire explain` lists all"),
+    let asked = plain(what);
+    let shape = Shape::ALL.into_iter().find(|shape| plain(shape.words()) == asked);
+    let word = WORDS.iter().find(|(word, _, _)| plain(word) == asked);
+    match (shape, word) {
+        (Some(shape), _) => to_stdout(&format!("{} (shape): {}\n", shape.words(), shape_means(shape)))?,
+        (None, Some((word, kind, means))) => to_stdout(&format!("{word} ({kind}): {means}\n"))?,
+        (None, None) => bail!("explain {what:?}: it is no word of a report; `crosswire explain` lists all"),
     }
     Ok(0)
+}
+
+/// A word as it is compared: people write pair-swap, pair_swap and Pair swap.
+fn plain(word: &str) -> String {
+    word.to_lowercase().replace(['-', '_'], " ")
 }
 
 fn shape_means(shape: Shape) -> &'static str {

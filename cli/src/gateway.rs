@@ -34,6 +34,7 @@ pub(crate) fn under_test(options: &GatewayOptions) -> anyhow::Result<Gateway> {
 fn by_recipe(name: &str) -> anyhow::Result<Gateway> {
     match name.split_once(':') {
         _ if name == "reference" => Ok(specimen(name, Decisions::reference())),
+        Some(("reference", "plain")) => Ok(specimen(name, Decisions::reference())),
         Some(("reference", "cache")) => Ok(specimen(name, Decisions::caching())),
         Some(("mutant", mutant)) => self::mutant(mutant),
         Some((recipe, variant)) if !recipe.contains('/') => Ok(Gateway::recipe(Recipe::find(recipe)?, Some(variant))?),

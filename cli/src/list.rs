@@ -1,65 +1,85 @@
 //! `crosswire scenarios` and `crosswire gateways`: what there is.
 
+use std::fmt::Write;
+
 use anyhow::Context;
 use crosswire::{Recipe, RunError};
 use scenarios::{Scenario, catalogue, select};
 
 use crate::arguments::{Gateways, Scenarios};
+use crate::output::to_stdout;
 
 pub(crate) fn scenarios(command: Scenarios) -> anyhow::Result<u8> {
+    let mut text = String::new();
     match command {
         Scenarios::List => {
             for scenario in catalogue().all() {
                 let name = format!("{}/{}", scenario.family(), scenario.name());
-                println!("{name:44} {:8} {}", scenario.head.level, scenario.head.title);
+                writeln!(text, "{name:44} {:8} {}", scenario.head.level.to_string(), scenario.head.title)?;
             }
         }
         Scenarios::Show { name } if name.ends_with(".toml") => {
-            let text = std::fs::read_to_string(&name).with_context(|| format!("read the scenario {name}"))?;
-            let scenario = Scenario::parse(&name, &text).map_err(RunError::from)?;
-            println!("{}", scenario.describe());
+            let file = std::fs::read_to_string(&name).with_context(|| format!("read the scenario {name}"))?;
+            let scenario = Scenario::parse(&name, &file).map_err(RunError::from)?;
+            writeln!(text, "{}", scenario.describe())?;
         }
         Scenarios::Show { name } => {
             for scenario in select(catalogue().all(), &[name], &[]).map_err(RunError::from)? {
-                println!("{}", scenario.describe());
+                writeln!(text, "{}", scenario.describe())?;
             }
         }
     }
+    to_stdout(&text)?;
     Ok(0)
 }
 
 pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
+    let mut text = String::new();
     match command {
         Gateways::List => {
             for recipe in Recipe::built_in() {
                 let state = if recipe.is_installed() { "installed" } else { "not installed" };
-                println!("{:12} {state:14} {:12} {}", recipe.name(), recipe.variants().join(","), recipe.title());
+                writeln!(
+                    text,
+                    "{:12} {state:14} {:12} {}",
+                    recipe.name(),
+                    recipe.variants().join(","),
+                    recipe.title()
+                )?;
             }
-            println!(
+            writeln!(
+                text,
                 "{:12} {:14} {:12} the correct gateway that is part of crosswire",
-                "reference", "built in", "-,cache"
-            );
-            println!(
+                "reference", "built in", "plain,cache"
+            )?;
+            writeln!(
+                text,
                 "{:12} {:14} {:12} the same with one defect; `crosswire demo --list`",
                 "mutant:NAME", "built in", "-"
-            );
+            )?;
         }
         Gateways::Show { name } => {
             let recipe = Recipe::find(&name).map_err(crosswire::GatewayError::from)?;
-            println!("{}: {}", recipe.name(), recipe.title());
-            println!("  variants   {}", recipe.variants().join(", "));
-            println!(
+            writeln!(text, "{}: {}", recipe.name(), recipe.title())?;
+            writeln!(text, "  variants   {}", recipe.variants().join(", "))?;
+            writeln!(
+                text,
                 "  pools      {}",
                 if recipe.pools() { "upstream connections are reused" } else { "no upstream reuse" }
-            );
-            println!("  install    {}", recipe.install());
-            println!("  version    {}", recipe.installed_version().unwrap_or_else(|| "not installed".to_owned()));
+            )?;
+            writeln!(text, "  install    {}", recipe.install())?;
+            writeln!(
+                text,
+                "  version    {}",
+                recipe.installed_version().unwrap_or_else(|| "not installed".to_owned())
+            )?;
             for (scenario, prevented) in recipe.expected(&recipe.variants()[0]) {
                 for (obligation, witness) in prevented {
-                    println!("  rightly prevents {obligation} of {scenario} ({})", witness.word());
+                    writeln!(text, "  rightly prevents {obligation} of {scenario} ({})", witness.word())?;
                 }
             }
         }
     }
+    to_stdout(&text)?;
     Ok(0)
 }

@@ -51,6 +51,14 @@ pub(crate) fn check_endings(files: &[PathBuf]) -> anyhow::Result<()> {
     files.iter().try_for_each(|file| format(file).map(drop))
 }
 
+/// Writes to stdout. That nobody reads it to its end (`| head`) is no failure.
+pub(crate) fn to_stdout(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("write to stdout"),
+    }
+}
+
 /// Writes a record into every file that was asked for.
 pub(crate) fn write_reports(record: &RunRecord, files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
@@ -59,7 +67,7 @@ pub(crate) fn write_reports(record: &RunRecord, files: &[PathBuf]) -> anyhow::Re
             Format::Jsonl => reports::jsonl(record),
         };
         if file == Path::new("-") {
-            std::io::stdout().write_all(text.as_bytes()).context("write the report to stdout")?;
+            to_stdout(&text)?;
             continue;
         }
         // Under another name first: whoever reads the file never sees half of it.
