@@ -31,7 +31,11 @@ fn main() -> ExitCode {
         Err(error) => (exit_code(&error), Some(error)),
     };
     if let Some(error) = error {
-        eprintln!("crosswire: failed to {error:#}");
+        // What the library says is whole; what this program adds comes with its cause.
+        match error.downcast_ref::<RunError>() {
+            Some(error) => eprintln!("crosswire: failed to {error}"),
+            None => eprintln!("crosswire: failed to {error:#}"),
+        }
     }
     ExitCode::from(code)
 }

@@ -1,6 +1,5 @@
 //! `crosswire replay`: run one plan again. 0 fixed, 10 failed k of n, 3 cannot run.
 
-use anyhow::Context;
 use crosswire::{RunError, load_plan};
 
 use crate::arguments::Replay;
@@ -9,24 +8,26 @@ use crate::{gateway, program};
 
 pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
     let plan = load_plan(&options.plan).map_err(RunError::from)?;
-    let mut builder = crosswire::builder().gateway(gateway::under_test(&options.gateway)?).program(&program()?);
+    let gateway = gateway::under_test(&options.gateway)?;
+    let named = gateway.arguments().unwrap_or_default();
+    let listen = options.gateway.origin_listen.map(|addr| format!(" --origin-listen {addr}")).unwrap_or_default();
+    let (program, times) = (program()?, options.times);
+    let again = format!("{program} replay {} {named}{listen} --times {times}", options.plan.display());
+    let mut builder = crosswire::builder().gateway(gateway).program(&program);
     if let Some(addr) = options.gateway.origin_listen {
         builder = builder.origin_listen(addr);
     }
     if options.gateway.fresh_gateway {
         builder = builder.fresh_gateway();
     }
-    let replayed = builder.replay_blocking(plan, options.times).context("replay the plan")?;
+    let replayed = builder.replay_blocking(plan, options.times)?;
     let (runs, failed) = (replayed.reproduction.runs, replayed.reproduction.failed);
     if failed > 0 {
         if !output.quiet {
             for finding in &replayed.findings {
                 let mut finding = finding.clone();
                 finding.reproduction = replayed.reproduction;
-                eprintln!(
-                    "{}",
-                    reports::card(&finding, &std::env::args().collect::<Vec<_>>().join(" "), output.style())
-                );
+                eprintln!("{}", reports::card(&finding, &again, output.style()));
             }
         }
         eprintln!("FAILED {failed} of {runs}");

@@ -295,7 +295,8 @@ fn origin_case(plan: &Plan, base: u32) -> OriginCase {
     let wire = |exchange: ExchangeId| ExchangeId(exchange.0 + base);
     let planned = plan.stimuli().map(|(_, stimulus)| {
         let shared = match &stimulus.request.target {
-            Target::Shared(name) => Some(name.clone()),
+            // As the client spells it: the base makes it the case's own.
+            Target::Shared(name) => Some(format!("{name}-{base}")),
             Target::Own | Target::Asterisk | Target::Authority(_) => None,
         };
         let mut directive: Directive = stimulus.directive.clone();

@@ -96,7 +96,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         exposures: exposures(history, &map),
         faults_performed: faults(history, |performed| performed == Performed::Fully),
         faults_prevented: faults(history, |performed| performed == Performed::PeerClosedFirst)
-            + obligations::answered_by_gateway(history),
+            + obligations::answered_by_gateway(history, &map),
         obligations: obligations::outcomes(history, &map),
         anomalies: anomalies::count(history, &map),
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
@@ -129,7 +129,7 @@ pub(crate) struct Suspicion {
 /// Levels are computed per occurrence, not per file. Without proof, it is an observation. In a scenario that only
 /// observes, what passed on an upstream connection without any fault is the gateway's doing all the same.
 fn level_of(history: &History, suspicion: &Suspicion) -> Level {
-    if suspicion.proof == Proof::Race {
+    if matches!(suspicion.proof, Proof::Race | Proof::PassedThrough) {
         return Level::Observe;
     }
     match (suspicion.shape, history.plan.scenario.level) {

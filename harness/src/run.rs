@@ -110,7 +110,7 @@ pub enum RunError {
         source: std::io::Error,
     },
     /// A scenario file is wrong.
-    #[error(transparent)]
+    #[error("read the scenario {0}")]
     Scenario(#[from] ScenarioError),
     /// A plan file is wrong.
     #[error(transparent)]
@@ -265,7 +265,11 @@ fn conclude(folder: &mut RunFolder, end: Result<(), RunError>, stop: &Stop) -> R
         Ok(()) => {}
         // The journal itself failed: there is nothing to write to.
         Err(RunError::Journal(error)) => return Err(RunError::Journal(error)),
-        Err(RunError::Bench(error)) => folder.write(JournalEntry::GatewayFailed { what: error.to_string() })?,
+        Err(RunError::Bench(error)) => {
+            // One line in a record; what the gateway printed has several.
+            let what = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ⏎ ");
+            folder.write(JournalEntry::GatewayFailed { what })?;
+        }
         Err(error) => folder.write(JournalEntry::RunBroken { what: error.to_string() })?,
     }
     Ok(RunEnd::Completed)

@@ -101,6 +101,7 @@ fn proof(finding: &Finding) -> &'static str {
         Proof::Acknowledged => {
             "nobody had asked for the reply: the gateway's kernel had acknowledged it while nothing was in flight"
         }
+        Proof::PassedThrough => "none: the gateway passes the connection through, byte for byte",
         Proof::Race => "none: the reply may have been taken for an answer",
     }
 }

@@ -155,7 +155,8 @@ fn received(evidence: &ExchangeEvidence) -> String {
         (Some(status), false) => format!("{status} {}", deliveries.join(" + ")),
         (Some(status), true) => format!("{status} without a canary"),
         (None, false) => deliveries.join(" + "),
-        (None, true) => "a reply without a canary".to_owned(),
+        // A head with a final status would have been read: only interim ones came.
+        (None, true) => "no final reply".to_owned(),
     }
 }
 

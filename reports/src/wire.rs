@@ -16,14 +16,16 @@ const MARGIN: usize = 15;
 /// Lines of one quotation at most.
 const LINES_MAX: usize = 3;
 /// Fields that are shown whatever they say, in lower case.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 15] = [
     "age",
+    "cache-control",
     "cf-ray",
     "connection",
     "content-length",
     "request-id",
     "server",
     "transfer-encoding",
+    "vary",
     "via",
     "x-cache",
     "x-litellm-call-id",
@@ -39,8 +41,10 @@ pub(crate) fn quotations(finding: &Finding, style: Style) -> Vec<String> {
         return Vec::new();
     };
     let on_request_leg = finding.leg == Leg::Request;
-    // What was asked is told by its first line, unless it was changed on its way.
-    let asked = |head: &str| if on_request_leg { telling(head) } else { telling(first_line(head)) };
+    // What was asked is told by its first line, unless it was changed on its way, or its fields (a credential, what Vary
+    // names) forbade the answer.
+    let fields_matter = on_request_leg || finding.leg == Leg::Store;
+    let asked = |head: &str| if fields_matter { telling(head) } else { telling(first_line(head)) };
     let exchange = evidence.exchange;
     let mut lines = Vec::new();
     lines.extend(quoted(&format!("{exchange} sent"), &asked(&evidence.request_sent), style));

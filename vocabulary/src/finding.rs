@@ -175,6 +175,9 @@ pub enum Proof {
     SameSegment,
     /// The reply was surplus, and the gateway's kernel had acknowledged it while nothing was in flight.
     Acknowledged,
+    /// The gateway passes whole connections through, byte for byte: a tunnel, whose client has to cope with what the
+    /// origin sends (RFC 9112 §6.3 and §9.2 bind recipients of HTTP). An observation, never a finding.
+    PassedThrough,
     /// The reply was surplus and nothing proves that it was early: HTTP/1.1 cannot tell it from an answer. An
     /// observation, never a finding.
     Race,
@@ -186,6 +189,7 @@ impl fmt::Display for Proof {
             Proof::Owed => "owed",
             Proof::SameSegment => "same segment",
             Proof::Acknowledged => "acknowledged by the gateway's kernel",
+            Proof::PassedThrough => "passed through",
             Proof::Race => "race",
         })
     }

@@ -37,8 +37,9 @@ pub const BAIT_WAIT: Duration = Duration::from_secs(2);
 pub const REQUEST_WAIT: Duration = Duration::from_secs(5);
 /// How long one write of the origin may take.
 pub const WRITE_WAIT: Duration = Duration::from_secs(5);
-/// How long the origin waits between cases for the gateway to close its connections.
-pub const DRAIN_WAIT: Duration = Duration::from_secs(1);
+/// How long the origin waits between cases for the gateway to close its connections, before it resets them: some
+/// gateways look at an idle connection only when they want to use it.
+pub const DRAIN_WAIT: Duration = Duration::from_millis(150);
 /// How long a case may take in all.
 pub const CASE_WAIT: Duration = Duration::from_secs(30);
 /// How long a gateway may take to become ready.

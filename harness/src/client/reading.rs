@@ -2,7 +2,9 @@
 //!
 //! Pure. It says what stood where; whether that was lawful is the oracle's business.
 
-use vocabulary::canary::{BodyState, CanaryKey, Claim, Encoding, Hit, Role, Scanner, Site, StripedBody, read_body};
+use vocabulary::canary::{
+    BodyState, CanaryKey, Claim, Encoding, Hit, Role, Scanner, Site, StripedBody, Unverified, read_body,
+};
 use vocabulary::directive::OriginAct;
 use vocabulary::excerpt::excerpt;
 use vocabulary::history::{Completeness, Found, Place, Received, Unasked, UnaskedKind};
@@ -220,6 +222,8 @@ impl Canaries {
         for hit in hits {
             match hit.canary {
                 Ok(claim) => self.found.push(Found { claim, place, encoding: hit.encoding }),
+                // A body shorter than a canary begins with a part of one.
+                Err(Unverified::CutOff) => {}
                 Err(_) => self.unverified += 1,
             }
         }

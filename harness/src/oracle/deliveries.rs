@@ -41,6 +41,11 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// Whether it was accepted and tells, right or wrong, whose reply it is.
+    pub(super) fn is_accounted(&self) -> bool {
+        self.accepted && !(self.own.is_empty() && self.lawful.is_empty() && self.foreign.is_empty())
+    }
+
     /// Whether anything foreign stands in it.
     pub(super) fn is_foreign(&self) -> bool {
         !self.foreign.is_empty() || !self.foreign_interim.is_empty() || !self.residue.is_empty()

@@ -303,7 +303,8 @@ impl Line {
             unverified: 0,
             in_flight: if self.sequential { 1 } else { self.received.len() as u32 },
             authority: None,
-            head: format!("GET /e{exchange} HTTP/1.1"),
+            // As every gateway does that is no tunnel.
+            head: format!("GET /e{exchange} HTTP/1.1\nVia: 1.1 gateway"),
         }
     }
 

@@ -12,10 +12,12 @@ use vocabulary::plan::EventKind;
 use vocabulary::record::ObligationOutcome;
 use vocabulary::scenario::{Obligation, ObligationState, Prevented};
 
-use super::deliveries::DeliveryMap;
+use super::deliveries::{DeliveryMap, Reading};
 
 /// Exchanges on as many new upstream connections, from which on a gateway is said not to pool.
 const NO_REUSE_EXCHANGES_MIN: usize = 20;
+/// Exchanges that arrived one by one, from which on a gateway is said to serialise.
+const SERIALISED_EXCHANGES_MIN: usize = 20;
 /// Gates that expired of as many, from which on a gateway is said to serialise.
 const SERIALISED_GATES_MIN: usize = 3;
 
@@ -25,10 +27,13 @@ pub(super) fn outcomes(history: &History, map: &DeliveryMap) -> Vec<ObligationOu
     obligations.iter().map(|obligation| outcome(history, map, *obligation)).collect()
 }
 
-/// Exchanges with a planned fault at the origin that the gateway answered itself: no attempt reached us.
-pub(super) fn answered_by_gateway(history: &History) -> u64 {
+/// Exchanges with a planned fault at the origin that the gateway answered itself, and rightly: no attempt reached us, and
+/// nothing foreign came of it.
+pub(super) fn answered_by_gateway(history: &History, map: &DeliveryMap) -> u64 {
     let planned: BTreeSet<ExchangeId> = history.plan.faults().into_iter().map(|(exchange, _)| exchange).collect();
-    planned.into_iter().filter(|exchange| was_answered_by_gateway(history, *exchange)).count() as u64
+    let foreign = |exchange: &ExchangeId| map.readings.get(exchange).is_some_and(|reading| reading.is_foreign());
+    let own = planned.into_iter().filter(|exchange| !foreign(exchange));
+    own.filter(|exchange| was_answered_by_gateway(history, *exchange)).count() as u64
 }
 
 fn was_answered_by_gateway(history: &History, exchange: ExchangeId) -> bool {
@@ -41,7 +46,7 @@ fn outcome(history: &History, map: &DeliveryMap, obligation: Obligation) -> Obli
     let (state, count) = match obligation {
         Obligation::Overlap(n) => overlap(history, n),
         Obligation::FaultPerformed(kind) => fault_performed(history, kind),
-        Obligation::FollowUps(n) => follow_ups(history, n),
+        Obligation::FollowUps(n) => follow_ups(history, map, n),
         Obligation::StreamsHeld(n) => streams_held(history, n),
         Obligation::OrderReleased => order_released(history),
         Obligation::ClientAbortSeen => client_abort_seen(history),
@@ -61,15 +66,36 @@ fn met_if(met: bool, count: u64) -> (ObligationState, u64) {
 fn overlap(history: &History, n: u32) -> (ObligationState, u64) {
     let most = history.exchanges.values().flat_map(|exchange| &exchange.seen).map(|seen| seen.in_flight).max();
     let most = most.unwrap_or(0);
-    match most < n && serialises(history) {
-        true => (ObligationState::Prevented(Prevented::Serialised), u64::from(most)),
-        false => met_if(most >= n, u64::from(most)),
+    match (most >= n, serialises(history), history.plan.gates.is_empty()) {
+        (true, _, _) => (ObligationState::Met, u64::from(most)),
+        (false, true, _) => (ObligationState::Prevented(Prevented::Serialised), u64::from(most)),
+        // Without a gate nobody waits for anybody: that two did not meet can be chance.
+        (false, false, true) => (ObligationState::NotPlanned, u64::from(most)),
+        (false, false, false) => (ObligationState::Unmet, u64::from(most)),
     }
 }
 
-/// Every gate expired, and there were enough of them.
+/// Every gate that holds several expired, and there were enough of them; or the clients had several in flight all along
+/// and the origin never saw two at once.
 fn serialises(history: &History) -> bool {
-    history.gates.len() >= SERIALISED_GATES_MIN && history.gates.iter().all(|gate| !gate.in_full())
+    let mut gates = history.gates.iter().filter(|gate| gate.awaited > 1);
+    let expired = history.gates.len() >= SERIALISED_GATES_MIN && gates.all(|gate| !gate.in_full());
+    let seen = || history.exchanges.values().flat_map(|exchange| &exchange.seen);
+    let one_by_one = seen().count() >= SERIALISED_EXCHANGES_MIN && seen().all(|seen| seen.in_flight <= 1);
+    expired || (one_by_one && in_flight_at_clients(history) > 1)
+}
+
+/// The most exchanges that the clients had in flight at once.
+fn in_flight_at_clients(history: &History) -> u64 {
+    let spans =
+        history.exchanges.values().filter_map(|exchange| Some((exchange.sent.as_ref()?.at, exchange.ended_at()?)));
+    let mut changes: Vec<(Moment, i64)> = spans.flat_map(|(sent, ended)| [(sent, 1), (ended, -1)]).collect();
+    changes.sort();
+    let in_flight = changes.into_iter().scan(0, |in_flight, (_, change)| {
+        *in_flight += change;
+        Some(*in_flight)
+    });
+    u64::try_from(in_flight.max().unwrap_or(0)).unwrap_or(0)
 }
 
 fn fault_performed(history: &History, kind: FaultKind) -> (ObligationState, u64) {
@@ -109,7 +135,7 @@ fn first_fault(history: &History) -> Option<(ExchangeId, Moment)> {
 }
 
 /// Exchanges of another tenant that were sent after the fault and whose reply is accounted for, right or wrong.
-fn follow_ups(history: &History, n: u32) -> (ObligationState, u64) {
+fn follow_ups(history: &History, map: &DeliveryMap, n: u32) -> (ObligationState, u64) {
     let Some((faulty, at)) = first_fault(history) else {
         // Nothing could follow. The excuse is the fault's own, where it has one.
         let kinds: BTreeSet<FaultKind> = history.plan.faults().into_iter().map(|(_, kind)| kind).collect();
@@ -121,7 +147,8 @@ fn follow_ups(history: &History, n: u32) -> (ObligationState, u64) {
     let tenants = super::tenants(history);
     let followers = history.exchanges.iter().filter(|(exchange, happened)| {
         let later = happened.sent.as_ref().is_some_and(|sent| sent.at >= at);
-        let accounted = matches!(happened.end, Some(ExchangeEnd::Received(_)));
+        // The gateway's own error page tells nothing of what it does with replies.
+        let accounted = map.readings.get(exchange).is_some_and(Reading::is_accounted);
         later && accounted && tenants.get(exchange) != tenants.get(&faulty)
     });
     let count = followers.count() as u64;
@@ -259,7 +286,38 @@ mod tests {
     #[test]
     fn overlap_is_what_the_origin_saw() {
         assert_eq!(state(&history("1<1 2<2"), Obligation::Overlap(2)), ObligationState::Met);
-        assert_eq!(state(&history("seq 1<1 2<2"), Obligation::Overlap(2)), ObligationState::Unmet);
+        assert_eq!(state(&history("seq 1<1 2<2"), Obligation::Overlap(2)), ObligationState::NotPlanned);
+        let mut held = history("seq 1<1 2<2");
+        held.plan.gates.push(vocabulary::plan::Gate {
+            id: vocabulary::identity::GateId(1),
+            awaits: vec![ExchangeId(1), ExchangeId(2)],
+            release: Vec::new(),
+            gap_us: 0,
+        });
+        assert_eq!(state(&held, Obligation::Overlap(2)), ObligationState::Unmet, "a gate was to bring it about");
+    }
+
+    #[test]
+    fn a_gateway_that_lets_one_through_at_a_time_is_known_by_both_ends() {
+        let line = |many: u32| (1..=many).map(|exchange| format!("{exchange}<{exchange} ")).collect::<String>();
+        let one_by_one = |many| {
+            let mut history = history(&line(many));
+            history.plan.scenario.may_be_prevented_by = vec![Prevented::Serialised];
+            for exchange in history.exchanges.values_mut() {
+                exchange.seen[0].in_flight = 1;
+            }
+            history
+        };
+        let serialised = ObligationState::Prevented(Prevented::Serialised);
+        assert_eq!(state(&one_by_one(20), Obligation::Overlap(2)), serialised);
+        assert_ne!(state(&one_by_one(3), Obligation::Overlap(2)), serialised, "too few to tell");
+    }
+
+    #[test]
+    fn an_error_page_of_the_gateways_own_is_no_follow_up() {
+        let three = Obligation::FollowUps(3);
+        assert_eq!(state(&history("seq fault:1 1<1 2<2 3<3 4<4"), three), ObligationState::Met);
+        assert_eq!(state(&history("seq fault:1 1<1 2<2 3<3 error:4=502"), three), ObligationState::Unmet);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vocabulary::finding::Proof;
-use vocabulary::history::{DeliveryKind, History, Performed, Replied};
+use vocabulary::history::{DeliveryKind, ExchangeHistory, History, Performed, Replied};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, Moment, Ordinal};
 
 /// Most bytes of one write that may be taken for one segment at the gateway.
@@ -42,6 +42,32 @@ impl Doubt {
             DeliveryKind::Surplus => early(history, replied, receiver),
             DeliveryKind::Owed if self.doubts(replied.connection, replied.ordinal) => Proof::Race,
             DeliveryKind::Owed => Proof::Owed,
+        }
+    }
+
+    /// The proof that bytes of `delivery` came unasked on the client connection on which `after` was the last exchange.
+    /// There is no receiver whose request they could have answered: what counts is when `after` was over.
+    pub(super) fn unasked(&self, history: &History, delivery: DeliveryId, after: ExchangeId) -> Proof {
+        if is_passed_through(history, after) {
+            return Proof::PassedThrough;
+        }
+        let Some(replied) = find(history, delivery) else { return Proof::Owed };
+        let over = history.exchanges.get(&after).and_then(|after| after.ended_at());
+        match (replied.kind, over) {
+            (DeliveryKind::Owed, _) if self.doubts(replied.connection, replied.ordinal) => Proof::Race,
+            // Its own reply, once more: only a surplus before it can have put it there.
+            (DeliveryKind::Owed, _) => Proof::Owed,
+            (DeliveryKind::Surplus, None) => Proof::Race,
+            (DeliveryKind::Surplus, Some(over)) => {
+                // One moment later, so that the reply which ended the exchange counts as received.
+                if came_with_what_was_received(history, replied, Moment(over.0 + 1)) {
+                    Proof::SameSegment
+                } else if lay_acknowledged(history, replied, Moment(u64::MAX)) {
+                    Proof::Acknowledged
+                } else {
+                    Proof::Race
+                }
+            }
         }
     }
 
@@ -88,6 +114,27 @@ fn lay_acknowledged(history: &History, surplus: &Replied, sent_at: Moment) -> bo
         sent_before && exchange.ended_at().is_none_or(|ended| ended > surplus.at)
     });
     !in_flight && acknowledged_at < sent_at && sent_at.since(surplus.done_at) >= ACKNOWLEDGED_GAP_MIN
+}
+
+/// Whether the client connection of an exchange is passed on as one upstream connection, with every head unchanged.
+fn is_passed_through(history: &History, exchange: ExchangeId) -> bool {
+    let sent = |exchange: &ExchangeHistory| exchange.sent.clone();
+    let Some(connection) = history.exchanges.get(&exchange).and_then(sent).map(|sent| sent.connection) else {
+        return false;
+    };
+    let on_connection: Vec<&ExchangeHistory> = history
+        .exchanges
+        .values()
+        .filter(|other| other.sent.as_ref().is_some_and(|sent| sent.connection == connection))
+        .collect();
+    let upstream = on_connection.first().and_then(|first| first.seen.first()).map(|seen| seen.connection);
+    let Some(upstream) = upstream else { return false };
+    let unchanged = on_connection.iter().all(|exchange| match (&exchange.sent, exchange.seen.as_slice()) {
+        (Some(sent), [seen]) => (seen.connection, seen.ordinal, &seen.head) == (upstream, sent.ordinal, &sent.head),
+        _ => false,
+    });
+    let arrivals = history.upstream.get(&upstream).map_or(0, |upstream| upstream.arrivals.len());
+    unchanged && arrivals == on_connection.len()
 }
 
 fn surpluses(history: &History) -> impl Iterator<Item = &Replied> {

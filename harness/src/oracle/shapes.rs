@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocabulary::canary::BodyState;
 use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
-use vocabulary::history::{Completeness, ExchangeEnd, History, Replied, UnaskedKind};
+use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, History, UnaskedKind};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
 use vocabulary::plan::RequestBody;
 
@@ -204,11 +204,7 @@ impl<'a> Naming<'a> {
             };
             let owner = unasked.canaries.iter().find(|found| found.claim.delivery_id() == Some(delivery));
             let tenant = owner.map_or(self.tenants[&after], |found| found.claim.tenant);
-            // Behind its own reply: the connection's last reply is the one that the surplus may have come with.
-            let proof = match proof::find(self.history, delivery) {
-                Some(replied) => self.unasked_proof(replied),
-                None => Proof::Owed,
-            };
+            let proof = self.doubt.unasked(self.history, delivery, after);
             let fact = format!(
                 "was over when {} bytes of {delivery} (tenant {}) came on its connection unasked",
                 unasked.bytes, tenant.0
@@ -217,16 +213,6 @@ impl<'a> Naming<'a> {
             if let Some(suspicion) = self.suspicions.last_mut() {
                 suspicion.proof = proof;
             }
-        }
-    }
-
-    /// A surplus that was passed on by itself was unasked for certain only if it stood in one write with a reply.
-    fn unasked_proof(&self, replied: &Replied) -> Proof {
-        match (replied.kind, replied.same_write_as, replied.acknowledged_at) {
-            (vocabulary::history::DeliveryKind::Owed, _, _) => Proof::Owed,
-            (_, Some(_), _) => Proof::SameSegment,
-            (_, _, Some(_)) => Proof::Acknowledged,
-            _ => Proof::Race,
         }
     }
 
@@ -298,7 +284,7 @@ impl<'a> Naming<'a> {
             shape,
             shift,
             boundary: self.boundary(receiver, delivery.exchange, owner_tenant),
-            leg: self.leg(receiver),
+            leg: self.leg(receiver, delivery),
             proof: self.doubt.proof(self.history, delivery, receiver),
             edges: vec![Edge { receiver, delivery }],
             exchanges: vec![delivery.exchange, receiver],
@@ -351,11 +337,11 @@ impl<'a> Naming<'a> {
         }
     }
 
-    fn leg(&self, receiver: ExchangeId) -> Leg {
-        match self.history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty()) {
-            true => Leg::Reply,
-            false => Leg::Store,
-        }
+    fn leg(&self, receiver: ExchangeId, delivery: DeliveryId) -> Leg {
+        let reached = self.history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty());
+        // What nobody asked for was never fit to be stored; it was lying on a connection.
+        let surplus = proof::find(self.history, delivery).is_some_and(|replied| replied.kind == DeliveryKind::Surplus);
+        if reached || surplus { Leg::Reply } else { Leg::Store }
     }
 
     // ---- one story, one suspicion ----------------------------------------------------------------------------------
@@ -434,6 +420,28 @@ mod tests {
 
     fn silent(notation: &str) {
         assert_eq!(suspicions(notation), Vec::<String>::new(), "{notation}");
+    }
+
+    fn silent_but_for_races(notation: &str) {
+        let all = suspicions(notation);
+        assert!(!all.is_empty() && all.iter().all(|words| words.ends_with("(race)")), "{notation}: {all:?}");
+    }
+
+    #[test]
+    fn what_a_tunnel_passes_through_is_only_observed() {
+        let mut tunnel = history("1<1 segment:1.2 unasked:1<1.2");
+        for exchange in tunnel.exchanges.values_mut() {
+            let sent = exchange.sent.as_ref().map(|sent| sent.head.clone());
+            exchange.seen[0].head = sent.clone().unwrap_or_default();
+        }
+        let judged = super::super::judge(&tunnel, Known { verbatim: true }).unwrap();
+        assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
+        // A gateway that reads HTTP leaves a mark.
+        for exchange in tunnel.exchanges.values_mut() {
+            exchange.seen[0].head.push_str("\nVia: 1.1 gateway");
+        }
+        let judged = super::super::judge(&tunnel, Known { verbatim: true }).unwrap();
+        assert_eq!((judged.findings.len(), judged.summary.observations.len()), (1, 0));
     }
 
     #[test]
@@ -525,6 +533,9 @@ mod tests {
         check("1<1 segment:1.2 unasked:1<1.2", "desync, same lane, reply leg");
         check("1<1 2<2 unasked:2<1", "desync, cross-tenant, reply leg");
         check("1<1 surplus:1.2 unasked:1<1.2", "desync, same lane, reply leg (race)");
+        check("seq c1:1,2 1<1 acknowledged:1.2 unasked:1<1.2", "desync, same lane, reply leg");
+        silent_but_for_races("seq c1:1,2 1<1 surplus:1.2 2<1.2 unasked:2<2");
+        silent_but_for_races("1<- segment:1.2 unasked:1<1.2");
         silent("1<1 timeout:1");
     }
 

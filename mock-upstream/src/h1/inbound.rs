@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::tcp::ReadHalf;
 use tokio::time::timeout;
-use vocabulary::canary::read_body;
+use vocabulary::canary::{Unverified, read_body};
 use vocabulary::excerpt::excerpt;
 use vocabulary::history::{Found, Place, Seen};
 use vocabulary::identity::{Attempt, Ordinal};
@@ -255,6 +255,7 @@ impl<'a> Inbound<'a> {
             match hit.canary {
                 Ok(claim) if reading.owner == Some(claim) => {}
                 Ok(claim) => seen.canaries.push(Found { claim, place: Place::Body, encoding: hit.encoding }),
+                Err(Unverified::CutOff) => {}
                 Err(_) => seen.unverified += 1,
             }
         }
@@ -335,6 +336,8 @@ fn search(office: &Office, bytes: &[u8], place: Place, found: &mut Vec<Found>) -
     for hit in office.scanner.scan(&office.key, bytes) {
         match hit.canary {
             Ok(claim) => found.push(Found { claim, place, encoding: hit.encoding }),
+            // A body shorter than a canary begins with a part of one.
+            Err(Unverified::CutOff) => {}
             Err(_) => unverified += 1,
         }
     }

@@ -175,6 +175,9 @@ pub enum Unverified {
     /// It has not the form of a canary.
     #[error("not the form of a canary")]
     NotACanary,
+    /// The bytes end before the canary would: a body that was planned to be shorter than one, or a cut.
+    #[error("cut off by the end of the bytes")]
+    CutOff,
     /// It has the form of another version.
     #[error("a canary of another version")]
     WrongVersion,

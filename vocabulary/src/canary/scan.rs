@@ -150,8 +150,8 @@ fn base64_core(before: usize) -> Vec<u8> {
 
 fn plain_hit(key: &CanaryKey, bytes: &[u8], offset: usize) -> Hit {
     let text = bytes.get(offset..offset + CANARY_BYTES);
-    let canary = text.map_or(Err(Unverified::NotACanary), |text| key.verify(text));
-    if canary == Err(Unverified::NotACanary) {
+    let canary = text.map_or(Err(Unverified::CutOff), |text| key.verify(text));
+    if matches!(canary, Err(Unverified::NotACanary | Unverified::CutOff)) {
         // The marker came through and some of the payload was escaped.
         for (encoding, unescape) in ESCAPES {
             if let Some(Ok(claim)) = unescape_all(&bytes[offset..], unescape).map(|text| key.verify(&text)) {
@@ -377,6 +377,12 @@ mod tests {
     fn a_marker_without_a_payload_is_counted_and_nobodys() {
         let hits = Scanner::new().scan(&key(), b"xw90q8 and more text that is long enough to hold a payload");
         assert_eq!(hits, [Hit { offset: 0, encoding: Encoding::Plain, canary: Err(Unverified::NotACanary) }]);
+    }
+
+    #[test]
+    fn a_canary_that_the_bytes_end_before_is_told_from_a_mangled_one() {
+        let hits = Scanner::new().scan(&key(), &key().mint(claim()).as_bytes()[..30]);
+        assert_eq!(hits.iter().map(|hit| hit.canary).collect::<Vec<_>>(), [Err(Unverified::CutOff)]);
     }
 
     #[test]

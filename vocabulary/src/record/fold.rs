@@ -222,21 +222,38 @@ fn merge_obligations(cases: &[&CaseSummary]) -> Vec<ObligationRecord> {
             .iter()
             .flat_map(|case| case.obligations.iter().filter(|outcome| outcome.obligation == obligation))
             .collect();
-        let met: Vec<_> = outcomes.iter().filter(|outcome| outcome.state == ObligationState::Met).collect();
+        let met: Vec<&ObligationOutcome> =
+            outcomes.iter().copied().filter(|outcome| outcome.state == ObligationState::Met).collect();
         let witness = outcomes.iter().find_map(|outcome| match outcome.state {
             ObligationState::Prevented(witness) => Some(witness),
             ObligationState::Met | ObligationState::Unmet | ObligationState::NotPlanned => None,
         });
         let unmet = outcomes.iter().any(|outcome| outcome.state == ObligationState::Unmet);
-        let count = |outcomes: &[&ObligationOutcome]| outcomes.iter().map(|outcome| outcome.count).sum();
+        let count = |outcomes: &[&ObligationOutcome]| merge_counts(obligation, outcomes);
         let (state, witness, count) = match (met.is_empty(), unmet, witness) {
-            (false, _, _) => (ObligationWord::Met, None, met.iter().map(|outcome| outcome.count).sum()),
+            (false, _, _) => (ObligationWord::Met, None, count(&met)),
             (true, false, Some(witness)) => (ObligationWord::Prevented, Some(witness), count(&outcomes)),
             (true, _, _) => (ObligationWord::Unmet, None, count(&outcomes)),
         };
         ObligationRecord { name: obligation.to_string(), state, witness, count }
     });
     merged.collect()
+}
+
+/// What was counted for an obligation over several cases: the most where it counts how many at once, else the sum.
+fn merge_counts(obligation: Obligation, outcomes: &[&ObligationOutcome]) -> u64 {
+    let counts = outcomes.iter().map(|outcome| outcome.count);
+    match obligation {
+        Obligation::Overlap(_) | Obligation::StreamsHeld(_) | Obligation::RequestsPerUpstreamConnection(_) => {
+            counts.max().unwrap_or(0)
+        }
+        Obligation::FaultPerformed(_)
+        | Obligation::FollowUps(_)
+        | Obligation::OrderReleased
+        | Obligation::ClientAbortSeen
+        | Obligation::DeliveredFromCache
+        | Obligation::IdleGap => counts.sum(),
+    }
 }
 
 fn merge_observations(cases: &[CaseSummary]) -> Vec<ObservationRecord> {
