@@ -12,12 +12,9 @@ use mock_upstream::{Clock, Config, Origin, OriginCase, OriginError, PlannedReply
 use vocabulary::canary::{BodyState, CanaryKey, Scanner};
 use vocabulary::directive::{Directive, Hold, OriginAct};
 use vocabulary::history::{ExchangeEnd, History, Observation};
-use vocabulary::identity::{CaseNumber, ExchangeId, TenantId};
+use vocabulary::identity::{ExchangeId, TenantId};
 use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT, READY_WAIT};
-use vocabulary::plan::{
-    Audience, ConnectionUse, Event, Gate, Lane, PLAN_SCHEMA, Plan, Request, Start, Stimulus, Target,
-};
-use vocabulary::scenario::{Level, ScenarioHead};
+use vocabulary::plan::{Event, Gate, Lane, Plan, Stimulus, Target};
 
 use crate::client::{self, Idle};
 use crate::gateway::{Gateway, GatewayError, Running};
@@ -317,38 +314,6 @@ fn origin_case(plan: &Plan, base: u32) -> OriginCase {
 
 /// One benign GET.
 fn rinse_plan() -> Plan {
-    Plan {
-        schema: PLAN_SCHEMA.to_owned(),
-        scenario: ScenarioHead {
-            name: "rinse".to_owned(),
-            family: "rinse".to_owned(),
-            title: "A canary round trip".to_owned(),
-            story: String::new(),
-            incidents: Vec::new(),
-            requirement: String::new(),
-            level: Level::Must,
-            may_reveal: Vec::new(),
-            must_exercise: Vec::new(),
-            may_be_prevented_by: Vec::new(),
-        },
-        seed: 0,
-        case: CaseNumber(0),
-        tenants: 1,
-        gates: Vec::new(),
-        lanes: vec![Lane {
-            name: "rinse".to_owned(),
-            until: None,
-            stimuli: vec![Stimulus {
-                exchange: ExchangeId(1),
-                tenant: TenantId(1),
-                start: Start::default(),
-                connection: ConnectionUse::Fresh,
-                request: Request::get(),
-                abort: None,
-                read: None,
-                audience: Audience::Exchange,
-                directive: Directive::benign(256),
-            }],
-        }],
-    }
+    let stimulus = Stimulus::get(ExchangeId(1), TenantId(1));
+    Plan::bare("rinse", vec![Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None }])
 }

@@ -39,6 +39,20 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan that retells no incident: these lanes, and as many tenants as they name.
+    pub fn bare(name: &str, lanes: Vec<Lane>) -> Plan {
+        let tenants = lanes.iter().flat_map(|lane| &lane.stimuli).map(|stimulus| stimulus.tenant.0).max();
+        Plan {
+            schema: PLAN_SCHEMA.to_owned(),
+            scenario: ScenarioHead::bare(name),
+            seed: 0,
+            case: CaseNumber(0),
+            tenants: tenants.unwrap_or(0),
+            gates: Vec::new(),
+            lanes,
+        }
+    }
+
     /// Every planned stimulus with its lane, in the order of the plan.
     pub fn stimuli(&self) -> impl Iterator<Item = (LaneId, &Stimulus)> {
         let lanes = self.lanes.iter().enumerate();
@@ -198,6 +212,21 @@ pub struct Stimulus {
 }
 
 impl Stimulus {
+    /// A plain GET on the lane's kept connection, answered well.
+    pub fn get(exchange: ExchangeId, tenant: TenantId) -> Stimulus {
+        Stimulus {
+            exchange,
+            tenant,
+            start: Start::default(),
+            connection: ConnectionUse::Kept,
+            request: Request::get(),
+            abort: None,
+            read: None,
+            audience: Audience::Exchange,
+            directive: Directive::benign(256),
+        }
+    }
+
     /// The faults that the client commits.
     pub fn faults(&self) -> Vec<FaultKind> {
         let abort = self.abort.as_ref().map(|_| FaultKind::ClientAbort);
@@ -503,34 +532,15 @@ pub enum Audience {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::scenario::tests::head;
 
     /// A plan with one lane per entry; each entry is the tenant of one GET.
     pub(crate) fn plan_of(tenants: &[u16]) -> Plan {
-        let lanes = tenants.iter().enumerate().map(|(index, tenant)| Lane {
-            name: format!("lane{index}"),
+        let lanes = tenants.iter().zip(1..).map(|(tenant, exchange)| Lane {
+            name: format!("lane{exchange}"),
             until: None,
-            stimuli: vec![Stimulus {
-                exchange: ExchangeId(index as u32 + 1),
-                tenant: TenantId(*tenant),
-                start: Start::default(),
-                connection: ConnectionUse::Kept,
-                request: Request::get(),
-                abort: None,
-                read: None,
-                audience: Audience::Exchange,
-                directive: Directive::benign(64),
-            }],
+            stimuli: vec![Stimulus::get(ExchangeId(exchange), TenantId(*tenant))],
         });
-        Plan {
-            schema: PLAN_SCHEMA.to_owned(),
-            scenario: head("plain"),
-            seed: 1,
-            case: CaseNumber(0),
-            tenants: tenants.iter().copied().max().unwrap_or(0),
-            gates: Vec::new(),
-            lanes: lanes.collect(),
-        }
+        Plan::bare("plain", lanes.collect())
     }
 
     #[test]

@@ -37,6 +37,24 @@ pub struct ScenarioHead {
     pub may_be_prevented_by: Vec<Prevented>,
 }
 
+impl ScenarioHead {
+    /// A head with nothing but a name: level must, no obligations. For plans that retell no incident.
+    pub fn bare(name: &str) -> ScenarioHead {
+        ScenarioHead {
+            name: name.to_owned(),
+            family: "none".to_owned(),
+            title: String::new(),
+            story: String::new(),
+            incidents: Vec::new(),
+            requirement: String::new(),
+            level: Level::Must,
+            may_reveal: Vec::new(),
+            must_exercise: Vec::new(),
+            may_be_prevented_by: Vec::new(),
+        }
+    }
+}
+
 /// How binding a requirement is, and so what a finding of the scenario does to the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -149,24 +167,8 @@ pub enum ObligationState {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    /// A head with nothing but a name.
-    pub(crate) fn head(name: &str) -> ScenarioHead {
-        ScenarioHead {
-            name: name.to_owned(),
-            family: "test".to_owned(),
-            title: String::new(),
-            story: String::new(),
-            incidents: Vec::new(),
-            requirement: "RFC 9112 section 9.2".to_owned(),
-            level: Level::Must,
-            may_reveal: Vec::new(),
-            must_exercise: Vec::new(),
-            may_be_prevented_by: Vec::new(),
-        }
-    }
 
     #[test]
     fn obligations_are_externally_tagged() {

@@ -146,16 +146,7 @@ pub(crate) struct ReadFor {
 
 /// The body that the origin sends for a stimulus if all goes well: it spares the reader a search.
 pub(crate) fn expected_body(stimulus: &Stimulus, wire: ExchangeId, key: &CanaryKey) -> Option<StripedBody> {
-    let bytes = stimulus.directive.acts.iter().find_map(|act| match act {
-        OriginAct::Final(reply) => Some(reply.bytes),
-        OriginAct::Hold(_)
-        | OriginAct::Wait { .. }
-        | OriginAct::Interim(_)
-        | OriginAct::Surplus(_)
-        | OriginAct::Close(_)
-        | OriginAct::Silence { .. }
-        | OriginAct::Tunnel { .. } => None,
-    })?;
+    let bytes = stimulus.directive.acts.iter().find_map(OriginAct::final_reply)?.bytes;
     let claim = Claim {
         role: Role::Reply,
         tenant: stimulus.tenant,

@@ -12,9 +12,8 @@ use tokio::time::timeout;
 use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody};
 use vocabulary::directive::{Directive, FaultKind};
 use vocabulary::history::{ExchangeEnd, GaveUp, History, Observation, Performed, Received, Sent, Unasked};
-use vocabulary::identity::{Attempt, CaseNumber, ExchangeId, TenantId};
-use vocabulary::plan::{Audience, ConnectionUse, Event, EventKind, Lane, PLAN_SCHEMA, Plan, Request, Start, Stimulus};
-use vocabulary::scenario::{Level, ScenarioHead};
+use vocabulary::identity::{Attempt, ExchangeId, TenantId};
+use vocabulary::plan::{Event, EventKind, Lane, Plan, Start, Stimulus};
 
 use super::request::{ConnectionNumbers, Target};
 use super::run_plan;
@@ -32,17 +31,7 @@ pub(super) fn key() -> CanaryKey {
 
 /// A plain GET of tenant 1.
 pub(super) fn get(exchange: u32) -> Stimulus {
-    Stimulus {
-        exchange: ExchangeId(exchange),
-        tenant: TenantId(1),
-        start: Start::default(),
-        connection: ConnectionUse::Kept,
-        request: Request::get(),
-        abort: None,
-        read: None,
-        audience: Audience::Exchange,
-        directive: Directive::benign(200),
-    }
+    Stimulus { directive: Directive::benign(200), ..Stimulus::get(ExchangeId(exchange), TenantId(1)) }
 }
 
 pub(super) fn after(exchange: u32, kind: EventKind) -> Start {
@@ -259,24 +248,5 @@ pub(super) async fn play(lanes: Vec<Lane>, script: impl AsyncFnOnce(&Gateway)) -
 }
 
 fn plan(lanes: Vec<Lane>) -> Plan {
-    Plan {
-        schema: PLAN_SCHEMA.to_owned(),
-        scenario: ScenarioHead {
-            name: "scene".to_owned(),
-            family: "test".to_owned(),
-            title: String::new(),
-            story: String::new(),
-            incidents: Vec::new(),
-            requirement: String::new(),
-            level: Level::Must,
-            may_reveal: Vec::new(),
-            must_exercise: Vec::new(),
-            may_be_prevented_by: Vec::new(),
-        },
-        seed: 1,
-        case: CaseNumber(0),
-        tenants: 2,
-        gates: Vec::new(),
-        lanes,
-    }
+    Plan { tenants: 2, ..Plan::bare("scene", lanes) }
 }

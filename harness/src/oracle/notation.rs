@@ -24,13 +24,8 @@ use vocabulary::history::{
     Completeness, DeliveryKind, Fault, Found, GaveUp, History, Observation, Performed, Place, Received, Replied, Seen,
     Sent, Unasked, UnaskedKind, Why,
 };
-use vocabulary::identity::{
-    Attempt, CaseNumber, ConnectionId, DeliveryId, ExchangeId, LaneId, Moment, Ordinal, TenantId,
-};
-use vocabulary::plan::{
-    Audience, ConnectionUse, Credential, Lane, PLAN_SCHEMA, Plan, Request, RequestBody, Start, Stimulus, Target,
-};
-use vocabulary::scenario::{Level, ScenarioHead};
+use vocabulary::identity::{Attempt, ConnectionId, DeliveryId, ExchangeId, LaneId, Moment, Ordinal, TenantId};
+use vocabulary::plan::{Audience, Credential, Lane, Plan, Request, RequestBody, Stimulus, Target};
 
 /// The history that a line describes.
 pub(crate) fn history(notation: &str) -> History {
@@ -191,26 +186,8 @@ impl Line {
             lanes.entry(self.lane_of(*exchange)).or_default().push(self.stimulus(*exchange));
         }
         let named = lanes.into_values().enumerate();
-        Plan {
-            schema: PLAN_SCHEMA.to_owned(),
-            scenario: ScenarioHead {
-                name: "notation".to_owned(),
-                family: "synthetic".to_owned(),
-                title: String::new(),
-                story: String::new(),
-                incidents: Vec::new(),
-                requirement: "RFC 9112 section 9.2".to_owned(),
-                level: Level::Must,
-                may_reveal: Vec::new(),
-                must_exercise: Vec::new(),
-                may_be_prevented_by: Vec::new(),
-            },
-            seed: 0,
-            case: CaseNumber(0),
-            tenants: self.received.keys().map(|exchange| self.tenant(*exchange).0).max().unwrap_or(0),
-            gates: Vec::new(),
-            lanes: named.map(|(index, stimuli)| Lane { name: format!("lane{index}"), stimuli, until: None }).collect(),
-        }
+        let lanes = named.map(|(index, stimuli)| Lane { name: format!("lane{index}"), stimuli, until: None });
+        Plan::bare("notation", lanes.collect())
     }
 
     fn stimulus(&self, exchange: Number) -> Stimulus {
@@ -222,10 +199,6 @@ impl Line {
             directive.acts.insert(0, OriginAct::Interim(interim));
         }
         Stimulus {
-            exchange: ExchangeId(exchange),
-            tenant: self.tenant(exchange),
-            start: Start::default(),
-            connection: ConnectionUse::Kept,
             request: Request {
                 target: if self.same_url { Target::Shared("a".to_owned()) } else { Target::Own },
                 credential: if self.authorization { Credential::Both } else { Credential::Cookie },
@@ -233,10 +206,9 @@ impl Line {
                 tail: self.tails.get(&exchange).map(|tail| ExchangeId(*tail)),
                 ..Request::get()
             },
-            abort: None,
-            read: None,
             audience: if self.public.contains(&exchange) { Audience::Public } else { Audience::Exchange },
             directive,
+            ..Stimulus::get(ExchangeId(exchange), self.tenant(exchange))
         }
     }
 
