@@ -218,15 +218,16 @@ pub enum BodyState {
 }
 
 /// Reads a body: decodes its begin stripe, compares the rest with the prediction, searches only after a mismatch.
-/// `expected` is the body that the caller hopes for; giving it saves the decoding, and lets bodies below 64 bytes be
-/// told apart.
+/// `expected` is the body that the caller hopes for; giving it saves the decoding, and lets bodies shorter than a canary
+/// be called intact, though nobody's.
 pub fn read_body(scanner: &Scanner, key: &CanaryKey, expected: Option<&StripedBody>, body: &[u8]) -> BodyReading {
     let received_bytes = body.len() as u64;
     if let Some(expected) = expected.filter(|expected| expected.len() == received_bytes && !expected.is_empty())
         && expected.differs_at(body).is_none()
     {
         return BodyReading {
-            owner: Some(expected.claim()),
+            // Shorter than a canary, the bytes are as expected and could be anybody's.
+            owner: (expected.len() >= CANARY_BYTES as u64).then(|| expected.claim()),
             declared_bytes: Some(expected.len()),
             received_bytes,
             state: BodyState::Intact,
@@ -299,6 +300,7 @@ mod tests {
             assert_eq!(text.len() as u64, bytes);
             let hoped_for = read_body(&Scanner::new(), &key(), Some(&body), &text);
             assert_eq!(hoped_for.state, if bytes == 0 { BodyState::Unstriped } else { BodyState::Intact }, "{bytes}");
+            assert_eq!(hoped_for.owner.is_some(), bytes >= CANARY_BYTES as u64, "{bytes}: one byte is anybody's");
             if bytes >= CANARY_BYTES as u64 {
                 assert_eq!(
                     (read(&text).state, read(&text).declared_bytes),
