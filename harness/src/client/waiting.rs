@@ -17,6 +17,8 @@ use super::Run;
 /// How long a reply may be silent before the client asks the ledger whether the origin has written it. Waiting for the
 /// ledger is woken by every observation of the run, so that replies which come at once shall not pay for it.
 const QUIET_BEFORE_ASKING: Duration = Duration::from_millis(30);
+/// How long a client still waits when its own reply has turned up at another one.
+const GRACE_AFTER_ELSEWHERE: Duration = Duration::from_millis(30);
 /// Pauses up to this are kept to the microsecond, longer ones to the millisecond of tokio's timer.
 const EXACT_PAUSE_MAX: Duration = Duration::from_millis(10);
 /// How much too late tokio's timer may be.
@@ -108,6 +110,8 @@ impl Run {
         let elsewhere = async {
             sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;
             self.ledger.reply_went_elsewhere(exchange).await;
+            // In a swap, the other's reply is on its way here.
+            sleep(GRACE_AFTER_ELSEWHERE).await;
         };
         tokio::select! {
             () = written => {}
