@@ -9,19 +9,27 @@ use vocabulary::identity::CaseNumber;
 use vocabulary::verdict::Verdict;
 
 use crate::arguments::Check;
-use crate::output::{self, Output};
+use crate::output::{self, Output, to_stderr};
 use crate::watch::Watch;
 use crate::{gateway, program};
 
 pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
-    output::check_endings(&options.output)?;
+    output::check(&options.output)?;
     let builder = builder(options)?;
     if options.dry_run {
         return dry_run(&builder, options);
     }
     let ended = run_to_the_end(builder, output)?;
-    output::write_reports(ended.report.record(), &options.output)?;
-    Ok(conclude(&ended, output))
+    let code = conclude(&ended, output);
+    match (output::write_reports(ended.report.record(), &options.output), code) {
+        (Err(error), 0) => Err(error),
+        // A report that cannot be written must not hide what was found.
+        (Err(error), code) => {
+            to_stderr(&format!("crosswire: failed to {error:#}"));
+            Ok(code)
+        }
+        (Ok(()), code) => Ok(code),
+    }
 }
 
 fn builder(options: &Check) -> anyhow::Result<Builder> {
@@ -103,7 +111,7 @@ async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>) {
             std::process::exit(code.into());
         }
         stop.ask();
-        eprintln!("crosswire: ending after the present case; once more ends at once");
+        to_stderr("crosswire: ending after the present case; once more ends at once");
     }
 }
 
@@ -111,14 +119,14 @@ async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>) {
 pub(crate) fn conclude(ended: &Ended, output: &Output) -> u8 {
     let (record, folder) = (ended.report.record(), ended.report.folder().display());
     if output.quiet {
-        eprintln!("{}", record.verdict);
+        to_stderr(record.verdict.title());
     } else {
-        eprintln!("{}", reports::summary(record, output.style()));
-        eprintln!("run folder: {folder}");
+        to_stderr(&reports::summary(record, output.style()));
+        to_stderr(&format!("run folder: {folder}"));
     }
     match (record.verdict, ended.signalled) {
         (Verdict::Broken, _) => {
-            eprintln!("crosswire failed by itself; please report it with {folder}");
+            to_stderr(&format!("crosswire failed by itself; please report it with {folder}"));
             record.exit_code
         }
         // Which signal it was, as shells say it.

@@ -6,7 +6,7 @@ use anyhow::bail;
 use specimens::Decisions;
 
 use crate::arguments::Demo;
-use crate::output::{Output, to_stdout};
+use crate::output::{Output, to_stderr, to_stdout};
 use crate::{check, gateway, program};
 
 /// Cases of each scenario when there is nothing to find: enough to be silent about.
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
             bail!("find the defect {:?}: `crosswire demo --list` shows all", options.defect);
         };
         if !output.quiet {
-            eprintln!("The gateway of this demo has a planted defect, {}: {}\n", mutant.name, mutant.story);
+            to_stderr(&format!("The gateway of this demo has a planted defect, {}: {}\n", mutant.name, mutant.story));
         }
         let gateway = gateway::mutant(mutant.name)?;
         builder = builder.gateway(gateway).scenarios(mutant.scenario).cases(DEFECT_CASES).fail_fast();
@@ -54,9 +54,9 @@ fn list() -> anyhow::Result<()> {
 
 fn next(defect: &str) {
     match defect {
-        "none" => eprintln!("\nA gateway with a defect: crosswire demo. Your own: crosswire check --help."),
-        _ => eprintln!(
-            "\nThe same gateway without the defect: crosswire demo --defect none. Your own: crosswire check --help."
+        "none" => to_stderr("\nA gateway with a defect: crosswire demo. Your own: crosswire check --help."),
+        _ => to_stderr(
+            "\nThe same gateway without the defect: crosswire demo --defect none. Your own: crosswire check --help.",
         ),
     }
 }

@@ -46,12 +46,45 @@ const WORDS: &[(&str, &str, &str)] = &[
         "word",
         "a foreign reply that cannot be held against the gateway, because nothing proves that it was early.",
     ),
+    ("canary", "word", "a secret of 48 letters and digits that only one request, reply or tenant ever carried."),
+    (
+        "anomaly",
+        "word",
+        "something worth counting that no requirement forbids: an error of the gateway's own, a retry, a missing reply.",
+    ),
+    (
+        "leak",
+        "severity",
+        "another tenant's secret. Worse than swap (the own tenant's), desync, corruption, truncation, staleness.",
+    ),
+    (
+        "prevented",
+        "word",
+        "an obligation that something rightly kept from being met; the witness says what. Silence then bounds nothing.",
+    ),
+    (
+        "proof",
+        "word",
+        "why a wrong reply cannot be the origin's own fault: it was owed to somebody else, or provably early.",
+    ),
+    (
+        "race",
+        "word",
+        "an unasked reply that nothing proves to have come before the request it answered: HTTP/1.1 cannot tell. Observed only.",
+    ),
+    ("lane", "word", "one client worker of a plan; it sends its requests one after the other."),
+    ("witness", "word", "what shows that an obligation was rightly prevented. A closed list."),
     ("peer-closed-first", "witness", "the gateway closed the connection before the fault could be performed."),
     ("no-upstream-reuse", "witness", "the gateway opens a new upstream connection for each request."),
     ("answered-by-gateway", "witness", "the gateway answered itself: the origin saw no attempt."),
     ("serialised", "witness", "the gateway lets one request at a time through."),
     ("carrier-stripped", "witness", "the gateway strips what the fault needs."),
     ("method-refused", "witness", "the gateway refuses the method."),
+    (
+        "http10-upstream",
+        "witness",
+        "the gateway speaks HTTP/1.0 to the origin, which forbids the fault; for nginx: proxy_http_version 1.1.",
+    ),
     ("timeout-unknown", "witness", "the gateway's reply timeout is not known; give it with --gateway-timeout."),
 ];
 

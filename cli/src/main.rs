@@ -31,11 +31,7 @@ fn main() -> ExitCode {
         Err(error) => (exit_code(&error), Some(error)),
     };
     if let Some(error) = error {
-        // What the library says is whole; what this program adds comes with its cause.
-        match error.downcast_ref::<RunError>() {
-            Some(error) => eprintln!("crosswire: failed to {error}"),
-            None => eprintln!("crosswire: failed to {error:#}"),
-        }
+        output::to_stderr(&format!("crosswire: failed to {}", told(&error)));
     }
     ExitCode::from(code)
 }
@@ -51,6 +47,15 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Gateways { command } => list::gateways(command),
         Command::Explain { what } => explain::run(what.as_deref()),
     }
+}
+
+/// An error with its causes, each said once: some say their cause themselves.
+fn told(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// Usage and configuration end with 2, what the library reports with its own code.
@@ -78,6 +83,10 @@ fn program() -> anyhow::Result<String> {
         return Ok("crosswire".to_owned());
     }
     let here = std::env::current_dir().context("find out the working folder")?;
-    let shown = own.strip_prefix(&here).unwrap_or(&own);
-    Ok(shown.display().to_string())
+    Ok(match own.strip_prefix(&here) {
+        // A bare name would be looked for in PATH.
+        Ok(below) if below.components().count() == 1 => format!("./{}", below.display()),
+        Ok(below) => below.display().to_string(),
+        Err(_) => own.display().to_string(),
+    })
 }

@@ -46,9 +46,16 @@ enum Format {
     Jsonl,
 }
 
-/// Refuses endings that no report has, before anything is sent.
-pub(crate) fn check_endings(files: &[PathBuf]) -> anyhow::Result<()> {
-    files.iter().try_for_each(|file| format(file).map(drop))
+/// Refuses what cannot be written, before anything is sent: endings that no report has, folders that are not there.
+pub(crate) fn check(files: &[PathBuf]) -> anyhow::Result<()> {
+    for file in files {
+        format(file)?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            bail!("write the report {}: there is no folder {}", file.display(), folder.display());
+        }
+    }
+    Ok(())
 }
 
 /// Writes to stdout. That nobody reads it to its end (`| head`) is no failure.
@@ -57,6 +64,11 @@ pub(crate) fn to_stdout(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("write to stdout"),
     }
+}
+
+/// Writes a line for people. That nobody listens any more is no failure: the run and its exit code go on.
+pub(crate) fn to_stderr(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }
 
 /// Writes a record into every file that was asked for.

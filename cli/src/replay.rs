@@ -3,7 +3,7 @@
 use crosswire::{RunError, load_plan};
 
 use crate::arguments::Replay;
-use crate::output::Output;
+use crate::output::{Output, to_stderr};
 use crate::{gateway, program};
 
 pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
@@ -27,16 +27,19 @@ pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
             for finding in &replayed.findings {
                 let mut finding = finding.clone();
                 finding.reproduction = replayed.reproduction;
-                eprintln!("{}", reports::card(&finding, &again, output.style()));
+                to_stderr(&reports::card(&finding, &again, output.style()));
             }
         }
-        eprintln!("FAILED {failed} of {runs}");
+        to_stderr(&format!("FAILED {failed} of {runs}"));
         return Ok(10);
     }
     if !replayed.unmet.is_empty() || runs == 0 {
-        eprintln!("CANNOT RUN: in {runs} runs the gateway was not exercised; unmet: {}", replayed.unmet.join(", "));
+        to_stderr(&format!(
+            "CANNOT RUN: in {runs} runs the gateway was not exercised; unmet: {}",
+            replayed.unmet.join(", ")
+        ));
         return Ok(3);
     }
-    eprintln!("FIXED 0 of {runs}");
+    to_stderr(&format!("FIXED 0 of {runs}"));
     Ok(0)
 }

@@ -3,10 +3,10 @@
 use crosswire::{RunError, arguments_of, read_run};
 
 use crate::arguments::Report;
-use crate::output::{self, Output};
+use crate::output::{self, Output, to_stderr};
 
 pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
-    output::check_endings(&options.output)?;
+    output::check(&options.output)?;
     let record = read_run(&options.folder).map_err(RunError::from)?;
     output::write_reports(&record, &options.output)?;
     if !output.quiet {
@@ -14,9 +14,9 @@ pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
             let plan = options.folder.join(&finding.plan);
             let gateway = arguments_of(&record.gateway).unwrap_or_else(|| "--command '<how it is started>'".to_owned());
             let replay = format!("{} replay {} {gateway}", crate::program()?, plan.display());
-            eprintln!("{}", reports::card(finding, &replay, output.style()));
+            to_stderr(&reports::card(finding, &replay, output.style()));
         }
     }
-    eprintln!("{}", reports::summary(&record, output.style()));
+    to_stderr(&reports::summary(&record, output.style()));
     Ok(record.exit_code)
 }

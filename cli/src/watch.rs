@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crosswire::RunEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::output::Output;
+use crate::output::{Output, to_stderr};
 
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ impl Watch {
 
     fn line(&self, text: &str) {
         if !self.output.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| to_stderr(text));
         }
     }
 

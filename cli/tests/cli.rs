@@ -215,6 +215,81 @@ fn an_occupied_port_says_what_to_try() {
 }
 
 #[test]
+fn a_url_that_leads_straight_to_the_origin_is_no_gateway() {
+    let addr = format!("127.0.0.1:{}", free_port());
+    let url = format!("http://{addr}");
+    refused(&["check", "--gateway", &url, "--origin-listen", &addr], 2, &[&addr, "no gateway between"]);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_anything_is_sent() {
+    refused(&["check", "--recipe", "reference", "-o", "no/such/folder/r.json"], 2, &["no/such/folder"]);
+}
+
+#[test]
+fn a_run_folder_is_never_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let check =
+        ["check", "--recipe", "reference", "--scenario", "surplus-same-segment", "--cases", "1", "--out", "run"];
+    assert_eq!(code(&crosswire(folder.path(), &check)), 0);
+    let again = crosswire(folder.path(), &check);
+    assert_eq!(code(&again), 2);
+    assert!(stderr(&again).contains("another --out"), "{}", stderr(&again));
+}
+
+#[test]
+fn a_reader_that_goes_away_changes_no_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_crosswire"))
+        .arg("demo")
+        .current_dir(folder.path())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop((demo.stderr.take(), demo.stdout.take()));
+    assert_eq!(demo.wait().unwrap().code(), Some(10));
+}
+
+#[test]
+fn a_gateway_without_upstream_keep_alive_is_told_that_little_could_bite() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("nginx.conf.in");
+    let has_nginx = ["/usr/sbin/nginx", "/usr/bin/nginx"].iter().any(|path| Path::new(path).is_file());
+    if !has_nginx {
+        let required = std::env::var("CROSSWIRE_REQUIRE").unwrap_or_default();
+        assert!(!required.contains("nginx"), "nginx is required and not installed");
+        eprintln!("skipped: nginx is not installed");
+        return;
+    }
+    std::fs::write(&config, NGINX_WITHOUT_KEEP_ALIVE).unwrap();
+    let command = format!(
+        "sed -e s/LISTEN/$LISTEN_PORT/ -e s/UPSTREAM/$UPSTREAM_PORT/ -e s,WORK,$WORKDIR,g {} > $WORKDIR/n.conf && \
+         PATH=$PATH:/usr/sbin exec nginx -e stderr -p $WORKDIR -c $WORKDIR/n.conf",
+        config.display()
+    );
+    let check = ["check", "--command", &command, "--scenario", "surplus-same-segment", "--cases", "5", "--seed", "1"];
+    let output = crosswire(folder.path(), &check);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 of 1 scenarios could not bite"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("is keep-alive to the upstream configured?"), "{}", stderr(&output));
+}
+
+const NGINX_WITHOUT_KEEP_ALIVE: &str = "
+daemon off; worker_processes 1; pid WORK/nginx.pid; error_log stderr warn;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path WORK/body; proxy_temp_path WORK/proxy; fastcgi_temp_path WORK/f;
+  uwsgi_temp_path WORK/u; scgi_temp_path WORK/s;
+  server {
+    listen 127.0.0.1:LISTEN;
+    location / { proxy_pass http://127.0.0.1:UPSTREAM; proxy_http_version 1.1; proxy_set_header Host $http_host; }
+  }
+}
+";
+
+#[test]
 fn a_program_that_is_missing_is_told_from_one_that_dies() {
     refused(&["check", "--command", "no-such-gateway"], 2, &["no-such-gateway", "not on this machine"]);
     refused(

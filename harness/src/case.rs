@@ -61,6 +61,14 @@ pub enum BenchError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The gateway's address is the origin's.
+    #[error(
+        "test the gateway at {addr}: that is where the origin listens, so there is no gateway between; give --gateway the gateway's own address"
+    )]
+    NoGateway {
+        /// The address of both.
+        addr: SocketAddr,
+    },
     /// The origin does not start.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -99,7 +107,10 @@ impl BenchError {
     /// Whether nothing was sent: an error of usage or configuration.
     pub fn is_before_anything_was_sent(&self) -> bool {
         match self {
-            BenchError::Listen { .. } | BenchError::Origin(_) | BenchError::Gateway(_) => true,
+            BenchError::Listen { .. }
+            | BenchError::NoGateway { .. }
+            | BenchError::Origin(_)
+            | BenchError::Gateway(_) => true,
             BenchError::NeverReady { .. } | BenchError::Died { .. } | BenchError::Unclean { .. } => false,
         }
     }
@@ -134,6 +145,9 @@ impl Bench {
         };
         let origin = Arc::new(Origin::start(listener, Config { key: key.clone(), clock, observer })?);
         let running = gateway.start(origin.addr(), &work)?;
+        if running.target().addr == origin.addr() {
+            return Err(BenchError::NoGateway { addr: origin.addr() });
+        }
         let known = Known { verbatim: false };
         let scanner = Scanner::new();
         let mut bench = Bench { gateway, work, key, scanner, ledger, origin, running, known, base: 0 };

@@ -32,6 +32,12 @@ pub enum JournalError {
         /// What the system said.
         source: io::Error,
     },
+    /// The folder is that of another run.
+    #[error("write {}: it is the folder of a run already; give another --out", path.display())]
+    Occupied {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file cannot be read.
     #[error("read {}: {source}; is it the folder of a run?", path.display())]
     Read {
@@ -69,6 +75,9 @@ pub(crate) struct RunFolder {
 impl RunFolder {
     /// Makes the folder and opens its journal.
     pub(crate) fn create(folder: &Path, key: &CanaryKey) -> Result<RunFolder, JournalError> {
+        if folder.join(JOURNAL).exists() {
+            return Err(JournalError::Occupied { path: folder.to_owned() });
+        }
         let made = || -> io::Result<File> {
             std::fs::create_dir_all(folder.join("plans"))?;
             let secret: String = key.secret().iter().map(|byte| format!("{byte:02x}")).collect();

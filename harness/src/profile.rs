@@ -37,7 +37,7 @@ impl Profile {
         Some(Profile {
             name: name.to_owned(),
             cases_min,
-            cases_max: cases_min * 40,
+            cases_max: cases_min * 12,
             faults_min: 20,
             evidence: EvidenceRequired { verified_min, verified_per_scenario_min },
             time_limit: Duration::from_secs(seconds),

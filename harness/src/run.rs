@@ -12,7 +12,7 @@ use vocabulary::finding::{Finding, Reproduction};
 use vocabulary::identity::CaseNumber;
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
 use vocabulary::plan::Plan;
-use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, RunEnd, RunStart};
+use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunStart};
 
 use crate::builder::Builder;
 use crate::case::{Bench, BenchError, CaseError};
@@ -99,7 +99,7 @@ pub enum RunError {
     #[error("run without a gateway: name one with --recipe, --command or --gateway")]
     NoGateway,
     /// The choice of scenarios is empty or wrong.
-    #[error(transparent)]
+    #[error("choose scenarios: {0}")]
     Select(#[from] SelectError),
     /// A scenario file cannot be read.
     #[error("read the scenario {}: {source}", path.display())]
@@ -121,6 +121,14 @@ pub enum RunError {
     /// The run folder cannot be written.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The run folder could not be written any more, half-way.
+    #[error("{error}. The run ended there; {}", if *found { "what it had found was printed above" } else { "it had found nothing by then" })]
+    JournalLost {
+        /// What could not be written.
+        error: JournalError,
+        /// Whether something had been found.
+        found: bool,
+    },
     /// The run has no thread or no work folder.
     #[error("start the run's thread and work folder: {0}; check the limits on threads, files and disk")]
     Thread(std::io::Error),
@@ -142,7 +150,9 @@ impl RunError {
             | RunError::Thread(_) => 2,
             RunError::Bench(error) if error.is_before_anything_was_sent() => 2,
             RunError::Bench(_) => 3,
-            RunError::Broken(_) => 70,
+            // A proven finding survives what happened to us afterwards.
+            RunError::JournalLost { found: true, .. } => 10,
+            RunError::JournalLost { found: false, .. } | RunError::Broken(_) => 70,
         }
     }
 }
@@ -204,6 +214,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         started_at: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
         profile: profile.name.clone(),
         evidence: profile.evidence,
+        scenarios: chosen.iter().map(planned).collect(),
         gateway: gateway.label().clone(),
         self_test: oracle::self_test(),
     }))?;
@@ -240,10 +251,16 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 seed,
                 deadline: began + profile.time_limit,
                 findings: Vec::new(),
+                used: false,
                 verified: 0,
                 faults: 0,
             };
-            run.cases(chosen).await
+            let end = run.cases(chosen).await;
+            // What was found is told even where it can no longer be kept.
+            match (end, run.findings.is_empty()) {
+                (Err(RunError::Journal(error)), is_empty) => Err(RunError::JournalLost { error, found: !is_empty }),
+                (end, _) => end,
+            }
         }
         // Nothing was sent: there is no run to keep.
         Err(error) if error.is_before_anything_was_sent() => {
@@ -258,13 +275,18 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     Ok(Report::new(record, out, program, arguments))
 }
 
+fn planned(scenario: &Scenario) -> PlannedScenario {
+    let head = &scenario.head;
+    PlannedScenario { name: head.name.clone(), family: head.family.clone(), level: head.level }
+}
+
 /// What ended the run, in the journal's words. A run that broke half-way still yields a record.
 fn conclude(folder: &mut RunFolder, end: Result<(), RunError>, stop: &Stop) -> Result<RunEnd, RunError> {
     match end {
         Ok(()) if stop.is_asked() => return Ok(RunEnd::Interrupted),
         Ok(()) => {}
         // The journal itself failed: there is nothing to write to.
-        Err(RunError::Journal(error)) => return Err(RunError::Journal(error)),
+        Err(error @ RunError::JournalLost { .. }) => return Err(error),
         Err(RunError::Bench(error)) => {
             // One line in a record; what the gateway printed has several.
             let what = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ⏎ ");
@@ -291,6 +313,8 @@ struct Run<'a> {
     seed: u64,
     deadline: Instant,
     findings: Vec<Finding>,
+    /// Whether the gateway has seen a case already.
+    used: bool,
     verified: u64,
     faults: u64,
 }
@@ -367,7 +391,7 @@ impl Run<'_> {
 
     async fn case(&mut self, progress: &mut Progress) -> Result<(), RunError> {
         let plan = progress.scenario.plan(self.seed, CaseNumber(progress.cases), self.context);
-        if self.builder.fresh_gateway && progress.cases > 0 {
+        if self.builder.fresh_gateway && std::mem::replace(&mut self.used, true) {
             self.bench.refresh().await?;
         }
         let judgement = match self.bench.run(&plan).await {
@@ -402,13 +426,14 @@ impl Run<'_> {
             return Ok(());
         }
         finding.id = format!("f{}", self.findings.len() + 1);
-        finding.plan = self.folder.keep_plan(&format!("{}-as-found", finding.id), plan)?;
+        // The finding before everything that could still go wrong with it.
         self.folder.write(JournalEntry::FindingFound(Box::new(finding.clone())))?;
+        self.findings.push(finding.clone());
         (self.told)(RunEvent::Found(&finding));
+        self.folder.keep_plan(&format!("{}-as-found", finding.id), plan)?;
         let (mut finding, plan) = self.shrink(finding, plan).await?;
         finding.plan = self.folder.keep_plan(&finding.id, &plan)?;
         self.folder.write(JournalEntry::FindingShrunk(Box::new(finding.clone())))?;
-        self.findings.push(finding.clone());
         finding.reproduction = self.reproduce(&finding, &plan).await?;
         let (id, reproduction) = (finding.id.clone(), finding.reproduction);
         self.folder.write(JournalEntry::FindingMeasured { id, reproduction })?;

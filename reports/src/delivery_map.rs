@@ -121,7 +121,11 @@ fn row(finding: &Finding, case: &Case, evidence: &ExchangeEvidence) -> Row {
     let accused = finding.edges.is_empty() && case.accused() == exchange && case.ghosts().is_empty();
     match flaw(finding.shape).filter(|_| accused) {
         Some(flaw) => Row { exchange, cells, received: format!("{}, {flaw}", received(evidence)), wrong: true },
-        None => Row { exchange, cells, received: received(evidence), wrong: false },
+        // Not what the finding is about, but not the exchange's own either: a reader must not take it for right.
+        None => {
+            let wrong = evidence.deliveries.iter().any(|delivery| delivery.exchange != exchange);
+            Row { exchange, cells, received: received(evidence), wrong }
+        }
     }
 }
 

@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_clean_record_has_its_bound_and_no_finding() {
         let record = value(&fixtures::clean());
-        assert_eq!(record["totals"]["upper_bound_95"], 3.0 / 9312.0);
+        assert_eq!(record["totals"]["upper_bound_95"], 3.0 / 5212.0);
         assert_eq!(record["findings"], serde_json::json!([]));
         assert_eq!(jsonl(&fixtures::clean()), "");
     }

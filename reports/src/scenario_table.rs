@@ -39,7 +39,12 @@ pub(crate) fn scenarios(record: &RunRecord, style: Style) -> Vec<String> {
             scenario.faults_performed,
             scenario.faults_prevented,
         ];
-        lines.extend(table.rows(&title(scenario), Some(scenario.verdict), numbers, scenario.upper_bound_95));
+        lines.extend(table.rows(
+            &title(scenario),
+            Some((scenario.verdict, word(scenario))),
+            numbers,
+            scenario.upper_bound_95,
+        ));
         let open = scenario.obligations.iter().filter_map(obligation);
         let open = open.flat_map(|line| wrapped(&line, style.columns() - 4, 2));
         lines.extend(open.map(|line| format!("    {line}")));
@@ -53,6 +58,15 @@ pub(crate) fn scenarios(record: &RunRecord, style: Style) -> Vec<String> {
     let exposure = format!("{sent} sent; an exposure is a verified reply after a performed fault");
     lines.extend(wrapped(&exposure, style.columns(), 2));
     lines
+}
+
+/// The verdict in the row: a scenario that was rightly kept from biting is not Clean in a reader's sense.
+fn word(scenario: &ScenarioRecord) -> &'static str {
+    match (scenario.verdict, scenario.is_prevented(), scenario.cases) {
+        (Verdict::Clean, _, 0) => "not run",
+        (Verdict::Clean, true, _) => "Prevented",
+        (verdict, _, _) => verdict.title(),
+    }
 }
 
 /// The name, and the level where it is not the usual one.
@@ -87,8 +101,8 @@ impl Table {
         }
     }
 
-    fn rows(&self, name: &str, verdict: Option<Verdict>, numbers: [u64; 5], bound: Option<f64>) -> Vec<String> {
-        let word = verdict.map_or("", Verdict::title);
+    fn rows(&self, name: &str, verdict: Option<(Verdict, &str)>, numbers: [u64; 5], bound: Option<f64>) -> Vec<String> {
+        let word = verdict.map_or("", |(_, word)| word);
         let [cases, verified, exposures, performed, prevented] = numbers.map(grouped);
         let bound = one_in(bound).map_or("–".to_owned(), |n| format!("1 in {n}"));
         let cells = [word.to_owned(), cases, verified, exposures, performed, prevented, bound];
@@ -101,7 +115,7 @@ impl Table {
         let row = self.columns(beside, &cells);
         let (named, told) = row.split_at(beside.len());
         let painted = match verdict {
-            Some(verdict) => format!("{named}{}", told.replacen(word, &paint(verdict, word, self.ink), 1)),
+            Some((verdict, word)) => format!("{named}{}", told.replacen(word, &paint(verdict, word, self.ink), 1)),
             None => self.ink.bold(&row),
         };
         above.map(str::to_owned).into_iter().chain([painted]).collect()

@@ -3,10 +3,10 @@
 //! Every zero stands beside the number of chances there were, and beside the bound that follows from them. What is not
 //! held against the gateway (observations, anomalies, skipped scenarios) stands apart, in words that accuse nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::record::RunRecord;
-use vocabulary::scenario::Level;
+use vocabulary::scenario::{Level, Prevented};
 use vocabulary::verdict::Verdict;
 
 use crate::Style;
@@ -49,7 +49,57 @@ fn banner(record: &RunRecord, style: Style) -> Vec<String> {
         lines.extend(reason.iter().map(|line| format!("  {line}")));
     }
     lines.extend(and_more(record.reasons.len()));
+    lines.extend(caveats(record).iter().flat_map(|caveat| {
+        let caveat = wrapped(&format!("! {caveat}"), style.columns() - 2, 2);
+        caveat.into_iter().map(|line| format!("  {line}")).collect::<Vec<_>>()
+    }));
     lines
+}
+
+/// What a reader of the first line must not miss: what the silence does not cover.
+fn caveats(record: &RunRecord) -> Vec<String> {
+    let run = record.scenarios.iter().filter(|scenario| scenario.cases > 0 && scenario.level != Level::Observe);
+    let (prevented, all): (Vec<_>, usize) =
+        (run.clone().filter(|scenario| scenario.is_prevented()).collect(), run.count());
+    let mut caveats = Vec::new();
+    if !prevented.is_empty() {
+        let witnesses = prevented.iter().flat_map(|scenario| &scenario.obligations).filter_map(|it| it.witness);
+        let witnesses: BTreeSet<&str> = witnesses.map(why_prevented).collect();
+        let witnesses: Vec<&str> = witnesses.into_iter().collect();
+        caveats.push(format!("{} of {all} scenarios could not bite: {}", prevented.len(), witnesses.join("; ")));
+    }
+    let unanswered: u64 = record.scenarios.iter().filter_map(|scenario| scenario.anomalies.get("no reply")).sum();
+    if record.findings.is_empty() && unanswered * 20 > record.totals.exchanges {
+        caveats.push(format!(
+            "{} of {} requests got no reply: no wrong delivery, but worth a look",
+            grouped(unanswered),
+            grouped(record.totals.exchanges)
+        ));
+    }
+    let own: u64 = record.scenarios.iter().filter_map(|scenario| scenario.anomalies.get("gateway's own error")).sum();
+    if own * 5 > record.totals.exchanges {
+        caveats.push(format!(
+            "the gateway answered {} of {} requests with an error of its own",
+            grouped(own),
+            grouped(record.totals.exchanges)
+        ));
+    }
+    caveats
+}
+
+fn why_prevented(witness: Prevented) -> &'static str {
+    match witness {
+        Prevented::PeerClosedFirst => "the gateway closed the connection before the fault could be performed",
+        Prevented::NoUpstreamReuse => {
+            "the gateway opens a new upstream connection for each request (is keep-alive to the upstream configured?)"
+        }
+        Prevented::AnsweredByGateway => "the gateway answered itself",
+        Prevented::Serialised => "the gateway lets one request at a time through",
+        Prevented::CarrierStripped => "the gateway strips what the fault needs",
+        Prevented::MethodRefused => "the gateway refuses the method",
+        Prevented::TimeoutUnknown => "the gateway's reply timeout is not known (--gateway-timeout)",
+        Prevented::Http10Upstream => "the gateway speaks HTTP/1.0 to the origin (for nginx: proxy_http_version 1.1)",
+    }
 }
 
 pub(crate) fn paint(verdict: Verdict, text: &str, ink: Ink) -> String {
@@ -74,11 +124,13 @@ fn meaning(record: &RunRecord) -> String {
     }
 }
 
-/// `0 findings in 9,312 exposures: fewer than 1 in 3,104 replies wrong with 95 % confidence.`
+/// `0 findings in 5,212 exposures: fewer than 1 in 1,737 replies wrong with 95 % confidence.`
 fn found(record: &RunRecord) -> String {
     let clean = record.verdict == Verdict::Clean;
     let findings = counted(record.findings.len() as u64, "finding");
-    let exposures = counted(record.totals.exposures, "exposure");
+    // Those of prevented scenarios bound nothing, so they are not in the number that the bound stands beside.
+    let exposed = record.scenarios.iter().filter(|scenario| !scenario.is_prevented());
+    let exposures = counted(exposed.map(|scenario| scenario.exposures).sum(), "exposure");
     match (record.findings.is_empty(), one_in(record.totals.upper_bound_95)) {
         (false, _) => format!("{findings} in {exposures}"),
         (true, Some(n)) if clean => {
@@ -243,7 +295,7 @@ mod tests {
     #[test]
     fn a_clean_run_says_what_it_means_and_accuses_nobody() {
         let text = summary(&fixtures::clean(), Style::default());
-        let means = "0 findings in 9,312 exposures: fewer than 1 in 3,104 replies wrong with 95 % confidence.";
+        let means = "0 findings in 5,212 exposures: fewer than 1 in 1,737 replies wrong with 95 % confidence.";
         assert!(text.lines().next().unwrap().ends_with(means), "{text}");
         for word in ["violat", "leak", "swap", "wrong delivery", "FAILED"] {
             assert!(!text.to_lowercase().contains(&word.to_lowercase()), "{word}: {text}");

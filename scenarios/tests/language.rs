@@ -174,10 +174,11 @@ fn names(globs: &[&str], skip: &[&str]) -> Result<Vec<String>, String> {
 #[test]
 fn globs_choose_by_name_and_by_family() {
     assert_eq!(names(&[], &[]).unwrap().len(), catalogue().all().len());
-    let interims = ["interim-100-late-final", "interim-103-split"];
-    assert_eq!(names(&["interim-*"], &[]).unwrap(), interims);
-    assert_eq!(names(&["interim/*", "interim-10?-split"], &[]).unwrap(), interims);
-    assert_eq!(names(&["*/interim-1*"], &["*103*"]).unwrap(), ["interim-100-late-final"]);
+    // Of the family, whoever is added to it.
+    let interims = names(&["interim/*"], &[]).unwrap();
+    assert!(["interim-100-late-final", "interim-103-split"].iter().all(|name| interims.iter().any(|it| it == name)));
+    assert_eq!(names(&["interim/*", "interim-10?-split"], &[]).unwrap(), interims, "each once");
+    assert_eq!(names(&["*/interim-10?-*"], &["*103*"]).unwrap(), ["interim-100-late-final"]);
     assert_eq!(names(&["plain-concurrency"], &[]).unwrap(), ["plain-concurrency"]);
 }
 

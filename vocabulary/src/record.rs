@@ -87,6 +87,8 @@ pub struct RunStart {
     pub profile: String,
     /// How much must be verified for silence to count.
     pub evidence: EvidenceRequired,
+    /// The scenarios that were chosen: what of them is never run must not vanish.
+    pub scenarios: Vec<PlannedScenario>,
     /// The gateway under test.
     pub gateway: GatewayRecord,
     /// How the oracle did on synthetic swaps before anything was sent.
@@ -103,10 +105,22 @@ impl Default for RunStart {
             started_at: String::new(),
             profile: String::new(),
             evidence: EvidenceRequired::default(),
+            scenarios: Vec::new(),
             gateway: GatewayRecord::default(),
             self_test: SelfTest::default(),
         }
     }
+}
+
+/// A scenario that was chosen for a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedScenario {
+    /// Its name.
+    pub name: String,
+    /// Its family.
+    pub family: String,
+    /// How binding its requirement is.
+    pub level: Level,
 }
 
 /// How much must be verified for silence to count.
@@ -322,6 +336,13 @@ pub struct ScenarioRecord {
     pub anomalies: BTreeMap<String, u64>,
 }
 
+impl ScenarioRecord {
+    /// Whether something rightly kept the scenario from biting, so that its silence bounds nothing.
+    pub fn is_prevented(&self) -> bool {
+        fold::is_prevented(&self.obligations)
+    }
+}
+
 /// How one obligation ended over all cases of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObligationRecord {
@@ -473,6 +494,39 @@ pub(crate) mod tests {
     fn every_zero_has_its_bound() {
         assert_eq!(upper_bound_95(0), None);
         assert_eq!(upper_bound_95(3000), Some(0.001));
+    }
+
+    #[test]
+    fn a_chosen_scenario_that_was_never_run_is_not_forgotten() {
+        let planned = |level| PlannedScenario { name: "never".to_owned(), family: "f".to_owned(), level };
+        let run = |level| {
+            let start = RunStart { scenarios: vec![planned(level)], ..start() };
+            let judged = JournalEntry::CaseJudged(case(ObligationState::Met));
+            RunRecord::from_journal([JournalEntry::RunStarted(start), judged, end(RunEnd::Completed)]).unwrap()
+        };
+        assert_eq!(run(Level::Must).verdict, Verdict::Inconclusive);
+        assert_eq!(run(Level::Must).scenarios.len(), 2);
+        assert_eq!(run(Level::Observe).verdict, Verdict::Clean);
+    }
+
+    #[test]
+    fn a_scenario_that_only_observes_never_spoils_a_run() {
+        let control = CaseSummary {
+            scenario: "control".to_owned(),
+            level: Some(Level::Observe),
+            verified: 0,
+            ..case(ObligationState::Unmet)
+        };
+        let both = [case(ObligationState::Met), control].map(JournalEntry::CaseJudged);
+        assert_eq!(verdict(both.into_iter().chain([end(RunEnd::Completed)]).collect()), Verdict::Clean);
+    }
+
+    #[test]
+    fn what_was_prevented_bounds_nothing() {
+        let prevented = case(ObligationState::Prevented(Prevented::NoUpstreamReuse));
+        let entries = [JournalEntry::RunStarted(start()), JournalEntry::CaseJudged(prevented), end(RunEnd::Completed)];
+        let record = RunRecord::from_journal(entries).unwrap();
+        assert_eq!((record.verdict, record.totals.upper_bound_95), (Verdict::Clean, None));
     }
 
     #[test]

@@ -135,6 +135,8 @@ pub enum Prevented {
     MethodRefused,
     /// The gateway's reply timeout is not known.
     TimeoutUnknown,
+    /// The gateway speaks HTTP/1.0 to the origin, which forbids the fault (no interim reply, no chunked body).
+    Http10Upstream,
 }
 
 impl Prevented {
@@ -148,6 +150,7 @@ impl Prevented {
             Prevented::CarrierStripped => "carrier-stripped",
             Prevented::MethodRefused => "method-refused",
             Prevented::TimeoutUnknown => "timeout-unknown",
+            Prevented::Http10Upstream => "http10-upstream",
         }
     }
 }
@@ -179,7 +182,8 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        for witness in [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::TimeoutUnknown] {
+        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::Http10Upstream];
+        for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }
     }

@@ -118,6 +118,10 @@ fn fault_performed(history: &History, kind: FaultKind) -> (ObligationState, u64)
     if closed_first > 0 {
         return (ObligationState::Prevented(Prevented::PeerClosedFirst), closed_first);
     }
+    let forbidden = faults.iter().filter(|fault| fault.performed == Performed::VersionForbids).count() as u64;
+    if forbidden > 0 {
+        return (ObligationState::Prevented(Prevented::Http10Upstream), forbidden);
+    }
     if kind == FaultKind::Reorder && serialises(history) {
         return (ObligationState::Prevented(Prevented::Serialised), faults.len() as u64);
     }
@@ -242,7 +246,7 @@ mod tests {
     use super::*;
 
     fn with(mut history: History, performed: Option<Performed>) -> History {
-        history.plan.scenario.may_be_prevented_by = vec![Prevented::PeerClosedFirst];
+        history.plan.scenario.may_be_prevented_by = vec![Prevented::PeerClosedFirst, Prevented::Http10Upstream];
         for fault in &mut history.faults {
             if let Some(performed) = performed {
                 fault.performed = performed;
@@ -263,6 +267,8 @@ mod tests {
         assert_eq!(state(&with(history(line), None), INTERIM), ObligationState::Met);
         let refused = with(history(line), Some(Performed::PeerClosedFirst));
         assert_eq!(state(&refused, INTERIM), ObligationState::Prevented(Prevented::PeerClosedFirst));
+        let forbidden = with(history(line), Some(Performed::VersionForbids));
+        assert_eq!(state(&forbidden, INTERIM), ObligationState::Prevented(Prevented::Http10Upstream));
         assert_eq!(state(&with(history(line), Some(Performed::Expired)), INTERIM), ObligationState::Unmet);
         assert_eq!(state(&history("1<1"), INTERIM), ObligationState::NotPlanned);
     }

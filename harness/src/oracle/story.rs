@@ -113,6 +113,14 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
     if suspicion.shape == Shape::DuplicateDelivery {
         return Some(format!("{owner} received it too"));
     }
+    let own_connections = history.exchanges.get(&receiver).map(|receiver| receiver.seen.as_slice()).unwrap_or_default();
+    if suspicion.shape != Shape::Shift && own_connections.iter().all(|seen| seen.connection != connection) {
+        let own = own_connections.first().map(|seen| seen.connection)?;
+        return Some(format!(
+            "it came from the origin on upstream connection {connection}, and {receiver} had gone out on {own}: they were \
+             mixed up inside the gateway, not on an upstream connection"
+        ));
+    }
     let fault = fault_of(history, owner).or_else(|| fault_before(history, connection, replied.ordinal))?;
     let (faulty, what) = fault;
     let meanwhile = match faulty == owner {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CaseSummary, JournalEntry, ObligationOutcome, ObligationRecord, ObligationWord, ObservationRecord, RECORD_SCHEMA,
-    RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, Totals, upper_bound_95,
+    CaseSummary, JournalEntry, ObligationOutcome, ObligationRecord, ObligationWord, ObservationRecord, PlannedScenario,
+    RECORD_SCHEMA, RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, Totals, upper_bound_95,
 };
 use crate::finding::Finding;
 use crate::scenario::{Level, Obligation, ObligationState};
@@ -144,7 +144,13 @@ impl Fold {
                 names.push(&case.scenario);
             }
         }
-        names.into_iter().map(|name| self.scenario(name, reasons)).collect()
+        let run: Vec<ScenarioRecord> = names.iter().map(|name| self.scenario(name, reasons)).collect();
+        let not_run = self.start.scenarios.iter().filter(|planned| {
+            let skipped = self.skipped.iter().any(|skipped| skipped.name == planned.name);
+            !skipped && !names.contains(&planned.name.as_str())
+        });
+        let not_run: Vec<ScenarioRecord> = not_run.map(|planned| not_run_record(planned, reasons)).collect();
+        run.into_iter().chain(not_run).collect()
     }
 
     fn scenario(&self, name: &str, reasons: &mut Vec<String>) -> ScenarioRecord {
@@ -161,13 +167,17 @@ impl Fold {
             reasons.push(format!("{name}: {}", finding.sentence));
         }
         let obligations = merge_obligations(&cases);
-        for obligation in obligations.iter().filter(|obligation| obligation.state == ObligationWord::Unmet) {
+        let level = cases.first().and_then(|case| case.level).unwrap_or(Level::Must);
+        // A scenario that only observes can prove nothing by its silence, so it cannot fail to.
+        let counts = level != Level::Observe;
+        for obligation in obligations.iter().filter(|obligation| counts && obligation.state == ObligationWord::Unmet) {
             verdict = verdict.merge(Verdict::Inconclusive);
             reasons.push(format!("{name}: {} was not met, so silence proves nothing", obligation.name));
         }
         let verified = sum(|case| case.verified);
         let needed = self.start.evidence.verified_per_scenario_min.max(1);
-        if verified < needed {
+        // What was found is proven however little was verified beside it.
+        if verified < needed && counts && findings.is_empty() {
             verdict = verdict.merge(Verdict::Inconclusive);
             reasons.push(format!("{name}: {verified} replies were verified, at least {needed} are needed"));
         }
@@ -176,7 +186,7 @@ impl Fold {
         ScenarioRecord {
             name: name.to_owned(),
             family: first.map(|case| case.family.clone()).unwrap_or_default(),
-            level: first.and_then(|case| case.level).unwrap_or(Level::Must),
+            level,
             verdict,
             crossing: first.map(|case| case.crossing.clone()).unwrap_or_default(),
             cases: cases.len() as u64,
@@ -185,7 +195,10 @@ impl Fold {
             exposures,
             faults_performed: sum(|case| case.faults_performed),
             faults_prevented: sum(|case| case.faults_prevented),
-            upper_bound_95: if findings.is_empty() { upper_bound_95(exposures) } else { None },
+            upper_bound_95: match findings.is_empty() && !is_prevented(&obligations) {
+                true => upper_bound_95(exposures),
+                false => None,
+            },
             obligations,
             anomalies,
         }
@@ -200,15 +213,45 @@ fn verdict_of(level: Level) -> Verdict {
     }
 }
 
+/// A scenario that was chosen and of which no case was judged: the run ended before.
+fn not_run_record(planned: &PlannedScenario, reasons: &mut Vec<String>) -> ScenarioRecord {
+    let observes = planned.level == Level::Observe;
+    if !observes {
+        reasons.push(format!("{}: no case was run before the run ended", planned.name));
+    }
+    ScenarioRecord {
+        name: planned.name.clone(),
+        family: planned.family.clone(),
+        level: planned.level,
+        verdict: if observes { Verdict::Clean } else { Verdict::Inconclusive },
+        crossing: String::new(),
+        cases: 0,
+        exchanges: 0,
+        verified: 0,
+        exposures: 0,
+        faults_performed: 0,
+        faults_prevented: 0,
+        upper_bound_95: None,
+        obligations: Vec::new(),
+        anomalies: BTreeMap::new(),
+    }
+}
+
+/// Whether something rightly kept a scenario from biting: its silence bounds nothing.
+pub(super) fn is_prevented(obligations: &[ObligationRecord]) -> bool {
+    obligations.iter().any(|obligation| obligation.state == ObligationWord::Prevented)
+}
+
 fn totals(scenarios: &[ScenarioRecord], findings: &[Finding]) -> Totals {
     let sum = |count: fn(&ScenarioRecord) -> u64| scenarios.iter().map(count).sum::<u64>();
-    let exposures = sum(|scenario| scenario.exposures);
+    let bound_by =
+        scenarios.iter().filter(|scenario| !scenario.is_prevented()).map(|scenario| scenario.exposures).sum();
     Totals {
         exchanges: sum(|scenario| scenario.exchanges),
         verified: sum(|scenario| scenario.verified),
-        exposures,
+        exposures: sum(|scenario| scenario.exposures),
         faults_performed: sum(|scenario| scenario.faults_performed),
-        upper_bound_95: if findings.is_empty() { upper_bound_95(exposures) } else { None },
+        upper_bound_95: if findings.is_empty() { upper_bound_95(bound_by) } else { None },
     }
 }
 
