@@ -54,7 +54,10 @@ impl Watch {
             RunEvent::Found(finding) => {
                 self.progress(format!("{} found, replaying its plan", finding.shape));
                 if !self.output.terminal {
-                    self.line(&format!("found: {}", finding.sentence));
+                    self.line(&format!(
+                        "found, and now looking for a smaller plan that shows it: {}",
+                        finding.sentence
+                    ));
                 }
             }
             RunEvent::Measured(finding, replay) => {

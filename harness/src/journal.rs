@@ -32,8 +32,8 @@ pub enum JournalError {
         /// What the system said.
         source: io::Error,
     },
-    /// The folder is that of another run.
-    #[error("write {}: it is the folder of a run already; give another --out", path.display())]
+    /// The folder holds something already.
+    #[error("write a run to {}: the folder is there already and not empty; give another --out", path.display())]
     Occupied {
         /// Which.
         path: PathBuf,
@@ -75,7 +75,9 @@ pub(crate) struct RunFolder {
 impl RunFolder {
     /// Makes the folder and opens its journal.
     pub(crate) fn create(folder: &Path, key: &CanaryKey) -> Result<RunFolder, JournalError> {
-        if folder.join(JOURNAL).exists() {
+        // Nothing of anybody else's is ever written over, nor taken away when the run is discarded.
+        let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied {
             return Err(JournalError::Occupied { path: folder.to_owned() });
         }
         let made = || -> io::Result<File> {
@@ -135,6 +137,18 @@ impl RunFolder {
         };
         write().map_err(|source| JournalError::Write { path: path.clone(), source })?;
         Ok(name)
+    }
+
+    /// Takes away what was written: nothing was sent, there is no run to keep. The folder was empty or not there.
+    pub(crate) fn discard(self) {
+        // What cannot be removed stays: it does no harm.
+        for name in ["plans", "gateway"] {
+            drop(std::fs::remove_dir_all(self.folder.join(name)));
+        }
+        for name in [JOURNAL, "run.key"] {
+            drop(std::fs::remove_file(self.folder.join(name)));
+        }
+        drop(std::fs::remove_dir(&self.folder));
     }
 
     /// Folds the journal into the record and writes `record.json`.
@@ -201,6 +215,23 @@ mod tests {
         let record = read_run(&out.path().join("run")).unwrap();
         assert_eq!(record.duration_ms, None);
         assert_ne!(record.verdict, Verdict::Clean);
+    }
+
+    #[test]
+    fn a_folder_that_holds_something_is_refused_and_left_alone() {
+        let out = tempfile::tempdir().unwrap();
+        std::fs::write(out.path().join("mine"), "precious").unwrap();
+        let error = RunFolder::create(out.path(), &CanaryKey::new([7; 16], 1)).unwrap_err();
+        assert!(error.to_string().contains("another --out"), "{error}");
+        assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_discarded_run_leaves_nothing_behind() {
+        let out = tempfile::tempdir().unwrap();
+        let folder = out.path().join("run");
+        RunFolder::create(&folder, &CanaryKey::new([7; 16], 1)).unwrap().discard();
+        assert!(!folder.exists());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use vocabulary::finding::{Finding, Reproduction};
 use vocabulary::identity::CaseNumber;
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
 use vocabulary::plan::Plan;
-use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunStart};
+use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart};
 
 use crate::builder::Builder;
 use crate::case::{Bench, BenchError, CaseError};
@@ -223,6 +223,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
     let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway()).await;
+    let mut found = false;
     let end = match set_up {
         Ok(bench) => {
             let told = |event: RunEvent<'_>| {
@@ -256,22 +257,19 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 faults: 0,
             };
             let end = run.cases(chosen).await;
-            // What was found is told even where it can no longer be kept.
-            match (end, run.findings.is_empty()) {
-                (Err(RunError::Journal(error)), is_empty) => Err(RunError::JournalLost { error, found: !is_empty }),
-                (end, _) => end,
-            }
+            found = !run.findings.is_empty();
+            end
         }
         // Nothing was sent: there is no run to keep.
         Err(error) if error.is_before_anything_was_sent() => {
-            drop(std::fs::remove_dir_all(&out));
+            folder.discard();
             return Err(RunError::Bench(error));
         }
         Err(error) => Err(RunError::Bench(error)),
     };
-    let how = conclude(&mut folder, end, &builder.stop)?;
-    folder.write(JournalEntry::RunEnded { duration_ms: began.elapsed().as_millis() as u64, how })?;
-    let record = folder.close()?;
+    let record = conclude(folder, end, &builder.stop, began);
+    // What was found was told already, even where it can no longer be kept.
+    let record = record.map_err(|error| RunError::JournalLost { error, found })?;
     Ok(Report::new(record, out, program, arguments))
 }
 
@@ -280,13 +278,19 @@ fn planned(scenario: &Scenario) -> PlannedScenario {
     PlannedScenario { name: head.name.clone(), family: head.family.clone(), level: head.level }
 }
 
-/// What ended the run, in the journal's words. A run that broke half-way still yields a record.
-fn conclude(folder: &mut RunFolder, end: Result<(), RunError>, stop: &Stop) -> Result<RunEnd, RunError> {
+/// Writes what ended the run and folds it all into the record. A run that broke half-way still yields one.
+fn conclude(
+    mut folder: RunFolder,
+    end: Result<(), RunError>,
+    stop: &Stop,
+    began: Instant,
+) -> Result<RunRecord, JournalError> {
+    let mut how = RunEnd::Completed;
     match end {
-        Ok(()) if stop.is_asked() => return Ok(RunEnd::Interrupted),
+        Ok(()) if stop.is_asked() => how = RunEnd::Interrupted,
         Ok(()) => {}
         // The journal itself failed: there is nothing to write to.
-        Err(error @ RunError::JournalLost { .. }) => return Err(error),
+        Err(RunError::Journal(error)) => return Err(error),
         Err(RunError::Bench(error)) => {
             // One line in a record; what the gateway printed has several.
             let what = error.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ⏎ ");
@@ -294,7 +298,8 @@ fn conclude(folder: &mut RunFolder, end: Result<(), RunError>, stop: &Stop) -> R
         }
         Err(error) => folder.write(JournalEntry::RunBroken { what: error.to_string() })?,
     }
-    Ok(RunEnd::Completed)
+    folder.write(JournalEntry::RunEnded { duration_ms: began.elapsed().as_millis() as u64, how })?;
+    folder.close()
 }
 
 fn arguments(builder: &Builder, gateway: &crate::gateway::Gateway) -> Option<String> {

@@ -156,7 +156,9 @@ impl<'a> Naming<'a> {
     fn fragments(&mut self) {
         for (receiver, reading) in &self.map.readings {
             for delivery in &reading.foreign_interim {
-                self.suspect(Shape::Fragment, None, *receiver, *delivery);
+                if !self.goes_with_a_shift(*receiver, *delivery) {
+                    self.suspect(Shape::Fragment, None, *receiver, *delivery);
+                }
             }
             for (owner, tenant) in &reading.residue {
                 let fact = format!(
@@ -166,6 +168,22 @@ impl<'a> Naming<'a> {
                 );
                 self.suspect_fact(Shape::Fragment, Leg::Reply, *receiver, *owner, *tenant, fact);
             }
+        }
+    }
+
+    /// On a connection whose replies have shifted, interim replies move on with them: a companion, not a defect of its own.
+    fn goes_with_a_shift(&mut self, receiver: ExchangeId, delivery: DeliveryId) -> bool {
+        let on = |delivery| proof::find(self.history, delivery).map(|replied| replied.connection);
+        let connection = on(delivery);
+        let moved = self.suspicions.iter_mut().find(|suspicion| {
+            suspicion.shape == Shape::Shift && suspicion.edges.iter().any(|edge| on(edge.delivery) == connection)
+        });
+        match moved.filter(|_| connection.is_some()) {
+            Some(shift) => {
+                shift.edges.push(Edge { receiver, delivery });
+                true
+            }
+            None => false,
         }
     }
 
@@ -508,6 +526,7 @@ mod tests {
         check("1<1 2<2 interim:2<1", "fragment, cross-tenant, reply leg");
         silent("1<1 2<2 interim:2<2");
         silent("1<1 error:2=504 interim:2<2");
+        check("c1:1,2,3 1<- 2<1 3<3 interim:3<2", "shift 1, cross-tenant, reply leg");
     }
 
     #[test]
