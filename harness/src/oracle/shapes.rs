@@ -156,7 +156,7 @@ impl<'a> Naming<'a> {
     fn fragments(&mut self) {
         for (receiver, reading) in &self.map.readings {
             for delivery in &reading.foreign_interim {
-                if !self.goes_with_a_shift(*receiver, *delivery) {
+                if !self.goes_with_a_shift(*delivery) {
                     self.suspect(Shape::Fragment, None, *receiver, *delivery);
                 }
             }
@@ -171,20 +171,13 @@ impl<'a> Naming<'a> {
         }
     }
 
-    /// On a connection whose replies have shifted, interim replies move on with them: a companion, not a defect of its own.
-    fn goes_with_a_shift(&mut self, receiver: ExchangeId, delivery: DeliveryId) -> bool {
+    /// On a connection whose replies have shifted, interim replies move on with them: a companion of that finding, not a
+    /// defect of its own.
+    fn goes_with_a_shift(&self, delivery: DeliveryId) -> bool {
         let on = |delivery| proof::find(self.history, delivery).map(|replied| replied.connection);
-        let connection = on(delivery);
-        let moved = self.suspicions.iter_mut().find(|suspicion| {
-            suspicion.shape == Shape::Shift && suspicion.edges.iter().any(|edge| on(edge.delivery) == connection)
-        });
-        match moved.filter(|_| connection.is_some()) {
-            Some(shift) => {
-                shift.edges.push(Edge { receiver, delivery });
-                true
-            }
-            None => false,
-        }
+        let Some(connection) = on(delivery) else { return false };
+        let mut shifts = self.suspicions.iter().filter(|suspicion| suspicion.shape == Shape::Shift);
+        shifts.any(|shift| shift.edges.iter().any(|edge| on(edge.delivery) == Some(connection)))
     }
 
     /// The request leg: ghosts, and what the origin saw of others in a request.
