@@ -25,10 +25,12 @@ use crate::shrink;
 
 /// Cases with a finding after which a scenario has said what it has to say.
 const FAILING_CASES_MAX: u32 = 5;
-/// How often a smaller plan is tried, and how often it must have failed to be taken at once: the gateway's scheduling is
-/// its own.
+/// How often a smaller plan is tried, and how often it must have failed to be taken: the gateway's scheduling is its own.
 const SHRINK_TRIES: u32 = 8;
-const SHRINK_ENOUGH: u32 = 7;
+const SHRINK_ENOUGH: u32 = 6;
+/// How long leaving out one exchange after the other may take, and of how many exchanges at most.
+const SHRINK_TIME: Duration = Duration::from_secs(2);
+const ONE_BY_ONE_EXCHANGES_MAX: u32 = 16;
 /// How long measuring a reproduction rate may take.
 const REPRODUCTION_TIME: Duration = Duration::from_secs(20);
 
@@ -446,24 +448,41 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The smallest plan that shows the finding again nearly every time, else the one that does so most often; and the
-    /// finding as that plan tells it.
+    /// The smallest plan that shows the finding again most of the time, and the finding as that plan tells it; where none
+    /// does, the plan that revealed it.
     async fn shrink(&mut self, finding: Finding, plan: &Plan) -> Result<(Finding, Plan), RunError> {
         let mut best = Shown { finding: finding.clone(), plan: plan.clone(), failed: 0 };
-        let plans = shrink::candidates(plan, &finding).into_iter().chain([plan.clone()]);
-        for candidate in plans {
+        for candidate in shrink::candidates(plan, &finding) {
             let shown = self.show(&finding, candidate).await?;
-            if shown.failed > best.failed {
+            if shown.failed >= SHRINK_ENOUGH {
                 best = shown;
-            }
-            if best.failed >= SHRINK_ENOUGH {
                 break;
             }
         }
+        let best = self.one_by_one(best).await?;
         Ok((best.finding, best.plan))
     }
 
-    /// Tries a plan a few times. Stops as soon as it cannot be shown nearly every time any more.
+    /// Leaves out one exchange after the other, as long as the plan still fails nearly every time and there is time.
+    async fn one_by_one(&mut self, mut best: Shown) -> Result<Shown, RunError> {
+        let began = Instant::now();
+        'smaller: while best.failed >= SHRINK_ENOUGH && best.plan.size().exchanges <= ONE_BY_ONE_EXCHANGES_MAX {
+            for candidate in shrink::one_less(&best.plan, &best.finding) {
+                if began.elapsed() >= SHRINK_TIME {
+                    break 'smaller;
+                }
+                let shown = self.show(&best.finding, candidate).await?;
+                if shown.failed >= SHRINK_ENOUGH {
+                    best = shown;
+                    continue 'smaller;
+                }
+            }
+            break;
+        }
+        Ok(best)
+    }
+
+    /// Tries a plan a few times. Stops as soon as it cannot show the finding often enough any more.
     async fn show(&mut self, finding: &Finding, plan: Plan) -> Result<Shown, RunError> {
         let mut shown = Shown { finding: finding.clone(), plan, failed: 0 };
         for tried in 1..=SHRINK_TRIES {
@@ -475,7 +494,7 @@ impl Run<'_> {
                 shown.failed += 1;
                 shown.finding = Finding { id: finding.id.clone(), ..again };
             }
-            if tried - shown.failed > SHRINK_TRIES - SHRINK_ENOUGH && shown.failed == 0 {
+            if tried - shown.failed > SHRINK_TRIES - SHRINK_ENOUGH {
                 break;
             }
         }

@@ -40,6 +40,15 @@ pub(crate) fn candidates(plan: &Plan, finding: &Finding) -> Vec<Plan> {
     plans
 }
 
+/// The plans that lack one exchange of this one, the last first; the owner and the receiver that name the finding stay.
+pub(crate) fn one_less(plan: &Plan, finding: &Finding) -> Vec<Plan> {
+    let all: BTreeSet<ExchangeId> = plan.stimuli().map(|(_, stimulus)| stimulus.exchange).collect();
+    let owner = finding.edges.first().map(|edge| edge.delivery.exchange);
+    let others = all.iter().rev().filter(|exchange| owner != Some(**exchange) && **exchange != finding.subject);
+    let without = others.map(|gone| only(plan, &all.iter().copied().filter(|exchange| exchange != gone).collect()));
+    without.filter(|smaller| smaller.defect().is_none()).collect()
+}
+
 /// Everybody who is held at the same gates: a gate releases an order only of those who are there.
 fn with_gates(plan: &Plan, keep: BTreeSet<ExchangeId>) -> BTreeSet<ExchangeId> {
     let theirs = plan.gates.iter().filter(|gate| gate.awaits.iter().any(|awaited| keep.contains(awaited)));
@@ -209,9 +218,21 @@ mod tests {
     }
 
     #[test]
+    fn one_less_is_one_less_and_keeps_who_names_the_finding() {
+        for plan in plans() {
+            let finding = Finding { subject: ExchangeId(2), ..finding(2, 1) };
+            let exchanges = plan.size().exchanges;
+            let smaller = one_less(&plan, &finding);
+            assert_eq!(smaller.len() as u32, exchanges - 2, "{}", plan.scenario.name);
+            assert!(smaller.iter().all(|smaller| smaller.size().exchanges == exchanges - 1));
+        }
+    }
+
+    #[test]
     fn a_plan_of_two_has_no_smaller_one() {
         let plan = plans().next().unwrap();
         let two: BTreeSet<ExchangeId> = plan.stimuli().map(|(_, stimulus)| stimulus.exchange).take(2).collect();
-        assert!(candidates(&only(&plan, &two), &finding(2, 1)).is_empty());
+        let two = only(&plan, &two);
+        assert!(candidates(&two, &finding(2, 1)).is_empty() && one_less(&two, &finding(2, 1)).is_empty());
     }
 }
