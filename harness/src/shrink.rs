@@ -5,10 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vocabulary::directive::{Hold, OriginAct};
+use vocabulary::directive::{FaultKind, Hold, OriginAct};
 use vocabulary::finding::Finding;
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
-use vocabulary::plan::{Event, Lane, Plan, RequestBody};
+use vocabulary::plan::{Event, EventKind, Lane, Plan, RequestBody, Start};
+
+/// How long after the owner's fault the receiver is sent: the gateway has taken notice by then.
+const TRIGGERED_US: u64 = 1_000;
 
 /// Plans to try, smallest first, each smaller than `plan`.
 pub(crate) fn candidates(plan: &Plan, finding: &Finding) -> Vec<Plan> {
@@ -30,14 +33,44 @@ pub(crate) fn candidates(plan: &Plan, finding: &Finding) -> Vec<Plan> {
         with_lanes_up_to(plan, &story),
     ];
     let mut plans: Vec<Plan> = Vec::new();
-    for keep in keeps {
-        let smaller = only(plan, &keep);
+    let smaller = keeps.iter().map(|keep| only(plan, keep));
+    for smaller in triggered(plan, finding).into_iter().chain(smaller) {
         let new = smaller.size().exchanges < plan.size().exchanges && !plans.contains(&smaller);
         if new && smaller.defect().is_none() {
             plans.push(smaller);
         }
     }
     plans
+}
+
+/// Owner and receiver alone, the receiver as soon as the owner's fault has happened: what the others brought about by
+/// their number, this does by waiting.
+fn triggered(plan: &Plan, finding: &Finding) -> Option<Plan> {
+    let edge = finding.edges.first()?;
+    let (owner, receiver) = (edge.delivery.exchange, edge.receiver);
+    let faults = plan.faults();
+    let kind = match faults.iter().find(|(exchange, _)| *exchange == owner)?.1 {
+        FaultKind::Interim => EventKind::InterimWritten,
+        FaultKind::ClientAbort => EventKind::Aborted,
+        // Its reply must have been received for the surplus behind it to be provably early.
+        FaultKind::Surplus => EventKind::Concluded,
+        FaultKind::RequestFraming
+        | FaultKind::EarlyFinal
+        | FaultKind::Reorder
+        | FaultKind::PrivateReply
+        | FaultKind::Framing
+        | FaultKind::Cut
+        | FaultKind::Silence
+        | FaultKind::Close
+        | FaultKind::Tunnel => return None,
+    };
+    let mut plan = only(plan, &BTreeSet::from([owner, receiver]));
+    let (owner, receiver) = if owner < receiver { (1, 2) } else { (2, 1) };
+    let stimuli = plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli);
+    for stimulus in stimuli.filter(|stimulus| stimulus.exchange == ExchangeId(receiver)) {
+        stimulus.start = Start { after: Some(Event { exchange: ExchangeId(owner), kind }), delay_us: TRIGGERED_US };
+    }
+    Some(plan)
 }
 
 /// The plans that lack one exchange of this one, the last first; the owner and the receiver that name the finding stay.
