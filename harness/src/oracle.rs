@@ -134,7 +134,7 @@ fn level_of(history: &History, suspicion: &Suspicion) -> Level {
     }
     match (suspicion.shape, history.plan.scenario.level) {
         (Shape::StatusMismatch | Shape::TruncationAsComplete, Level::Observe) => Level::Observe,
-        // R12, R16: made to look complete, or changed: should.
+        // RFC 9112 §8: an incomplete reply is to be recognisable as one; that it was made to look whole harms nobody else.
         (Shape::StatusMismatch | Shape::TruncationAsComplete, _) => Level::Should,
         (_, Level::Observe) if owners_met_a_fault(history, suspicion) => Level::Observe,
         (_, Level::Observe) => Level::Must,

@@ -1,6 +1,6 @@
 //! Whether the peer's kernel has acknowledged everything that was written on a connection.
 //!
-//! The proof that a surplus was early needs it (judging.md). The kernel tells it by `SIOCOUTQ`, which safe code cannot
+//! The proof that a surplus was early needs it. The kernel tells it by `SIOCOUTQ`, which safe code cannot
 //! ask for, and in `/proc/net/tcp`, which it can read. Where there is no such file the answer is that nothing is known.
 
 use std::net::SocketAddr;

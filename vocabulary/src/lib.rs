@@ -2,7 +2,7 @@
 //!
 //! One request walks through these modules in order: a [`scenario`] is closed by a seed into a [`plan`]; the plan tells
 //! the client what to send and the origin, by a [`directive`], how to misbehave; every request and reply carries a
-//! [`canary`]; what both ends saw becomes a [`history`]; judging it yields a [`finding`]s and a [`verdict`]; all of it
+//! [`canary`]; what both ends saw becomes a [`history`]; judging it yields [`finding`]s and a [`verdict`]; all of it
 //! is kept as a [`record`].
 //!
 //! This crate opens no socket, reads no clock and draws no random number.

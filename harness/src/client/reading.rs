@@ -189,7 +189,7 @@ fn looks_like(bytes: &[u8]) -> UnaskedKind {
         return UnaskedKind::EmptyLines;
     };
     match first_head(&bytes[start..]) {
-        // RFC 9110 §15.5.9: a server may send a 408 on an idle connection. Judging.md R8: so are 4xx with a close.
+        // RFC 9110 §15.5.9: a server may send a 408 on an idle connection; a 4xx that announces the close is as harmless.
         Some((408, _) | (400..=499, Reuse::Closing)) => UnaskedKind::ErrorBeforeClose,
         Some((200.., _)) => UnaskedKind::Reply,
         Some(_) | None => UnaskedKind::Garbage,

@@ -1,4 +1,4 @@
-//! What a shared store may lawfully hand out: `judging.md` R1-R5 as one pure function.
+//! What a shared store may lawfully hand out: RFC 9111 as one pure function.
 //!
 //! A cache hit for another tenant is no violation where RFC 9111 allows it. [`permits`] decides from the reply's
 //! fields and the two requests alone; [`shareable`] takes those from a history.
@@ -24,7 +24,7 @@ pub(crate) struct Asked {
     pub(crate) method: String,
     /// Authority and target, in comparable form.
     pub(crate) uri: String,
-    /// Whether it carried `Authorization`: for the request that filled the store, as the origin saw it (R3).
+    /// Whether it carried `Authorization`: for the request that filled the store, as the origin saw it.
     pub(crate) authorization: Option<String>,
     pub(crate) fields: Vec<Field>,
 }
@@ -89,7 +89,7 @@ pub(super) fn shareable(history: &History, delivery: DeliveryId, receiver: Excha
     permits(reply.unwrap_or_default(), &filled, &asked_of(asked))
 }
 
-/// R3: a shared delivery betrays a tenant only if the origin saw that tenant's credential in the request that caused it.
+/// A shared delivery betrays a tenant only if the origin saw that tenant's credential in the request that caused it.
 fn authorization_seen(history: &History, delivery: DeliveryId) -> Option<String> {
     let owner = history.exchanges.get(&delivery.exchange)?;
     let attempt = owner.replied.iter().find(|replied| replied.delivery == delivery)?.attempt;
@@ -184,7 +184,7 @@ mod tests {
         for explicit in ["public", "s-maxage=60", "must-revalidate"] {
             assert_eq!(between(explicit, "", Some("t1"), Some("t2")), Sharing::May, "{explicit}");
         }
-        assert_eq!(between("max-age=60", "", None, Some("t2")), Sharing::May, "the filling request had none (R3)");
+        assert_eq!(between("max-age=60", "", None, Some("t2")), Sharing::May, "the filling request had none");
     }
 
     #[test]

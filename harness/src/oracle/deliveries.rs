@@ -1,6 +1,6 @@
 //! The delivery map: which deliveries each exchange received, and what else stands in its reply.
 //!
-//! A correct gateway yields: each exchange, one delivery, its own. What the audience allows (`judging.md` R1-R5: a
+//! A correct gateway yields: each exchange, one delivery, its own. What the audience allows (a
 //! lawful cache hit, a tenant's own) is not foreign.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,7 @@ pub(super) struct Reading {
     pub(super) lawful: BTreeSet<DeliveryId>,
     /// Deliveries of others that it may not have, in heads, bodies, trailers of the final reply.
     pub(super) foreign: BTreeSet<DeliveryId>,
-    /// Deliveries of others in an interim reply (R7: only a foreign canary counts there).
+    /// Deliveries of others in an interim reply (RFC 9110 §15.2: any number of them is lawful; only a foreign canary counts there).
     pub(super) foreign_interim: BTreeSet<DeliveryId>,
     /// What clients of others had sent: parts of foreign requests, foreign credentials.
     pub(super) residue: BTreeSet<(ExchangeId, TenantId)>,
@@ -111,7 +111,7 @@ fn read(history: &History, map: &DeliveryMap, receiver: ExchangeId, tenant: Tena
     reading
 }
 
-/// An echo of the own request is lawful (R15); anything that only another client sent is not.
+/// An echo of the own request is lawful (an error page may quote it); anything that only another client sent is not.
 fn is_residue(history: &History, receiver: ExchangeId, tenant: TenantId, claim: &Claim) -> bool {
     if claim.tenant != tenant {
         return true;

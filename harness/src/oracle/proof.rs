@@ -1,4 +1,4 @@
-//! Why a wrong delivery cannot be the origin's own fault, or that it can (`judging.md`, "Proof that a surplus was early").
+//! Why a wrong delivery cannot be the origin's own fault, or that it can.
 //!
 //! A reply that was owed is always proof: nobody else may receive it. A surplus reply counts only if the gateway must
 //! have had it before the receiver asked: HTTP/1.1 cannot tell an unasked reply from an asked one otherwise. Without

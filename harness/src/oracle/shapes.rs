@@ -1,6 +1,6 @@
 //! Naming what happened: from the delivery map to suspicions, each exchange explained once.
 //!
-//! The order is that of DESIGN: splice, duplicate delivery, cycles, shift, stale delivery, fragment; then what lies
+//! The order: splice, duplicate delivery, cycles, shift, stale delivery, fragment; then what lies
 //! beside them: ghost requests, request splices, desyncs, changed statuses, cut-offs presented as whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,7 +74,7 @@ impl<'a> Naming<'a> {
         }
     }
 
-    /// R2: the head of a 304 or HEAD exchange with matching validators may lawfully update a stored reply.
+    /// RFC 9111 §3.2, §4.3.4: the head of a 304 or HEAD exchange may lawfully update a stored reply of the same resource.
     fn is_validated_store(&self, receiver: ExchangeId, reading: &Reading) -> bool {
         let target = |exchange| self.history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request.target);
         let same = reading.foreign.iter().all(|delivery| target(delivery.exchange) == target(receiver));
@@ -200,7 +200,7 @@ impl<'a> Naming<'a> {
         }
     }
 
-    /// R8: bytes that belong to no request count with a verified canary, or as a second final reply.
+    /// RFC 9112 §9.2: bytes that belong to no request count with a verified canary, or as a second final reply.
     fn desyncs(&mut self) {
         for unasked in &self.history.unasked {
             let after = unasked.after.filter(|after| self.tenants.contains_key(after));
@@ -227,7 +227,7 @@ impl<'a> Naming<'a> {
         }
     }
 
-    /// Another status than the origin emitted, and no lawful conversion of it (R16).
+    /// Another status than the origin emitted, and no lawful conversion of it.
     fn statuses(&mut self, known: Known) {
         if !known.verbatim {
             return;
@@ -254,7 +254,7 @@ impl<'a> Naming<'a> {
         }
     }
 
-    /// R12: a reply that the origin cut off, presented as whole. A cut of a close-delimited reply cannot be seen (R11).
+    /// RFC 9112 §8: a reply that the origin cut off, presented as whole. A cut of a close-delimited reply cannot be seen.
     fn cut_offs(&mut self) {
         for (exchange, happened) in &self.history.exchanges {
             let Some(ExchangeEnd::Received(received)) = &happened.end else { continue };

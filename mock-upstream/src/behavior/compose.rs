@@ -17,7 +17,7 @@ use super::wire::Wire;
 use super::{Context, Delivery, Emission, Mark, Program, Write};
 use crate::head::{Framing, RequestHead};
 
-/// A write up to this many bytes is taken for one segment: the proof that a surplus was early (judging.md).
+/// A write up to this many bytes is taken for one segment: the proof that a surplus was early.
 const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
 
 /// The program of these acts, whose faults are listed.

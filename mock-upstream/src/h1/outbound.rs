@@ -27,7 +27,7 @@ const RENDERED_BYTES: u64 = 64 * 1024;
 const ACKNOWLEDGEMENT_WAIT: Duration = Duration::from_millis(200);
 /// Between two looks at what is not acknowledged.
 const ACKNOWLEDGEMENT_LOOK: Duration = Duration::from_millis(2);
-/// A timer this late makes a proof by time worthless (judging.md).
+/// A timer this late makes a proof by time worthless.
 const LAG_MAX: Duration = Duration::from_millis(5);
 
 /// The writing half.
