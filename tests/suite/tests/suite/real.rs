@@ -32,14 +32,15 @@ fn nginx_takes_an_interim_reply_for_the_final_one() {
     let Some(recipe) = installed("nginx") else { return };
     for seed in seeds() {
         let gateway = Gateway::recipe(recipe.clone(), None).unwrap();
-        let (report, _out) =
-            run(gateway, |builder| builder.scenarios("interim-100-late-final").cases(20).seed(seed).fail_fast());
+        let (report, _out) = run(gateway, |builder| builder.scenarios("interim-100-late-final").cases(6).seed(seed));
         let record = report.record();
         assert_eq!(record.verdict, Verdict::Violated, "seed {seed}: {}", story(record));
-        let finding = &record.findings[0];
-        assert_eq!((finding.shape, finding.shift), (Shape::Shift, Some(1)), "{}", story(record));
-        assert_eq!((finding.boundary, finding.leg), (Boundary::CrossTenant, Leg::Reply));
-        assert!(finding.reproduction.failed > 0, "{:?}", finding.reproduction);
+        let shift = record.findings.iter().find(|finding| {
+            let (shape, leg) = ((finding.shape, finding.shift), finding.leg);
+            (shape, finding.boundary, leg) == ((Shape::Shift, Some(1)), Boundary::CrossTenant, Leg::Reply)
+        });
+        let shift = shift.unwrap_or_else(|| panic!("seed {seed}: {}", story(record)));
+        assert!(shift.reproduction.failed > 0, "{:?}", shift.reproduction);
     }
 }
 
