@@ -117,7 +117,8 @@ impl RunFolder {
                 | JournalEntry::ScenarioSkipped { .. }
                 | JournalEntry::CaseJudged(_)
                 | JournalEntry::GatewayFailed { .. }
-                | JournalEntry::FindingMeasured { .. } => Ok(()),
+                | JournalEntry::FindingMeasured { .. }
+                | JournalEntry::ShrinkTried(_) => Ok(()),
             }
         };
         append().map_err(|source| JournalError::Write { path: self.folder.join(JOURNAL), source })?;

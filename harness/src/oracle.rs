@@ -20,7 +20,9 @@ mod story;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use vocabulary::finding::{Boundary, Edge, Finding, Leg, Proof, Reproduction, Severity, Shape};
+use vocabulary::finding::{
+    Boundary, Counterfactual, Edge, Finding, Leg, Proof, Reproduction, Severity, Shape, Shrinking,
+};
 use vocabulary::history::{History, Performed};
 use vocabulary::identity::{ExchangeId, TenantId};
 use vocabulary::record::{CaseSummary, ObservationRecord, fingerprint};
@@ -99,6 +101,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
             + obligations::answered_by_gateway(history, &map),
         obligations: obligations::outcomes(history, &map),
         anomalies: anomalies::count(history, &map),
+        near_misses: BTreeMap::new(),
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
     };
@@ -204,6 +207,10 @@ fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
         cases: 1,
         shrunk: history.plan.size(),
         reproduction: Reproduction::default(),
+        counterfactual: Counterfactual::default(),
+        shrinking: Shrinking::default(),
+        chain: Vec::new(),
+        excuses: Vec::new(),
         plan: String::new(),
     }
 }

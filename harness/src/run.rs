@@ -443,7 +443,11 @@ impl Run<'_> {
         self.folder.write(JournalEntry::FindingShrunk(Box::new(finding.clone())))?;
         finding.reproduction = self.reproduce(&finding, &plan).await?;
         let (id, reproduction) = (finding.id.clone(), finding.reproduction);
-        self.folder.write(JournalEntry::FindingMeasured { id, reproduction })?;
+        self.folder.write(JournalEntry::FindingMeasured {
+            id,
+            reproduction,
+            counterfactual: finding.counterfactual,
+        })?;
         (self.told)(RunEvent::Measured(&finding, &(self.replay)(&finding)));
         Ok(())
     }

@@ -53,11 +53,14 @@ impl Fold {
                     *finding = *shrunk;
                 }
             }
-            JournalEntry::FindingMeasured { id, reproduction } => {
+            JournalEntry::FindingMeasured { id, reproduction, counterfactual } => {
                 if let Some(finding) = self.findings.iter_mut().find(|finding| finding.id == id) {
                     finding.reproduction = reproduction;
+                    finding.counterfactual = counterfactual;
                 }
             }
+            // The finding that was shrunk counts its steps.
+            JournalEntry::ShrinkTried(_) => {}
             JournalEntry::GatewayFailed { what } => self.gateway_failed.push(what),
             JournalEntry::RunBroken { what } => self.broken.push(what),
             JournalEntry::RunEnded { duration_ms, how } => self.ended = Some((duration_ms, how)),
@@ -161,6 +164,10 @@ impl Fold {
         for (anomaly, count) in cases.iter().flat_map(|case| &case.anomalies) {
             *anomalies.entry(anomaly.clone()).or_default() += count;
         }
+        let mut near_misses = BTreeMap::new();
+        for (what, count) in cases.iter().flat_map(|case| &case.near_misses) {
+            *near_misses.entry(what.clone()).or_default() += count;
+        }
         let mut verdict = Verdict::Clean;
         for finding in &findings {
             verdict = verdict.merge(verdict_of(finding.level));
@@ -201,6 +208,7 @@ impl Fold {
             },
             obligations,
             anomalies,
+            near_misses,
         }
     }
 }
@@ -234,6 +242,7 @@ fn not_run_record(planned: &PlannedScenario, reasons: &mut Vec<String>) -> Scena
         upper_bound_95: None,
         obligations: Vec::new(),
         anomalies: BTreeMap::new(),
+        near_misses: BTreeMap::new(),
     }
 }
 
