@@ -270,6 +270,16 @@ pub struct Size {
     pub faults: u32,
 }
 
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u32| if count == 1 { "" } else { "s" };
+        let Size { tenants, exchanges, faults } = *self;
+        write!(f, "{tenants} tenant{}, ", plural(tenants))?;
+        write!(f, "{exchanges} exchange{}, ", plural(exchanges))?;
+        write!(f, "{faults} fault{}", plural(faults))
+    }
+}
+
 /// A measured rate: the plan was run `runs` times and failed `failed` times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reproduction {

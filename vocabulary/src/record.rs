@@ -25,6 +25,9 @@ pub const JOURNAL_SCHEMA: &str = "crosswire.journal/1";
 /// The version of the record's form.
 pub const RECORD_SCHEMA: &str = "crosswire.record/1";
 
+/// The family of scenarios that are single plans of earlier findings. One such plan has few replies to verify.
+pub const REGRESSIONS: &str = "regressions";
+
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
