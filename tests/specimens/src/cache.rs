@@ -5,12 +5,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::date::http_date;
+use crate::date::Calendar;
 use crate::decisions::Caching;
 use crate::head::{ReplyHead, RequestHead};
 
@@ -145,13 +145,20 @@ impl Fill<'_> {
     }
 
     /// Stores a complete reply.
-    pub(crate) fn store(self, request: &RequestHead, mut reply: ReplyHead, body: Vec<u8>, lifetime: Duration) {
+    pub(crate) fn store(
+        self,
+        request: &RequestHead,
+        mut reply: ReplyHead,
+        body: Vec<u8>,
+        lifetime: Duration,
+        calendar: &Calendar,
+    ) {
         // RFC 9111 §4.2.3: the age it came with, and all the time since we asked. An age that is no number is not
         // trusted at all.
         let age = reply.fields.values("age").next().map_or(Some(0), |age| std::str::from_utf8(age).ok()?.parse().ok());
         let Some(born) = age.and_then(|seconds| self.sent.checked_sub(Duration::from_secs(seconds))) else { return };
         if !reply.fields.has("date") {
-            reply.fields.push(b"Date", http_date(SystemTime::now()).as_bytes());
+            reply.fields.push(b"Date", calendar.today().as_bytes());
         }
         let stored = Stored { reply, body, fill: request.clone(), lifetime, born };
         let mut shelf = self.cache.shelf();
@@ -201,7 +208,7 @@ mod tests {
         fields.push(b"Age", age.as_bytes());
         let reply = ReplyHead { status: 200, reason: String::new(), http_10: false, fields };
         let fill = cache.fill(caching, (caching.key)(&request), None);
-        fill.store(&request, reply, vec![0; bytes], Duration::from_secs(60));
+        fill.store(&request, reply, vec![0; bytes], Duration::from_secs(60), &Calendar::real());
     }
 
     fn found(cache: &Cache, target: &str) -> bool {
@@ -227,7 +234,7 @@ mod tests {
         let under_way = cache.fill(caching, key.clone(), None);
         cache.invalidate(&key);
         let reply = ReplyHead { status: 200, reason: String::new(), http_10: false, fields: Fields::default() };
-        under_way.store(&request("/"), reply, Vec::new(), Duration::from_secs(60));
+        under_way.store(&request("/"), reply, Vec::new(), Duration::from_secs(60), &Calendar::real());
         assert!(!found(&cache, "/"));
         assert_eq!(cache.shelf().bytes, 0);
     }
