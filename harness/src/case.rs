@@ -3,6 +3,9 @@
 //! Between cases all upstream connections are closed and the pool is rinsed with a canary round trip, so that a case
 //! finds nothing of the one before it. What still comes late carries the number of the case that planted it.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -121,12 +121,12 @@ impl Client {
         if caching.collapses {
             match gateway.cache.join(&key) {
                 Join::Lead(lead) => flight = Some(lead),
-                Join::Wait(mut landing) => {
+                Join::Wait(landing) => {
                     let (mut from_client, _) = self.stream.split();
                     tokio::select! {
                         biased;
-                        // The channel never says anything, it only closes.
-                        _ = timeout(gateway.decisions.reply_wait, landing.changed()) => {}
+                        // There are no permits: it only closes.
+                        _ = timeout(gateway.decisions.reply_wait, landing.acquire()) => {}
                         () = gone(&mut from_client, &mut self.inbox) => return Next::Cut(CutBy::Close),
                     }
                     // RFC 9111 §4: a collapsed request obeys the same rules, so it asks the store again. If the reply

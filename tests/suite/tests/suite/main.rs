@@ -5,6 +5,7 @@ mod correct;
 mod hyper_proxy;
 mod mutants;
 mod real;
+mod simulated;
 mod tidy;
 
 use crosswire::{Builder, Gateway, Report};
