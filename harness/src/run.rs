@@ -37,6 +37,9 @@ const ONE_BY_ONE_EXCHANGES_MAX: u32 = 16;
 /// How long measuring a reproduction rate may take.
 const REPRODUCTION_TIME: Duration = Duration::from_secs(20);
 
+/// Simulated time passes about so many times as fast as real time. A limit of time is counted in simulated time, so that
+/// it falls on the same case in every run.
+const SIMULATED_SPEED: u32 = 50;
 /// Every simulation's secret before its seed is added.
 const SIMULATED_SECRET: u128 = 0x5245_434f_5244_2054_4845_2053_4545_4421;
 
@@ -272,7 +275,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 told: &told,
                 replay: &replay,
                 seed,
-                deadline: began + profile.time_limit,
+                deadline: began + time_limit(&profile, &gateway),
                 findings: Vec::new(),
                 used: false,
                 verified: 0,
@@ -327,6 +330,13 @@ fn conclude(
 fn arguments(builder: &Builder, gateway: &Gateway) -> Option<String> {
     let listen = builder.origin_listen.map(|addr| format!(" --origin-listen {addr}")).unwrap_or_default();
     gateway.arguments().map(|arguments| format!("{arguments}{listen}"))
+}
+
+fn time_limit(profile: &Profile, gateway: &Gateway) -> Duration {
+    match gateway.simulation_seed() {
+        Some(_) => profile.time_limit.saturating_mul(SIMULATED_SPEED),
+        None => profile.time_limit,
+    }
 }
 
 struct Run<'a> {
