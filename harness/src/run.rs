@@ -36,6 +36,9 @@ const SHRINK_TIME: Duration = Duration::from_secs(30);
 /// How often each kept plan is run: gateways schedule as they like.
 const REGRESSION_RUNS: u32 = 3;
 
+/// Simulated time passes about so many times as fast as real time. A limit of time is counted in simulated time, so that
+/// it falls on the same case in every run.
+const SIMULATED_SPEED: u32 = 50;
 /// Every simulation's secret before its seed is added.
 const SIMULATED_SECRET: u128 = 0x5245_434f_5244_2054_4845_2053_4545_4421;
 
@@ -290,7 +293,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 told: &told,
                 replay: &replay,
                 seed,
-                deadline: began + profile.time_limit,
+                deadline: began + time_limit(&profile, &gateway),
                 findings: Vec::new(),
                 references: References::default(),
                 gates: GateTally::default(),
@@ -349,6 +352,13 @@ fn conclude(
 fn arguments(builder: &Builder, gateway: &Gateway) -> Option<String> {
     let listen = builder.origin_listen.map(|addr| format!(" --origin-listen {addr}")).unwrap_or_default();
     gateway.arguments().map(|arguments| format!("{arguments}{listen}"))
+}
+
+fn time_limit(profile: &Profile, gateway: &Gateway) -> Duration {
+    match gateway.simulation_seed() {
+        Some(_) => profile.time_limit.saturating_mul(SIMULATED_SPEED),
+        None => profile.time_limit,
+    }
 }
 
 struct Run<'a> {
