@@ -12,6 +12,7 @@ mod audience;
 mod deliveries;
 pub(crate) mod notation;
 mod obligations;
+mod owed;
 mod proof;
 mod self_test;
 mod shapes;
@@ -101,7 +102,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
             + obligations::answered_by_gateway(history, &map),
         obligations: obligations::outcomes(history, &map),
         anomalies: anomalies::count(history, &map),
-        near_misses: BTreeMap::new(),
+        near_misses: owed::near_misses(history),
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
     };
