@@ -9,6 +9,7 @@
 
 mod anomalies;
 mod audience;
+mod chain;
 mod deliveries;
 pub(crate) mod notation;
 mod obligations;
@@ -210,7 +211,7 @@ fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
         reproduction: Reproduction::default(),
         counterfactual: Counterfactual::default(),
         shrinking: Shrinking::default(),
-        chain: Vec::new(),
+        chain: chain::chain(history, suspicion),
         excuses: Vec::new(),
         plan: String::new(),
     }

@@ -234,7 +234,7 @@ fn emitted(replied: &Replied) -> String {
     format!("{} {} on {}{}: {}", replied.delivery, replied.status, replied.connection, kind, replied.head)
 }
 
-fn timeline_of(history: &History, exchange: ExchangeId) -> Vec<TimelineEntry> {
+pub(super) fn timeline_of(history: &History, exchange: ExchangeId) -> Vec<TimelineEntry> {
     let Some(happened) = history.exchanges.get(&exchange) else { return Vec::new() };
     let mut entries = client_entries(history, exchange, happened);
     entries.extend(origin_entries(history, exchange, happened));
