@@ -73,10 +73,10 @@ impl Exemption {
             Exemption::OwnAttempt => "a retry of its own request",
             Exemption::Store => "a lawful cache hit",
             Exemption::Audience => "an audience that allows it",
-            Exemption::Surplus => "a surplus that nobody can tell from an answer",
-            Exemption::CombinedStore => "a stored reply that a 304, a HEAD or a 206 has completed",
+            Exemption::Surplus => "a surplus that may be an answer",
+            Exemption::CombinedStore => "a stored reply completed by a 304, HEAD or 206",
             Exemption::Version => "an HTTP/1.0 peer",
-            Exemption::ErrorPage => "an error page of the gateway's own that quotes its request",
+            Exemption::ErrorPage => "the gateway's own error page",
             Exemption::EarlierRun => "a late reply of an earlier run",
             Exemption::Tunnel => "a tunnel",
             Exemption::SameReply => "close-delimited bytes of the same reply",
@@ -226,10 +226,7 @@ impl Case<'_> {
         let Some(Edge { receiver, delivery }) = self.edge() else { return Ruling::NotInQuestion };
         match delivery.exchange == *receiver {
             true => Ruling::Applies,
-            false => Ruling::RuledOut(format!(
-                "{delivery} answers {}, and {receiver} has canaries of its own",
-                delivery.exchange
-            )),
+            false => Ruling::RuledOut(format!("{delivery} answers {}, not {receiver}", delivery.exchange)),
         }
     }
 
@@ -243,7 +240,7 @@ impl Case<'_> {
             let seen = self.history.exchanges.get(&receiver).and_then(|receiver| receiver.seen.first());
             let place = seen.map(|seen| format!(" ({} {})", seen.connection, seen.ordinal)).unwrap_or_default();
             return Ruling::RuledOut(format!(
-                "{receiver} reached the origin itself{place}, and {owner} never received {delivery}"
+                "{receiver} reached the origin{place}, {owner} never received {delivery}"
             ));
         }
         match audience::shareable(self.history, delivery, receiver) {
@@ -395,9 +392,9 @@ impl Case<'_> {
         let mut carried =
             all.filter(|(_, seen)| seen.canaries.iter().any(|found| found.claim.delivery_id() == Some(delivery)));
         Ruling::RuledOut(match carried.next() {
-            None => format!("the origin mints {delivery}'s canaries for a reply, and no request carried one"),
+            None => format!("no request carried a canary of {delivery}, only that reply"),
             Some((carrier, _)) => {
-                format!("the origin mints {delivery}'s canaries for a reply; {carrier} sent one back")
+                format!("the canary is of the reply {delivery}; {carrier} had sent it back, {subject} had not")
             }
         })
     }
@@ -547,13 +544,13 @@ mod tests {
 
     #[test]
     fn a_retry_answers_with_a_reply_of_the_same_exchange() {
-        ruled_out("c1:1,2 1<- 2<1", Exemption::OwnAttempt, "d1 answers e1, and e2 has canaries of its own");
+        ruled_out("c1:1,2 1<- 2<1", Exemption::OwnAttempt, "d1 answers e1, not e2");
         applies("segment:1.2 1<1.2");
     }
 
     #[test]
     fn a_cache_hit_needs_a_store_that_may_be_used() {
-        ruled_out("c1:1,2 1<- 2<1", Exemption::Store, "e2 reached the origin itself (c1 #2), and e1 never received d1");
+        ruled_out("c1:1,2 1<- 2<1", Exemption::Store, "e2 reached the origin (c1 #2), e1 never received d1");
         ruled_out("store:2 1<1 2<1", Exemption::Store, "e1 and e2 asked for different targets");
         ruled_out(
             "seq c1:1,2 1<1 segment:1.2 2<1.2",
@@ -628,11 +625,7 @@ mod tests {
 
     #[test]
     fn an_error_page_quotes_what_was_asked_and_nothing_else() {
-        ruled_out(
-            "1<2 2<1",
-            Exemption::ErrorPage,
-            "the origin mints d2's canaries for a reply, and no request carried one",
-        );
+        ruled_out("1<2 2<1", Exemption::ErrorPage, "no request carried a canary of d2, only that reply");
         ruled_out("1<1 2<2 echo:2<1", Exemption::ErrorPage, "it is a part of e1, of tenant 1, which e2 had not sent");
         applies("1<1 error:2=400 echo:2<2");
     }
