@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use vocabulary::finding::{Evidence, ExchangeEvidence, Excuse, Finding, ProofStep, TimelineEntry};
+use vocabulary::finding::{Emitted, Evidence, ExchangeEvidence, Excuse, Finding, ProofStep, TimelineEntry};
 use vocabulary::record::{GatewayRecord, ObligationRecord, ObservationRecord, RunRecord, ScenarioRecord, Skipped};
 
 /// Characters of a name, an id, a version.
@@ -139,10 +139,15 @@ fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
         upstream_ordinal: *upstream_ordinal,
         request_sent: excerpt(request_sent),
         request_seen: request_seen.as_deref().map(excerpt),
-        emitted: emitted.iter().map(|text| excerpt(text)).collect(),
+        emitted: emitted.iter().map(delivery).collect(),
         reply_received: reply_received.as_deref().map(excerpt),
         deliveries: deliveries.clone(),
     }
+}
+
+fn delivery(emitted: &Emitted) -> Emitted {
+    let Emitted { delivery, status, surplus, connection, head } = emitted;
+    Emitted { delivery: *delivery, status: *status, surplus: *surplus, connection: *connection, head: excerpt(head) }
 }
 
 fn entry(entry: &TimelineEntry) -> TimelineEntry {
