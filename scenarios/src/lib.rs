@@ -39,6 +39,6 @@ mod swarm;
 
 pub use catalogue::{Catalogue, catalogue};
 pub use error::{Place, ScenarioError};
-pub use generate::DrawContext;
+pub use generate::{DrawContext, Draws};
 pub use language::{DirectiveAt, Scenario};
 pub use select::{SelectError, select};

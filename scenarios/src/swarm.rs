@@ -8,6 +8,7 @@ use vocabulary::directive::{Final, Framing, Writes};
 use vocabulary::plan::{ConnectionUse, Credential, RequestBody};
 
 use crate::dice::Dice;
+use crate::generate::Draws;
 
 /// Something that a case does or does not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -41,43 +42,59 @@ const BOUNDARY_SIZES: [u64; 17] =
 /// Half of all replies are no larger: the sizes at which a reply and its neighbour share a buffer.
 const SMALL_BYTES_MAX: u64 = 3 * 1024;
 
-/// The knobs that are on in one case.
+/// What the knobs do in one case.
 #[derive(Debug, Clone)]
 pub(crate) struct Swarm {
+    /// The knobs that are on; all of the scenario's where draws are uniform.
     on: Vec<Knob>,
-    /// Whether delays are rare and long rather than frequent and short.
+    draws: Draws,
+    /// Whether delays are rare and long rather than frequent and short. Uniform draws decide it anew each time.
     long_delays: bool,
 }
 
 impl Swarm {
     /// Switches each of a scenario's knobs on or off.
-    pub(crate) fn draw(knobs: &[Knob], dice: &mut Dice) -> Swarm {
-        let on = knobs.iter().copied().filter(|_| dice.one_in(2)).collect();
-        Swarm { on, long_delays: dice.one_in(2) }
+    pub(crate) fn draw(knobs: &[Knob], draws: Draws, dice: &mut Dice) -> Swarm {
+        let on = match draws {
+            Draws::Swarm => knobs.iter().copied().filter(|_| dice.one_in(2)).collect(),
+            Draws::Uniform => knobs.to_vec(),
+        };
+        Swarm { on, draws, long_delays: dice.one_in(2) }
     }
 
     fn is_on(&self, knob: Knob) -> bool {
         self.on.contains(&knob)
     }
 
+    /// Whether a knob touches this request, which it does once in `n` times where it is on.
+    fn touches(&self, knob: Knob, n: u64, dice: &mut Dice) -> bool {
+        let n = match self.draws {
+            Draws::Swarm => n,
+            // The rate that the swarm has over all cases, as it leaves the knob off in half of them.
+            Draws::Uniform => 2 * n,
+        };
+        // Certainty draws no number.
+        self.is_on(knob) && (n == 1 || dice.one_in(n))
+    }
+
     pub(crate) fn connection(&self, dice: &mut Dice) -> ConnectionUse {
-        if self.is_on(Knob::Fresh) && dice.one_in(2) { ConnectionUse::Fresh } else { ConnectionUse::Kept }
+        if self.touches(Knob::Fresh, 2, dice) { ConnectionUse::Fresh } else { ConnectionUse::Kept }
     }
 
     pub(crate) fn credential(&self, dice: &mut Dice) -> Credential {
-        match self.is_on(Knob::Cookies) {
+        match self.touches(Knob::Cookies, 1, dice) {
             true => *dice.pick(&[Credential::Both, Credential::Authorization, Credential::Cookie]),
             false => Credential::Both,
         }
     }
 
     pub(crate) fn asks_to_close(&self, dice: &mut Dice) -> bool {
-        self.is_on(Knob::ConnectionClose) && dice.one_in(4)
+        self.touches(Knob::ConnectionClose, 4, dice)
     }
 
     /// A method and a body that go together.
     pub(crate) fn method_and_body(&self, dice: &mut Dice) -> (&'static str, RequestBody) {
-        if self.is_on(Knob::Bodies) && dice.one_in(2) {
+        if self.touches(Knob::Bodies, 2, dice) {
             let bytes = self.bytes(dice);
             let chunk = *dice.pick(&[1, 64, 512, 4096]);
             return match dice.one_in(2) {
@@ -87,30 +104,30 @@ impl Swarm {
                 false => ("POST", RequestBody::Sized { bytes, declared_off_by: 0 }),
             };
         }
-        let head = self.is_on(Knob::Head) && dice.one_in(4);
+        let head = self.touches(Knob::Head, 4, dice);
         (if head { "HEAD" } else { "GET" }, RequestBody::None)
     }
 
     pub(crate) fn bytes(&self, dice: &mut Dice) -> u64 {
-        match self.is_on(Knob::BoundarySizes) && dice.one_in(2) {
+        match self.touches(Knob::BoundarySizes, 2, dice) {
             true => *dice.pick(&BOUNDARY_SIZES),
             false => dice.within(0, SMALL_BYTES_MAX),
         }
     }
 
     pub(crate) fn framing(&self, chunk: impl FnOnce(&mut Dice) -> u64, dice: &mut Dice) -> Framing {
-        match self.is_on(Knob::Chunked) && dice.one_in(2) {
+        match self.touches(Knob::Chunked, 2, dice) {
             true => Framing::Chunked { chunk: chunk(dice) },
             false => Framing::Length,
         }
     }
 
     pub(crate) fn trailers(&self, framing: Framing, dice: &mut Dice) -> bool {
-        matches!(framing, Framing::Chunked { .. }) && self.is_on(Knob::Trailers) && dice.one_in(2)
+        matches!(framing, Framing::Chunked { .. }) && self.touches(Knob::Trailers, 2, dice)
     }
 
     pub(crate) fn writes(&self, bytes: u64, dice: &mut Dice) -> Writes {
-        match bytes > 1 && self.is_on(Knob::SeveralWrites) && dice.one_in(4) {
+        match bytes > 1 && self.touches(Knob::SeveralWrites, 4, dice) {
             true => Writes { count: dice.within(2, 3) as u32, gap_us: 3_000 },
             false => Writes::default(),
         }
@@ -118,9 +135,13 @@ impl Swarm {
 
     /// The wait before a plain reply, in microseconds.
     pub(crate) fn delay_us(&self, dice: &mut Dice) -> u64 {
-        match (self.is_on(Knob::Delays), self.long_delays) {
-            (true, false) if dice.one_in(2) => dice.within(0, 3_000),
-            (true, true) if dice.one_in(8) => dice.within(0, 30_000),
+        let long = match self.draws {
+            Draws::Swarm => self.long_delays,
+            Draws::Uniform => self.is_on(Knob::Delays) && dice.one_in(2),
+        };
+        match long {
+            false if self.touches(Knob::Delays, 2, dice) => dice.within(0, 3_000),
+            true if self.touches(Knob::Delays, 8, dice) => dice.within(0, 30_000),
             _ => 0,
         }
     }

@@ -123,7 +123,8 @@ fn times_may_count_from_the_gateways_own_timeout() {
     let scenario = Scenario::parse("x.toml", &format!("{HEAD}{lines}")).unwrap();
     assert!(scenario.needs_gateway_timeout());
     assert!(scenario.describe().contains("--gateway-timeout"));
-    let plan = draw_with(lines, &DrawContext { gateway_timeout: Some(Duration::from_millis(500)) });
+    let plan =
+        draw_with(lines, &DrawContext { gateway_timeout: Some(Duration::from_millis(500)), ..DrawContext::default() });
     assert_eq!(plan.lanes[0].stimuli[0].directive.acts[0], OriginAct::Wait { us: 700_000 });
 }
 
