@@ -28,6 +28,8 @@ mod error;
 mod fields;
 mod fill;
 mod generate;
+#[cfg(test)]
+mod grammar;
 mod index;
 mod language;
 mod nearest;
