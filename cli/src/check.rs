@@ -148,7 +148,10 @@ pub(crate) fn conclude(ended: &Ended, output: &Output) -> u8 {
 /// Says what would be run: the first plan of each scenario, in words and counts.
 fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
     let seed = options.seed.unwrap_or(1);
-    let context = scenarios::DrawContext { gateway_timeout: options.gateway.gateway_timeout };
+    let context = scenarios::DrawContext {
+        gateway_timeout: options.gateway.gateway_timeout,
+        ..scenarios::DrawContext::default()
+    };
     let mut text = String::new();
     for scenario in builder.chosen()? {
         let plan = scenario.plan(seed, CaseNumber(0), &context);

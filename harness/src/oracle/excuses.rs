@@ -464,7 +464,7 @@ impl Case<'_> {
     fn tail(&self) -> Ruling {
         let subject = self.suspicion.subject;
         match self.stimulus(subject).map(|stimulus| &stimulus.request.body) {
-            Some(RequestBody::Ghost { exchange, chunked }) => {
+            Some(RequestBody::Ghost { exchange, chunked, .. }) => {
                 let framed = if *chunked { "in chunks" } else { "by Content-Length" };
                 Ruling::RuledOut(format!("{exchange} is spelled inside {subject}'s body, which was framed {framed}"))
             }

@@ -219,7 +219,11 @@ impl Line {
             request: Request {
                 target: if self.same_url { Target::Shared("a".to_owned()) } else { Target::Own },
                 credential: if self.authorization { Credential::Both } else { Credential::Cookie },
-                body: spelled.map_or(RequestBody::None, |exchange| RequestBody::Ghost { exchange, chunked: false }),
+                body: spelled.map_or(RequestBody::None, |exchange| RequestBody::Ghost {
+                    exchange,
+                    chunked: false,
+                    filler: 0,
+                }),
                 tail: self.tails.get(&exchange).map(|tail| ExchangeId(*tail)),
                 ..Request::get()
             },
