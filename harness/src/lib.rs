@@ -39,6 +39,7 @@ pub use profile::Profile;
 pub use replay::{PlanError, Replayed, load_plan};
 pub use report::Report;
 pub use run::{RunError, RunEvent, Stop};
+pub use scenarios::Draws;
 
 #[doc(hidden)]
 pub use client::fuzz_reply_parser;

@@ -15,6 +15,7 @@ use crate::decisions::Decisions;
 use crate::desk::Desk;
 use crate::head::RequestHead;
 use crate::pool::Pool;
+use crate::ring::Ring;
 
 /// How many client connections are served at once; more wait in the kernel.
 const CLIENTS_MAX: usize = 4096;
@@ -29,6 +30,7 @@ pub(crate) struct Gateway {
     pub(crate) pool: Pool,
     pub(crate) cache: Cache,
     pub(crate) desk: Desk,
+    pub(crate) ring: Ring,
 }
 
 impl Gateway {
@@ -51,8 +53,14 @@ impl Gateway {
 pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decisions: Decisions) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let gateway =
-        Arc::new(Gateway { origin, decisions, pool: Pool::default(), cache: Cache::default(), desk: Desk::default() });
+    let gateway = Arc::new(Gateway {
+        origin,
+        decisions,
+        pool: Pool::default(),
+        cache: Cache::default(),
+        desk: Desk::default(),
+        ring: Ring::default(),
+    });
     let mut clients = JoinSet::new();
     let mut pool_kept_clean = pin!(gateway.pool.keep_clean(&gateway.decisions));
     loop {

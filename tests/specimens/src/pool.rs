@@ -18,12 +18,14 @@ use tokio::net::TcpStream;
 
 use crate::decisions::{Decisions, Idle, PoolOrder};
 use crate::inbox::Inbox;
+use crate::scratch::Scratch;
 
 /// A connection to the origin.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) stream: TcpStream,
     pub(crate) inbox: Inbox,
+    pub(crate) scratch: Scratch,
     /// The same socket past the runtime, to ask the kernel.
     probe: std::net::TcpStream,
 }
@@ -34,7 +36,12 @@ impl Upstream {
         stream.set_nodelay(true)?;
         let stream = stream.into_std()?;
         let probe = stream.try_clone()?;
-        Ok(Upstream { stream: TcpStream::from_std(stream)?, inbox: Inbox::default(), probe })
+        Ok(Upstream {
+            stream: TcpStream::from_std(stream)?,
+            inbox: Inbox::default(),
+            scratch: Scratch::default(),
+            probe,
+        })
     }
 
     /// What the kernel knows of this connection while nothing is asked on it.
