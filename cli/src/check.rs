@@ -1,6 +1,7 @@
 //! `crosswire check`: test a gateway.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -12,6 +13,9 @@ use crate::arguments::Check;
 use crate::output::{self, Output, to_stderr};
 use crate::watch::Watch;
 use crate::{gateway, program};
+
+/// Where plans of earlier findings are looked for.
+const REGRESSIONS: &str = "crosswire-regressions";
 
 pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
     output::check(&options.output)?;
@@ -35,7 +39,13 @@ pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
 fn builder(options: &Check) -> anyhow::Result<Builder> {
     let profile = Profile::named(&options.profile)
         .with_context(|| format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", ")))?;
-    let mut builder = crosswire::builder().profile(profile).program(&program()?);
+    let mut builder = crosswire::builder().profile(profile).program(&program()?).shrink_time(options.shrink_time);
+    let usual = Path::new(REGRESSIONS);
+    match &options.regressions {
+        Some(folder) => builder = builder.regressions(folder),
+        None if usual.is_dir() => builder = builder.regressions(usual),
+        None => {}
+    }
     // Without a gateway a plan can still be shown.
     let named =
         options.gateway.recipe.is_some() || options.gateway.command.is_some() || options.gateway.gateway.is_some();

@@ -60,6 +60,13 @@ impl Watch {
                     ));
                 }
             }
+            RunEvent::Shrinking { finding, smallest, tried, took, may_take } => {
+                self.progress(format!(
+                    "{finding} shown by {smallest}; looking for a smaller plan: {tried} tried, {:.0} of at most {:.0} s",
+                    took.as_secs_f32(),
+                    may_take.as_secs_f32()
+                ));
+            }
             RunEvent::Measured(finding, replay) => {
                 self.line(&format!("\n{}", reports::card(finding, replay, self.output.style())));
             }

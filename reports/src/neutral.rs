@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use vocabulary::finding::{Evidence, ExchangeEvidence, Finding, TimelineEntry};
+use vocabulary::finding::{Evidence, ExchangeEvidence, Excuse, Finding, ProofStep, TimelineEntry};
 use vocabulary::record::{GatewayRecord, ObligationRecord, ObservationRecord, RunRecord, ScenarioRecord, Skipped};
 
 /// Characters of a name, an id, a version.
@@ -80,7 +80,8 @@ fn sentence(text: &str) -> String {
 pub(crate) fn finding(finding: &Finding) -> Finding {
     let Finding {
         id, fingerprint, scenario, level, requirement, sentence: fact, shape, shift, boundary, severity, leg, proof,
-        edges, subject, evidence: Evidence { exchanges, timeline }, cases, shrunk, reproduction, plan,
+        edges, subject, evidence: Evidence { exchanges, timeline }, cases, shrunk, reproduction, counterfactual,
+        shrinking, chain, excuses, plan,
     } = finding;
     Finding {
         id: name(id),
@@ -104,8 +105,22 @@ pub(crate) fn finding(finding: &Finding) -> Finding {
         cases: *cases,
         shrunk: *shrunk,
         reproduction: *reproduction,
+        counterfactual: *counterfactual,
+        shrinking: *shrinking,
+        chain: chain.iter().map(proof_step).collect(),
+        excuses: excuses.iter().map(excuse).collect(),
         plan: name(plan),
     }
+}
+
+fn proof_step(step: &ProofStep) -> ProofStep {
+    let ProofStep { at, end, exchange, connection, event, tie } = step;
+    ProofStep { at: *at, end: *end, exchange: *exchange, connection: *connection, event: sentence(event), tie: *tie }
+}
+
+fn excuse(tried: &Excuse) -> Excuse {
+    let Excuse { excuse, source, ruled_out_by } = tried;
+    Excuse { excuse: sentence(excuse), source: sentence(source), ruled_out_by: sentence(ruled_out_by) }
 }
 
 #[rustfmt::skip]
@@ -180,7 +195,7 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
 fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
     let ScenarioRecord {
         name: own, family, level, verdict, crossing, cases, exchanges, verified, exposures, faults_performed,
-        faults_prevented, upper_bound_95, obligations, anomalies,
+        faults_prevented, upper_bound_95, obligations, anomalies, near_misses,
     } = scenario;
     ScenarioRecord {
         name: name(own),
@@ -197,6 +212,7 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
         upper_bound_95: *upper_bound_95,
         obligations: obligations.iter().map(obligation).collect(),
         anomalies: anomalies.iter().map(|(anomaly, count)| (name(anomaly), *count)).collect(),
+        near_misses: near_misses.iter().map(|(what, count)| (name(what), *count)).collect(),
     }
 }
 

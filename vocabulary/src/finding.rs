@@ -243,6 +243,18 @@ pub struct Finding {
     pub shrunk: Size,
     /// How often a replay of the plan failed again.
     pub reproduction: Reproduction,
+    /// What the same plan does where the fault is left out, or the gateway is another.
+    #[serde(default)]
+    pub counterfactual: Counterfactual,
+    /// What was tried to make the plan smaller.
+    #[serde(default)]
+    pub shrinking: Shrinking,
+    /// How the reply came to the wrong request, step by step, each with what ties it to the one before.
+    #[serde(default)]
+    pub chain: Vec<ProofStep>,
+    /// What would have excused it, and why it does not.
+    #[serde(default)]
+    pub excuses: Vec<Excuse>,
     /// The plan that revealed it: a path relative to the run folder.
     pub plan: String,
 }
@@ -258,6 +270,16 @@ pub struct Size {
     pub faults: u32,
 }
 
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u32| if count == 1 { "" } else { "s" };
+        let Size { tenants, exchanges, faults } = *self;
+        write!(f, "{tenants} tenant{}, ", plural(tenants))?;
+        write!(f, "{exchanges} exchange{}, ", plural(exchanges))?;
+        write!(f, "{faults} fault{}", plural(faults))
+    }
+}
+
 /// A measured rate: the plan was run `runs` times and failed `failed` times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reproduction {
@@ -265,6 +287,92 @@ pub struct Reproduction {
     pub runs: u32,
     /// Replays that showed the same fingerprint.
     pub failed: u32,
+}
+
+/// What the plan of a finding does under other conditions: the difference is the cause. A rate without runs was not
+/// measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counterfactual {
+    /// What was left out for `without`.
+    pub left_out: LeftOut,
+    /// The same plan without that, on this gateway.
+    pub without: Reproduction,
+    /// The same plan, on the reference gateway.
+    pub on_reference: Reproduction,
+}
+
+/// What a counterfactual leaves out of a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftOut {
+    /// Every fault, at both ends.
+    #[default]
+    Faults,
+    /// Being in flight together: the same requests go one after the other, for plans whose only fault is an order.
+    Overlap,
+}
+
+/// What was tried to make a plan smaller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrinking {
+    /// The size of the plan that revealed the finding.
+    pub from: Size,
+    /// Smaller plans that were tried.
+    pub tried: u32,
+    /// Runs of the gateway that this took.
+    pub runs: u32,
+    /// Milliseconds that this took.
+    pub duration_ms: u64,
+    /// Whether the time for it was up before nothing smaller was left to try.
+    pub cut_short: bool,
+}
+
+/// One step of the way on which a reply came to the wrong request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofStep {
+    /// When.
+    pub at: Moment,
+    /// At which end of ours it was seen.
+    pub end: End,
+    /// The exchange it concerns.
+    pub exchange: Option<ExchangeId>,
+    /// The connection it concerns: the client's or the upstream one, as `end` says.
+    pub connection: Option<ConnectionId>,
+    /// What happens, for people, present tense.
+    pub event: String,
+    /// What ties it to the step before.
+    pub tie: Tie,
+}
+
+/// What ties a step of a proof to the one before it: why the order of the two is not in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tie {
+    /// It is the first step.
+    First,
+    /// A canary of the exchange before stands in what is seen here.
+    Canary,
+    /// Both happen on one connection, whose bytes have an order.
+    SameConnection,
+    /// Both left in one write.
+    SameWrite,
+    /// The gateway's kernel had acknowledged the bytes before this happened.
+    Acknowledged,
+    /// One of our ends waited for the other step before it did this.
+    Awaited,
+    /// Both moments were read from one clock in one process.
+    SameClock,
+}
+
+/// Something that makes a foreign reply lawful, tried on a finding, and why it does not apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excuse {
+    /// What would have excused it, in a few words.
+    pub excuse: String,
+    /// Where it stands: an RFC section.
+    pub source: String,
+    /// The fact that rules it out.
+    pub ruled_out_by: String,
 }
 
 /// What proves a finding, exchange by exchange, in the order of the story.
