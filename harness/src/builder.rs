@@ -162,7 +162,7 @@ impl Builder {
 
     /// Runs everything, on threads of its own.
     pub async fn run(self) -> Result<Report, RunError> {
-        run::on_own_thread(async move || run::run(self).await).await
+        run::on_own_thread(self.is_simulated(), async move || run::run(self).await).await
     }
 
     /// Runs everything and waits for it, without any runtime.
@@ -172,7 +172,7 @@ impl Builder {
 
     /// Runs one plan again and again, against a gateway that is fresh at the beginning.
     pub async fn replay(self, plan: Plan, times: u32) -> Result<Replayed, RunError> {
-        run::on_own_thread(async move || replay::replay(self, plan, times).await).await
+        run::on_own_thread(self.is_simulated(), async move || replay::replay(self, plan, times).await).await
     }
 
     /// Runs one plan again and again and waits for it, without any runtime.
@@ -217,6 +217,11 @@ impl Builder {
             Ok(plan)
         });
         kept.collect()
+    }
+
+    /// Whether time and network are simulated.
+    fn is_simulated(&self) -> bool {
+        self.gateway.as_ref().is_some_and(|gateway| gateway.simulation_seed().is_some())
     }
 
     /// How much is run, after what was said of cases and time.

@@ -3,12 +3,17 @@
 //! Between cases all upstream connections are closed and the pool is rinsed with a canary round trip, so that a case
 //! finds nothing of the one before it. What still comes late carries the number of the case that planted it.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mock_upstream::{Clock, Config, Origin, OriginCase, OriginError, PlannedReply};
+use tokio::time::Instant;
+use transport::Net;
 use vocabulary::canary::{BodyState, CanaryKey, Scanner};
 use vocabulary::directive::{Directive, Hold, OriginAct};
 use vocabulary::history::{ExchangeEnd, History, Observation};
@@ -33,6 +38,8 @@ const SETTLE_WAIT: Duration = Duration::from_millis(300);
 const RINSES_MAX: u32 = 5;
 /// How often a gateway that is not ready yet is tried.
 const READY_POLL: Duration = Duration::from_millis(10);
+/// Spreads the numbers of cases over all seeds: odd, so that no two fall together.
+const CASE_STRIDE: u64 = 0xd1b5_4a32_d192_ed03;
 /// Numbers on the wire go no further than this: a thousand million exchanges in a run.
 const EXCHANGE_MAX: u32 = 1 << 30;
 
@@ -46,8 +53,29 @@ pub(crate) struct Bench {
     origin: Arc<Origin>,
     running: Running,
     known: Known,
+    simulation: Option<Simulation>,
     /// What the next case adds to its exchange numbers.
     base: u32,
+}
+
+/// The simulated network of a bench.
+struct Simulation {
+    net: Net,
+    seed: u64,
+    /// Cases so far, rinses included.
+    cases: u64,
+}
+
+impl Simulation {
+    fn new(seed: u64) -> Simulation {
+        Simulation { net: Net::new(seed), seed, cases: 0 }
+    }
+
+    /// Each case has chances of its own, and they do not depend on what the cases before it have used up.
+    fn begin_case(&mut self) {
+        self.cases += 1;
+        self.net.reseed(self.seed ^ self.cases.wrapping_mul(CASE_STRIDE));
+    }
 }
 
 /// Why there is nothing to test against, or why a case could not be run.
@@ -136,21 +164,27 @@ impl Bench {
         work: PathBuf,
     ) -> Result<Bench, BenchError> {
         let addr = listen.unwrap_or(SocketAddr::from((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)));
-        let listener = TcpListener::bind(addr).map_err(|source| BenchError::Listen { addr, source })?;
-        let clock = Clock::start();
-        let ledger = Arc::new(Ledger::new(clock));
+        let simulation = gateway.simulation_seed().map(Simulation::new);
+        let clock = if simulation.is_some() { Clock::start_paused() } else { Clock::start() };
+        let ledger = Arc::new(Ledger::new(clock.clone()));
         let observer = {
             let ledger = Arc::clone(&ledger);
             Arc::new(move |observation: Observation| ledger.record(observation))
         };
-        let origin = Arc::new(Origin::start(listener, Config { key: key.clone(), clock, observer })?);
-        let running = gateway.start(origin.addr(), &work)?;
-        if running.target().addr == origin.addr() {
+        let config = Config { key: key.clone(), clock, observer };
+        let unusable = |source| BenchError::Listen { addr, source };
+        let origin = match &simulation {
+            Some(simulation) => Origin::start_here(simulation.net.listen().map_err(unusable)?, config)?,
+            None => Origin::start(TcpListener::bind(addr).map_err(unusable)?, config)?,
+        };
+        let origin = Arc::new(origin);
+        let running = gateway.start(origin.address(), &work)?;
+        if running.target().address == *origin.address() {
             return Err(BenchError::NoGateway { addr: origin.addr() });
         }
         let known = Known { verbatim: false };
         let scanner = Scanner::new();
-        let mut bench = Bench { gateway, work, key, scanner, ledger, origin, running, known, base: 0 };
+        let mut bench = Bench { gateway, work, key, scanner, ledger, origin, running, known, simulation, base: 0 };
         bench.await_ready().await?;
         Ok(bench)
     }
@@ -163,11 +197,16 @@ impl Bench {
         Ok(judgement)
     }
 
+    /// The seed of the simulation that this is, if it is one.
+    pub(crate) fn simulation_seed(&self) -> Option<u64> {
+        self.gateway.simulation_seed()
+    }
+
     /// A fresh gateway process, if it is ours to start.
     pub(crate) async fn refresh(&mut self) -> Result<(), BenchError> {
         if self.gateway.can_be_fresh() {
             self.origin.close_connections(DRAIN_WAIT).await;
-            self.running = self.gateway.start(self.origin.addr(), &self.work)?;
+            self.running = self.gateway.start(self.origin.address(), &self.work)?;
             self.await_ready().await?;
         }
         Ok(())
@@ -175,6 +214,9 @@ impl Bench {
 
     async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
         let began = Instant::now();
+        if let Some(simulation) = &mut self.simulation {
+            simulation.begin_case();
+        }
         let base = self.base;
         assert!(base < EXCHANGE_MAX, "the run has used up the numbers of its exchanges");
         self.base = base + plan.highest_exchange();
@@ -187,6 +229,7 @@ impl Bench {
         let target = self.running.target();
         let lanes = client::run_plan(plan, base, &self.key, &self.scanner, target, &self.ledger, &notify, &idle);
         tokio::select! {
+            biased;
             () = lanes => {}
             () = self.watch(&idle) => {}
             // What has no end by then is counted as an exchange without one.
@@ -247,8 +290,8 @@ impl Bench {
             if let Some(reason) = self.running.death() {
                 return Err(died(gateway, reason));
             }
-            let target = self.running.target().addr;
-            let reason = match tokio::net::TcpStream::connect(target).await {
+            let target = &self.running.target().address;
+            let reason = match target.connect().await {
                 Err(refused) => format!("connect to {target}: {refused}"),
                 Ok(_) => match self.round_trip().await {
                     Ok(verbatim) => {

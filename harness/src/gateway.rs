@@ -1,11 +1,12 @@
 //! The gateway under test: what it is, how it is started, reached and ended.
 //!
-//! Four ways: a closure in this process, a command, a recipe (a command with its configuration), or a URL of one that
-//! already runs. Starting gives a [`Running`] gateway; dropping that ends whatever was started, the whole process group.
+//! Five ways: a closure in this process, over TCP or in a simulation, a command, a recipe (a command with its
+//! configuration), or a URL of one that already runs. Starting gives a [`Running`] gateway; dropping that ends whatever was started, the whole process group.
 
 mod in_process;
 mod process;
 mod recipe;
+mod simulated;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -14,6 +15,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use transport::{Address, Listener};
 use vocabulary::directive::Field;
 use vocabulary::record::GatewayRecord;
 
@@ -21,9 +23,13 @@ use crate::client::{ConnectionNumbers, Target};
 use in_process::GatewayThread;
 use process::ProcessGroup;
 pub use recipe::{Recipe, RecipeError};
+use simulated::GatewayTask;
 
 /// A gateway that runs in this process: it serves on the listener and forwards to the origin until it is dropped.
 type Serve = Arc<dyn Fn(TcpListener, SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
+
+/// As [`Serve`], on a simulated network.
+type ServeSimulated = Arc<dyn Fn(Listener, Address) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
 
 /// A gateway to be tested.
 #[derive(Clone)]
@@ -39,6 +45,7 @@ pub struct Gateway {
 #[derive(Clone)]
 enum Kind {
     InProcess(Serve),
+    Simulated { seed: u64, serve: ServeSimulated },
     Command { program: String, arguments: Vec<String>, variant: String },
     Recipe { recipe: Box<Recipe>, variant: String },
     Url(SocketAddr),
@@ -108,6 +115,41 @@ impl Gateway {
         let label =
             GatewayRecord { kind: "in-process".to_owned(), name: "in-process".to_owned(), ..Default::default() };
         Gateway::of(Kind::InProcess(boxed), label)
+    }
+
+    /// A gateway in a simulation: clients, gateway and origin are tasks of one thread, on a network that exists only in
+    /// memory, in time that passes only while everybody waits. A case takes about a millisecond, and everything that
+    /// happens follows from the run's seed and this one, which decides how long each segment is on its way.
+    ///
+    /// The closure is called once for each fresh gateway, within a tokio `LocalSet` of a single-threaded runtime that has
+    /// timers and no sockets. The future is dropped when the gateway is to end, and should take all its tasks with it. A
+    /// run is the same again only if the gateway leaves nothing to chance: no `select!` without `biased`, no iteration
+    /// over a `HashMap`, no time but tokio's.
+    ///
+    /// ```no_run
+    /// use crosswire::{Gateway, transport};
+    ///
+    /// # async fn serve(_: transport::Listener, _: transport::Address) {}
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gateway = Gateway::simulated(7, |listener, origin| serve(listener, origin));
+    /// crosswire::builder().gateway(gateway).cases(100).seed(1).run_blocking()?.assert_isolated();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn simulated<F, Fut>(seed: u64, serve: F) -> Gateway
+    where
+        F: Fn(Listener, Address) -> Fut + Send + Sync + 'static,
+        Fut: Future + 'static,
+    {
+        let serve = Arc::new(serve);
+        let boxed: ServeSimulated = Arc::new(move |listener, origin| {
+            let serve = Arc::clone(&serve);
+            Box::pin(async move {
+                serve(listener, origin).await;
+            })
+        });
+        let label = GatewayRecord { kind: "simulated".to_owned(), name: "simulated".to_owned(), ..Default::default() };
+        Gateway::of(Kind::Simulated { seed, serve: boxed }, label)
     }
 
     /// A gateway that is started by a shell command. It gets `LISTEN_PORT`, `UPSTREAM_PORT`, `WORKDIR` and `VARIANT` in
@@ -188,6 +230,8 @@ impl Gateway {
     pub fn arguments(&self) -> Option<String> {
         let mut arguments = match self.kind {
             Kind::Url(_) => format!("--gateway {}", self.label.name),
+            // No command line simulates: under its label it would be another run.
+            Kind::Simulated { .. } => return None,
             Kind::InProcess(_) | Kind::Command { .. } | Kind::Recipe { .. } => arguments_of(&self.label)?,
         };
         for field in &self.fields {
@@ -201,17 +245,30 @@ impl Gateway {
         !matches!(self.kind, Kind::Url(_))
     }
 
+    /// The seed of the simulation in which the gateway runs, if it runs in one.
+    pub(crate) fn simulation_seed(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Simulated { seed, .. } => Some(seed),
+            Kind::InProcess(_) | Kind::Command { .. } | Kind::Recipe { .. } | Kind::Url(_) => None,
+        }
+    }
+
     /// Starts the gateway in front of the origin. It may not be ready yet when this returns.
-    pub(crate) fn start(&self, origin: SocketAddr, work: &Path) -> Result<Running, GatewayError> {
+    pub(crate) fn start(&self, origin: &Address, work: &Path) -> Result<Running, GatewayError> {
         // The start contract promises a folder that is valid from anywhere.
         let work = &std::path::absolute(work)
             .map_err(|source| GatewayError::WorkFolder { folder: work.to_owned(), source })?;
         match &self.kind {
-            Kind::Url(addr) => Ok(self.running(*addr, Life::Elsewhere)),
+            Kind::Url(addr) => Ok(self.running((*addr).into(), Life::Elsewhere)),
+            Kind::Simulated { serve, .. } => {
+                let started = GatewayTask::start(serve, origin).map_err(|source| self.start_error(source))?;
+                let (address, task) = started;
+                Ok(self.running(address, Life::Task(task)))
+            }
             Kind::InProcess(serve) => {
-                let started = GatewayThread::start(Arc::clone(serve), origin);
+                let started = GatewayThread::start(Arc::clone(serve), origin.socket_addr());
                 let (addr, thread) = started.map_err(|source| self.start_error(source))?;
-                Ok(self.running(addr, Life::Thread(thread)))
+                Ok(self.running(addr.into(), Life::Thread(thread)))
             }
             Kind::Command { program, arguments, variant } => {
                 let command = process::Command { program: PathBuf::from(program), arguments: arguments.clone() };
@@ -229,7 +286,7 @@ impl Gateway {
     fn start_process(
         &self,
         command: &process::Command,
-        origin: SocketAddr,
+        origin: &Address,
         work: &Path,
         variant: &str,
     ) -> Result<Running, GatewayError> {
@@ -237,23 +294,23 @@ impl Gateway {
         let addr = free_port().map_err(|source| self.start_error(source))?;
         let environment = [
             ("LISTEN_PORT", addr.port().to_string()),
-            ("UPSTREAM_PORT", origin.port().to_string()),
+            ("UPSTREAM_PORT", origin.socket_addr().port().to_string()),
             ("WORKDIR", work.display().to_string()),
             ("VARIANT", variant.to_owned()),
         ];
         let group = ProcessGroup::start(command, &environment, &work.join("gateway.log"));
         let group = group.map_err(|source| self.start_error(source))?;
-        Ok(self.running(addr, Life::Group(group)))
+        Ok(self.running(addr.into(), Life::Group(group)))
     }
 
     fn start_error(&self, source: std::io::Error) -> GatewayError {
         GatewayError::Start { gateway: self.label.name.clone(), source }
     }
 
-    fn running(&self, addr: SocketAddr, life: Life) -> Running {
-        let authority = self.authority.clone().unwrap_or_else(|| addr.to_string());
+    fn running(&self, address: Address, life: Life) -> Running {
+        let authority = self.authority.clone().unwrap_or_else(|| address.to_string());
         let target = Target {
-            addr,
+            address,
             authority,
             base_path: self.base_path.clone(),
             extra_fields: self.fields.clone(),
@@ -303,6 +360,7 @@ pub(crate) struct Running {
 #[derive(Debug)]
 enum Life {
     Thread(GatewayThread),
+    Task(GatewayTask),
     Group(ProcessGroup),
     Elsewhere,
 }
@@ -317,6 +375,7 @@ impl Running {
     pub(crate) fn death(&mut self) -> Option<String> {
         match &mut self.life {
             Life::Thread(thread) => thread.has_ended().then(|| "its future returned or panicked".to_owned()),
+            Life::Task(task) => task.has_ended().then(|| "its future returned or panicked".to_owned()),
             Life::Group(group) => group.death(),
             Life::Elsewhere => None,
         }
@@ -331,8 +390,8 @@ mod tests {
     fn a_url_gives_address_authority_and_base_path() {
         let gateway = Gateway::url("http://127.0.0.1:8080/api/").unwrap();
         let origin = SocketAddr::from(([127, 0, 0, 1], 1));
-        let running = gateway.start(origin, Path::new("unused")).unwrap();
-        assert_eq!(running.target().addr.port(), 8080);
+        let running = gateway.start(&origin.into(), Path::new("unused")).unwrap();
+        assert_eq!(running.target().address.socket_addr().port(), 8080);
         assert_eq!(
             (running.target().authority.as_str(), running.target().base_path.as_str()),
             ("127.0.0.1:8080", "/api")

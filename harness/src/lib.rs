@@ -42,6 +42,7 @@ pub use replay::{PlanError, Replayed, load_plan};
 pub use report::Report;
 pub use run::{RunError, RunEvent, Stop};
 pub use scenarios::Draws;
+pub use transport;
 
 #[doc(hidden)]
 pub use client::fuzz_reply_parser;

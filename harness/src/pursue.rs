@@ -3,8 +3,9 @@
 //! The three rates beside each other are the card's argument: this gateway fails, it does not fail without the fault,
 //! and the reference gateway does not fail at all.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use vocabulary::finding::{Counterfactual, Finding, Leg, Reproduction, Shrinking};
 use vocabulary::identity::ExchangeId;
 use vocabulary::plan::Plan;
@@ -245,9 +246,14 @@ impl Pursuit<'_> {
         let bench = match kept.take() {
             Some(bench) => bench,
             None => {
-                let gateway =
-                    Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions));
-                Bench::set_up(gateway, None, draw_key(), self.folder.path().join("reference")).await?
+                let gateway = match self.bench.simulation_seed() {
+                    Some(seed) => Gateway::simulated(seed, move |listener, origin| {
+                        specimens::serve_on(listener, origin, decisions)
+                    }),
+                    None => Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions)),
+                };
+                let key = draw_key(&gateway);
+                Bench::set_up(gateway, None, key, self.folder.path().join("reference")).await?
             }
         };
         let on_reference = rate_of(kept.insert(bench), plan, self.limits, again).await?;

@@ -79,7 +79,7 @@ pub fn load_plan(path: &Path) -> Result<Plan, PlanError> {
 pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<Replayed, RunError> {
     let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
     let work = tempfile::tempdir().map_err(RunError::Thread)?;
-    let key = run::draw_key();
+    let key = run::draw_key(&gateway);
     let mut bench = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned()).await?;
     let mut replayed = Replayed { reproduction: Reproduction::default(), findings: Vec::new(), unmet: Vec::new() };
     let mut met = Vec::new();

@@ -4,9 +4,11 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use scenarios::{DrawContext, Scenario, ScenarioError, SelectError};
+use tokio::task::LocalSet;
+use tokio::time::Instant;
 use vocabulary::canary::CanaryKey;
 use vocabulary::finding::{Finding, Size};
 use vocabulary::identity::{CaseNumber, ExchangeId};
@@ -17,6 +19,7 @@ use vocabulary::scenario::ScenarioHead;
 
 use crate::builder::Builder;
 use crate::case::{Bench, BenchError, CaseError};
+use crate::gateway::Gateway;
 use crate::journal::{JournalError, RunFolder};
 use crate::oracle::{self, GateTally, Judgement};
 use crate::profile::Profile;
@@ -32,6 +35,9 @@ const SHRINK_TIME: Duration = Duration::from_secs(30);
 
 /// How often each kept plan is run: gateways schedule as they like.
 const REGRESSION_RUNS: u32 = 3;
+
+/// Every simulation's secret before its seed is added.
+const SIMULATED_SECRET: u128 = 0x5245_434f_5244_2054_4845_2053_4545_4421;
 
 /// Ends a run after its present case. Clones ask for the same.
 #[derive(Debug, Clone, Default)]
@@ -182,15 +188,25 @@ impl From<CaseError> for RunError {
 }
 
 /// Runs on a thread with a runtime of its own: the caller may have any runtime, or a single-threaded one that it blocks.
-pub(crate) async fn on_own_thread<T, Fut>(work: impl FnOnce() -> Fut + Send + 'static) -> Result<T, RunError>
+/// In a simulation that runtime has no sockets, and its time passes only while everybody waits.
+pub(crate) async fn on_own_thread<T, Fut>(
+    simulated: bool,
+    work: impl FnOnce() -> Fut + Send + 'static,
+) -> Result<T, RunError>
 where
     T: Send + 'static,
     Fut: Future<Output = Result<T, RunError>>,
 {
     let (done, result) = tokio::sync::oneshot::channel();
     let spawned = std::thread::Builder::new().name("crosswire-run".to_owned()).spawn(move || {
-        let ended = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(work()),
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = match simulated {
+            true => builder.enable_time().start_paused(true).build(),
+            false => builder.enable_all().build(),
+        };
+        let ended = match runtime {
+            // What is started in here, such as a simulated gateway, ends with it.
+            Ok(runtime) => LocalSet::new().block_on(&runtime, work()),
             Err(error) => Err(RunError::Thread(error)),
         };
         // Nobody waits any more: the caller has dropped the run.
@@ -206,9 +222,13 @@ pub(crate) fn blocking<T>(run: impl Future<Output = Result<T, RunError>>) -> Res
     runtime.block_on(run)
 }
 
-/// A random key, never derived from the seed: whoever knows the plan cannot forge a canary.
-pub(crate) fn draw_key() -> CanaryKey {
-    CanaryKey::new(rand::random(), rand::random())
+/// A random key, never derived from the run's seed: whoever knows the plan cannot forge a canary. Nobody attacks a
+/// simulation, and there each byte shall follow from the seeds.
+pub(crate) fn draw_key(gateway: &Gateway) -> CanaryKey {
+    match gateway.simulation_seed() {
+        Some(seed) => CanaryKey::new((u128::from(seed) ^ SIMULATED_SECRET).to_le_bytes(), 0),
+        None => CanaryKey::new(rand::random(), rand::random()),
+    }
 }
 
 pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
@@ -218,7 +238,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let profile = builder.effective_profile();
     let seed = builder.seed.unwrap_or_else(rand::random);
     let run_id = uuid::Uuid::now_v7().to_string();
-    let key = draw_key();
+    let key = draw_key(&gateway);
     let out = builder.out.clone().unwrap_or_else(|| Path::new("crosswire-out").join(&run_id));
     let mut folder = RunFolder::create(&out, &key)?;
     folder.write(JournalEntry::RunStarted(RunStart {
@@ -326,7 +346,7 @@ fn conclude(
     folder.close()
 }
 
-fn arguments(builder: &Builder, gateway: &crate::gateway::Gateway) -> Option<String> {
+fn arguments(builder: &Builder, gateway: &Gateway) -> Option<String> {
     let listen = builder.origin_listen.map(|addr| format!(" --origin-listen {addr}")).unwrap_or_default();
     gateway.arguments().map(|arguments| format!("{arguments}{listen}"))
 }

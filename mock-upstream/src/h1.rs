@@ -11,9 +11,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
+use transport::Stream;
 use vocabulary::history::{Closer, Observation, Seen};
 use vocabulary::identity::{Attempt, ExchangeId, Ordinal};
 use vocabulary::limits::DRAIN_WAIT;
@@ -27,7 +27,7 @@ mod inbound;
 mod outbound;
 
 /// Serves one connection until either end closes it.
-pub(crate) async fn serve(office: Arc<Office>, link: Arc<Link>, mut stream: TcpStream) {
+pub(crate) async fn serve(office: Arc<Office>, link: Arc<Link>, mut stream: Stream) {
     let mut registered = Registered { office: &office, link: &link, outcome: Outcome::Reset };
     // A write is a segment: nothing may be held back to be joined with what follows.
     if let Err(error) = stream.set_nodelay(true) {
@@ -42,11 +42,10 @@ pub(crate) async fn serve(office: Arc<Office>, link: Arc<Link>, mut stream: TcpS
         over: Cell::new(None),
         progress: Notify::new(),
     };
-    let addresses = stream.local_addr().ok().zip(stream.peer_addr().ok());
     let end = {
         let (read, write) = stream.split();
         let mut reader = pin!(inbound::Inbound::new(&line, read).run());
-        let mut writer = pin!(outbound::Outbound::new(&line, write, addresses).run());
+        let mut writer = pin!(outbound::Outbound::new(&line, write).run());
         let mut reading = true;
         loop {
             tokio::select! {
@@ -75,7 +74,7 @@ enum End {
     Stuck,
 }
 
-async fn close(line: &Line<'_>, mut stream: TcpStream, end: End) -> Outcome {
+async fn close(line: &Line<'_>, mut stream: Stream, end: End) -> Outcome {
     match end {
         End::Gateway => {
             line.office.report_end(line.link, Closer::Gateway);
@@ -93,6 +92,7 @@ async fn close(line: &Line<'_>, mut stream: TcpStream, end: End) -> Outcome {
                 let told = line.link.close_by();
                 let deadline = told.unwrap_or(by_itself);
                 tokio::select! {
+                    biased;
                     read = timeout_at(deadline, stream.read(&mut discarded)) => match read {
                         Ok(Ok(0) | Err(_)) => return Outcome::ClosedInOrder,
                         Ok(Ok(_)) => {}
@@ -112,7 +112,7 @@ async fn close(line: &Line<'_>, mut stream: TcpStream, end: End) -> Outcome {
     }
 }
 
-fn reset(line: &Line<'_>, stream: &TcpStream) -> Outcome {
+fn reset(line: &Line<'_>, stream: &Stream) -> Outcome {
     if let Err(error) = stream.set_zero_linger() {
         tracing::debug!("cannot reset {}: {error}", line.link.id);
     }

@@ -5,10 +5,9 @@
 //! reports every request that it saw and every reply that it emitted.
 //!
 //! What to write is decided by pure code (`behavior`, `gate`); the driver (`h1`) only performs it. The origin runs on a
-//! thread of its own, so that the caller may have any runtime or none.
+//! thread of its own, so that the caller may have any runtime or none; in a simulation it is a task of the caller's.
 #![forbid(unsafe_code)]
 
-mod acknowledged;
 mod behavior;
 mod body;
 mod book;
@@ -24,6 +23,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use transport::{Address, Listener};
 use vocabulary::canary::CanaryKey;
 use vocabulary::directive::Directive;
 use vocabulary::history::Observation;
@@ -88,27 +88,44 @@ pub enum OriginError {
     Thread(#[source] std::io::Error),
 }
 
-/// The running origin. Dropping it closes the listener and every connection and ends its thread.
+/// The running origin. Dropping it closes the listener and every connection and ends its thread or tasks.
 pub struct Origin {
     office: Arc<office::Office>,
-    thread: server::OriginThread,
-    addr: SocketAddr,
+    server: server::Server,
+    address: Address,
 }
 
 impl Origin {
     /// Starts an origin that accepts connections from this listener. Until a case is loaded it answers every exchange
     /// well.
     pub fn start(listener: TcpListener, config: Config) -> Result<Origin, OriginError> {
-        let addr = listener.local_addr().map_err(OriginError::Listener)?;
-        listener.set_nonblocking(true).map_err(OriginError::Listener)?;
+        let address = listener.local_addr().map_err(OriginError::Listener)?.into();
         let office = Arc::new(office::Office::new(config));
-        let thread = server::OriginThread::start(listener, office.clone())?;
-        Ok(Origin { office, thread, addr })
+        let server = server::Server::on_own_thread(listener, office.clone())?;
+        Ok(Origin { office, server, address })
+    }
+
+    /// Starts an origin as tasks of the current [`LocalSet`](tokio::task::LocalSet), for a simulation: there is one thread
+    /// and one time.
+    ///
+    /// # Panics
+    ///
+    /// Outside a `LocalSet`.
+    pub fn start_here(listener: Listener, config: Config) -> Result<Origin, OriginError> {
+        let address = listener.address().map_err(OriginError::Listener)?;
+        let office = Arc::new(office::Office::new(config));
+        let server = server::Server::here(listener, office.clone());
+        Ok(Origin { office, server, address })
     }
 
     /// Where the origin listens.
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.address.socket_addr()
+    }
+
+    /// Where the origin listens, and on which network.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Replaces the present case. When this returns, requests that arrive are answered by the new one.
@@ -130,7 +147,7 @@ impl Origin {
     /// Closes all upstream connections in order, waits for the gateway to close its ends, then resets what is left.
     /// Whatever was still held is given up.
     pub async fn close_connections(&self, wait: Duration) -> Drained {
-        self.thread.close_connections(wait).await
+        self.server.close_connections(wait).await
     }
 
     /// How many upstream connections are open.
@@ -141,6 +158,6 @@ impl Origin {
 
 impl std::fmt::Debug for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Origin").field("addr", &self.addr).finish_non_exhaustive()
+        f.debug_struct("Origin").field("address", &self.address).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! The origin's thread: a runtime of its own, the accept loop, and the commands that need the runtime.
+//! The accept loop and the commands that need its runtime: on a thread of its own, or as a task of the caller's.
 
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, mpsc};
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc as commands, oneshot};
-use tokio::task::LocalSet;
+use tokio::task::{AbortHandle, JoinSet, LocalSet};
+use transport::Listener;
 
 use crate::office::Office;
 use crate::{Drained, OriginError, h1};
@@ -17,9 +18,20 @@ const JOIN_WAIT: Duration = Duration::from_secs(2);
 /// How long the accept loop rests after an error, such as too many open files.
 const ACCEPT_REST: Duration = Duration::from_millis(10);
 
-/// The running thread. Dropping it ends it.
-pub(crate) struct OriginThread {
+/// The running origin. Dropping it ends it.
+pub(crate) struct Server {
     commands: Option<commands::UnboundedSender<Command>>,
+    runs: Runs,
+}
+
+/// Where it runs.
+enum Runs {
+    OnThread(OriginThread),
+    Here(AbortHandle),
+}
+
+/// The origin's own thread.
+struct OriginThread {
     /// Disconnected when the thread has ended. Behind a lock only so that the origin can be shared between threads.
     ended: Mutex<mpsc::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
@@ -31,12 +43,12 @@ enum Command {
     CloseConnections { wait: Duration, drained: oneshot::Sender<Drained> },
 }
 
-impl OriginThread {
-    pub(crate) fn start(listener: TcpListener, office: Arc<Office>) -> Result<OriginThread, OriginError> {
+impl Server {
+    pub(crate) fn on_own_thread(listener: TcpListener, office: Arc<Office>) -> Result<Server, OriginError> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(OriginError::Thread)?;
         let listener = {
             let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(OriginError::Listener)?
+            Listener::from_std(listener).map_err(OriginError::Listener)?
         };
         let (sender, receiver) = commands::unbounded_channel();
         let (ends, ended) = mpsc::channel();
@@ -48,7 +60,14 @@ impl OriginThread {
         let thread = thread::Builder::new().name("crosswire-origin".to_owned()).spawn(run);
         let thread = thread.map_err(OriginError::Thread)?;
         let id = thread.thread().id();
-        Ok(OriginThread { commands: Some(sender), ended: Mutex::new(ended), thread: Some(thread), id })
+        let thread = OriginThread { ended: Mutex::new(ended), thread: Some(thread), id };
+        Ok(Server { commands: Some(sender), runs: Runs::OnThread(thread) })
+    }
+
+    pub(crate) fn here(listener: Listener, office: Arc<Office>) -> Server {
+        let (sender, receiver) = commands::unbounded_channel();
+        let task = tokio::task::spawn_local(serve(listener, office, receiver));
+        Server { commands: Some(sender), runs: Runs::Here(task.abort_handle()) }
     }
 
     pub(crate) async fn close_connections(&self, wait: Duration) -> Drained {
@@ -62,9 +81,19 @@ impl OriginThread {
     }
 }
 
-impl Drop for OriginThread {
+impl Drop for Server {
     fn drop(&mut self) {
+        // The thread ends when nobody can command it any more.
         self.commands = None;
+        match &mut self.runs {
+            Runs::OnThread(thread) => thread.await_end(),
+            Runs::Here(task) => task.abort(),
+        }
+    }
+}
+
+impl OriginThread {
+    fn await_end(&mut self) {
         // The observer may hold the last handle of its own origin: a thread cannot wait for itself.
         if thread::current().id() == self.id {
             return;
@@ -83,14 +112,11 @@ impl Drop for OriginThread {
     }
 }
 
-/// Runs until the owner is gone. Whatever still runs then is dropped with the runtime, and its sockets with it.
-async fn serve(
-    listener: tokio::net::TcpListener,
-    office: Arc<Office>,
-    mut commands: commands::UnboundedReceiver<Command>,
-) {
+/// Runs until the owner is gone. Whatever still runs then is dropped with this, and its sockets with it.
+async fn serve(listener: Listener, office: Arc<Office>, mut commands: commands::UnboundedReceiver<Command>) {
+    let mut tasks = JoinSet::new();
     let gatekeeper = office.clone();
-    tokio::task::spawn_local(async move { gatekeeper.keep_gates().await });
+    tasks.spawn_local(async move { gatekeeper.keep_gates().await });
     loop {
         tokio::select! {
             biased;
@@ -98,15 +124,17 @@ async fn serve(
                 None => return,
                 Some(Command::CloseConnections { wait, drained }) => {
                     let office = office.clone();
-                    tokio::task::spawn_local(async move {
+                    tasks.spawn_local(async move {
                         // Whoever asked may have gone; the connections are closed all the same.
                         let _ = drained.send(office.close_connections(wait).await);
                     });
                 }
             },
+            // What a task returns does not matter; a panic has been printed.
+            Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => match office.open_link() {
-                    Some(link) => drop(tokio::task::spawn_local(h1::serve(office.clone(), link, stream))),
+                Ok(stream) => match office.open_link() {
+                    Some(link) => drop(tasks.spawn_local(h1::serve(office.clone(), link, stream))),
                     None => tracing::warn!("refused an upstream connection: too many are open"),
                 },
                 Err(error) => {

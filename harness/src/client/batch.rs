@@ -10,19 +10,19 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::ReadHalf;
 use tokio::time::{Instant, sleep_until};
+use transport::ReadHalf;
 use vocabulary::history::{Performed, Why};
 use vocabulary::identity::LaneId;
 use vocabulary::plan::{AbortHow, AbortWhen, Event, Stimulus};
 
 use super::Run;
-use super::connection::{Account, Connection, half_close};
+use super::connection::{Account, Connection};
 use super::framing::{Asked, Reuse};
 use super::reading::Reply;
 use super::receiving::{Ending, Talk};
 use super::sending::{Asking, Progress, Sender, framing_fault};
-use super::waiting::{Patience, pause};
+use super::waiting::Patience;
 
 /// Buffers that a lane uses again and again.
 #[derive(Debug, Default)]
@@ -97,7 +97,7 @@ fn askings<'a>(run: &Run, account: &Account, stimuli: &'a [Stimulus]) -> Vec<Ask
 /// Ends a connection as planned. That it has ended already is no error.
 fn hang_up(connection: Connection, how: AbortHow) {
     let _ = match how {
-        AbortHow::Fin | AbortHow::HalfClose => half_close(&connection.stream),
+        AbortHow::Fin | AbortHow::HalfClose => connection.stream.half_close(),
         AbortHow::Rst => connection.stream.set_zero_linger(),
     };
 }
@@ -169,7 +169,7 @@ async fn converse(talk: &mut Talk<'_>, connection: &mut Connection, sender: &Sen
                 return Ending::Abort { index, how };
             }
             // That the gateway has closed already is seen by the next read.
-            let _ = half_close(from.as_ref());
+            let _ = from.half_close();
             writing = false;
             account.reuse = Reuse::Closing;
             talk.half_closed(index);
@@ -188,12 +188,12 @@ async fn abort_due(run: &Run, progress: &Progress, askings: &[Asking<'_>], armed
             }
             // The client will act by itself: what the origin holds for it must be held until then.
             let _busy = run.idle.begin();
-            pause(Duration::from_micros(us)).await;
+            run.pause(Duration::from_micros(us)).await;
         }
         Some((index, AbortWhen::AfterEvent { event, us })) => {
             run.ledger.happened(Event { exchange: askings[index].exchange, kind: event }).await;
             let _busy = run.idle.begin();
-            pause(Duration::from_micros(us)).await;
+            run.pause(Duration::from_micros(us)).await;
         }
         // The reader counts.
         Some((_, AbortWhen::AfterReplyBytes { .. })) | None => std::future::pending().await,

@@ -7,13 +7,11 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::{Shutdown, TcpStream as BlockingStream};
-use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::task::Poll;
 
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
-use tokio::net::TcpStream;
+use transport::Stream;
 use vocabulary::history::Unasked;
 use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Moment, Ordinal};
 use vocabulary::limits::{CONNECT_WAIT, UNASKED_BYTES_MAX};
@@ -29,7 +27,7 @@ const READ_BYTES: usize = 32 * 1024;
 /// A connection of one lane.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Stream,
     pub(super) buffer: Vec<u8>,
     pub(super) account: Account,
 }
@@ -67,7 +65,7 @@ impl Account {
 impl Connection {
     /// Opens a connection within [`CONNECT_WAIT`].
     pub(crate) async fn open(target: &Target) -> io::Result<Connection> {
-        let stream = match tokio::time::timeout(CONNECT_WAIT, TcpStream::connect(target.addr)).await {
+        let stream = match tokio::time::timeout(CONNECT_WAIT, target.address.connect()).await {
             Ok(connected) => connected?,
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         };
@@ -139,9 +137,4 @@ pub(super) async fn readable_now(
         Poll::Ready(read) => Poll::Ready(Some(read.map(|()| into.filled().len()))),
     })
     .await
-}
-
-/// Closes the sending side. The stream's own halves may be in use: the socket is shut down by a second handle to it.
-pub(super) fn half_close(stream: &TcpStream) -> io::Result<()> {
-    BlockingStream::from(stream.as_fd().try_clone_to_owned()?).shutdown(Shutdown::Write)
 }

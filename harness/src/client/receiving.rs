@@ -6,8 +6,8 @@
 use std::io;
 use std::time::Duration;
 
-use tokio::net::tcp::ReadHalf;
 use tokio::time::Instant;
+use transport::ReadHalf;
 use vocabulary::directive::FaultKind;
 use vocabulary::history::{Completeness, Fault, GaveUp, Observation, Performed, Received, Why};
 use vocabulary::identity::{ConnectionId, LaneId, Moment};

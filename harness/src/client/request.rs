@@ -3,10 +3,10 @@
 //! Pure. Where each canary goes is decided here; when each byte goes out is decided by whoever writes.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use transport::Address;
 use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
 use vocabulary::directive::Field;
 use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, TenantId};
@@ -16,7 +16,7 @@ use vocabulary::plan::{self, BodyPace, Credential, Request, RequestBody, Stimulu
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     /// Where it listens.
-    pub(crate) addr: SocketAddr,
+    pub(crate) address: Address,
     /// The `Host` that requests name.
     pub(crate) authority: String,
     /// What every path begins with: empty, or like `/api`.

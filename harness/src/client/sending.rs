@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::WriteHalf;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
+use transport::WriteHalf;
 use vocabulary::directive::FaultKind;
 use vocabulary::excerpt::excerpt;
 use vocabulary::history::{Fault, Observation, Performed, Sent};

@@ -44,7 +44,7 @@ pub(super) fn lane(stimuli: impl IntoIterator<Item = Stimulus>) -> Lane {
 
 pub(super) fn target(addr: std::net::SocketAddr) -> Target {
     Target {
-        addr,
+        address: addr.into(),
         authority: "gateway.test".to_owned(),
         base_path: "/api".to_owned(),
         extra_fields: Vec::new(),

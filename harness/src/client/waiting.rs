@@ -93,7 +93,26 @@ impl Run {
             // Whether it came in time or not: the stimulus starts.
             let _ = timeout(EVENT_WAIT, self.ledger.happened(event)).await;
         }
-        pause(Duration::from_micros(start.delay_us)).await;
+        self.pause(Duration::from_micros(start.delay_us)).await;
+    }
+
+    /// Waits for so long. Short pauses are exact: a sweep of aborts from 0 to 2 ms would otherwise be one abort at 2 ms.
+    pub(super) async fn pause(&self, duration: Duration) {
+        if duration.is_zero() {
+            return;
+        }
+        // Simulated time stands still as long as anybody is busy, and its grain is the timer's.
+        if duration > EXACT_PAUSE_MAX || self.target.address.net().is_some() {
+            return sleep(duration).await;
+        }
+        let until = Instant::now() + duration;
+        if let Some(coarse) = duration.checked_sub(TIMER_GRAIN) {
+            sleep(coarse).await;
+        }
+        while Instant::now() < until {
+            // Lets the others and the sockets have their turn.
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Resolves when it makes no sense to wait any longer for the next byte of a reply, of which nothing has come since
@@ -114,27 +133,10 @@ impl Run {
             sleep(GRACE_AFTER_ELSEWHERE).await;
         };
         tokio::select! {
+            biased;
             () = written => {}
             () = elsewhere => {}
             () = sleep_until(quiet_since + REPLY_WAIT) => {}
         }
-    }
-}
-
-/// Waits for so long. Short pauses are exact: a sweep of aborts from 0 to 2 ms would otherwise be one abort at 2 ms.
-pub(super) async fn pause(duration: Duration) {
-    if duration.is_zero() {
-        return;
-    }
-    if duration > EXACT_PAUSE_MAX {
-        return sleep(duration).await;
-    }
-    let until = Instant::now() + duration;
-    if let Some(coarse) = duration.checked_sub(TIMER_GRAIN) {
-        sleep(coarse).await;
-    }
-    while Instant::now() < until {
-        // Lets the others and the sockets have their turn.
-        tokio::task::yield_now().await;
     }
 }

@@ -27,6 +27,7 @@ impl GatewayThread {
             local.block_on(&runtime, async move {
                 let gateway = serve(listener, origin);
                 tokio::select! {
+                    biased;
                     () = gateway => {}
                     _ = stopped => {}
                 }

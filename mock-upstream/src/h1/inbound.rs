@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::ReadHalf;
 use tokio::time::timeout;
+use transport::ReadHalf;
 use vocabulary::canary::{Unverified, read_body};
 use vocabulary::excerpt::excerpt;
 use vocabulary::history::{Found, Place, Seen};
@@ -238,6 +238,7 @@ impl<'a> Inbound<'a> {
             return Ok(());
         }
         tokio::select! {
+            biased;
             () = progress.notified() => Ok(()),
             filled = self.fill(None) => filled.map(drop),
         }

@@ -3,12 +3,11 @@
 //! One write per [`Emission::Write`]. Every wait ends when the gateway has gone: the owed reply is then attempted, and
 //! the report says that the gateway had closed first.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::net::tcp::WriteHalf;
 use tokio::time::{Instant, timeout, timeout_at};
+use transport::WriteHalf;
 use vocabulary::directive::{Close, Hold};
 use vocabulary::history::Performed;
 use vocabulary::identity::Moment;
@@ -17,7 +16,6 @@ use vocabulary::plan::Version;
 
 use super::account::Account;
 use super::{Body, End, Line, Over, Turn};
-use crate::acknowledged::unacknowledged;
 use crate::behavior::{self, Emission, Mark, Wire, Write};
 use crate::gate::Passage;
 
@@ -34,8 +32,6 @@ const LAG_MAX: Duration = Duration::from_millis(5);
 pub(super) struct Outbound<'a> {
     line: &'a Line<'a>,
     stream: WriteHalf<'a>,
-    /// Ours and the peer's.
-    addresses: Option<(SocketAddr, SocketAddr)>,
     rendered: Vec<u8>,
     /// How late the last timer was.
     lag: Duration,
@@ -45,19 +41,8 @@ pub(super) struct Outbound<'a> {
 }
 
 impl<'a> Outbound<'a> {
-    pub(super) fn new(
-        line: &'a Line<'a>,
-        stream: WriteHalf<'a>,
-        addresses: Option<(SocketAddr, SocketAddr)>,
-    ) -> Outbound<'a> {
-        Outbound {
-            line,
-            stream,
-            addresses,
-            rendered: Vec::new(),
-            lag: Duration::ZERO,
-            patience: line.office.patience(),
-        }
+    pub(super) fn new(line: &'a Line<'a>, stream: WriteHalf<'a>) -> Outbound<'a> {
+        Outbound { line, stream, rendered: Vec::new(), lag: Duration::ZERO, patience: line.office.patience() }
     }
 
     /// Answers requests in turn until the connection is to end.
@@ -291,11 +276,10 @@ impl<'a> Outbound<'a> {
     /// When the peer's kernel had acknowledged everything, if that can be known and was before the next request came.
     async fn acknowledged(&mut self, turn: &Turn) -> Result<Option<Moment>, End> {
         let line = self.line;
-        let Some((local, peer)) = self.addresses else { return Ok(None) };
         let began = Instant::now();
         let mut on_time = self.lag < LAG_MAX;
         while began.elapsed() < ACKNOWLEDGEMENT_WAIT {
-            match unacknowledged(local, peer) {
+            match self.stream.unacknowledged() {
                 None => return Ok(None),
                 Some(0) => return Ok(on_time.then(|| line.office.now())),
                 Some(_) => {}
@@ -353,6 +337,7 @@ async fn send(line: &Line<'_>, stream: &WriteHalf<'_>, mut bytes: &[u8]) -> Resu
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                 let writable = timeout(WRITE_WAIT, stream.writable());
                 tokio::select! {
+                    biased;
                     ready = writable => match ready {
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return Err(End::Gateway),

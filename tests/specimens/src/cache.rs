@@ -5,12 +5,12 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use crate::date::http_date;
+use crate::date::Calendar;
 use crate::decisions::Caching;
 use crate::head::{ReplyHead, RequestHead};
 
@@ -55,7 +55,7 @@ struct Shelf {
     /// The keys of the stored replies, oldest first; keys of replies that are gone may stand here still.
     order: VecDeque<Vec<u8>>,
     bytes: usize,
-    flights: HashMap<Vec<u8>, watch::Receiver<()>>,
+    flights: HashMap<Vec<u8>, Arc<Semaphore>>,
     /// How often something was invalidated.
     invalidations: u64,
 }
@@ -65,8 +65,9 @@ struct Shelf {
 pub(crate) enum Join<'a> {
     /// It goes.
     Lead(Flight<'a>),
-    /// It waits until the channel closes.
-    Wait(watch::Receiver<()>),
+    /// It waits until the semaphore, which has no permits, is closed. That wakes in the order of arrival; other channels
+    /// leave the order to chance.
+    Wait(Arc<Semaphore>),
 }
 
 /// A request for which others wait; they wait no longer when this is dropped.
@@ -74,12 +75,13 @@ pub(crate) enum Join<'a> {
 pub(crate) struct Flight<'a> {
     cache: &'a Cache,
     key: Vec<u8>,
-    _landed: watch::Sender<()>,
+    landing: Arc<Semaphore>,
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         self.cache.shelf().flights.remove(&self.key);
+        self.landing.close();
     }
 }
 
@@ -108,11 +110,11 @@ impl Cache {
     pub(crate) fn join(&self, key: &[u8]) -> Join<'_> {
         let mut shelf = self.shelf();
         if let Some(landing) = shelf.flights.get(key) {
-            return Join::Wait(landing.clone());
+            return Join::Wait(Arc::clone(landing));
         }
-        let (landed, landing) = watch::channel(());
-        shelf.flights.insert(key.to_vec(), landing);
-        Join::Lead(Flight { cache: self, key: key.to_vec(), _landed: landed })
+        let landing = Arc::new(Semaphore::new(0));
+        shelf.flights.insert(key.to_vec(), Arc::clone(&landing));
+        Join::Lead(Flight { cache: self, key: key.to_vec(), landing })
     }
 
     /// Notes that a request goes to the origin now.
@@ -145,13 +147,20 @@ impl Fill<'_> {
     }
 
     /// Stores a complete reply.
-    pub(crate) fn store(self, request: &RequestHead, mut reply: ReplyHead, body: Vec<u8>, lifetime: Duration) {
+    pub(crate) fn store(
+        self,
+        request: &RequestHead,
+        mut reply: ReplyHead,
+        body: Vec<u8>,
+        lifetime: Duration,
+        calendar: &Calendar,
+    ) {
         // RFC 9111 §4.2.3: the age it came with, and all the time since we asked. An age that is no number is not
         // trusted at all.
         let age = reply.fields.values("age").next().map_or(Some(0), |age| std::str::from_utf8(age).ok()?.parse().ok());
         let Some(born) = age.and_then(|seconds| self.sent.checked_sub(Duration::from_secs(seconds))) else { return };
         if !reply.fields.has("date") {
-            reply.fields.push(b"Date", http_date(SystemTime::now()).as_bytes());
+            reply.fields.push(b"Date", calendar.today().as_bytes());
         }
         let stored = Stored { reply, body, fill: request.clone(), lifetime, born };
         let mut shelf = self.cache.shelf();
@@ -201,7 +210,7 @@ mod tests {
         fields.push(b"Age", age.as_bytes());
         let reply = ReplyHead { status: 200, reason: String::new(), http_10: false, fields };
         let fill = cache.fill(caching, (caching.key)(&request), None);
-        fill.store(&request, reply, vec![0; bytes], Duration::from_secs(60));
+        fill.store(&request, reply, vec![0; bytes], Duration::from_secs(60), &Calendar::real());
     }
 
     fn found(cache: &Cache, target: &str) -> bool {
@@ -227,7 +236,7 @@ mod tests {
         let under_way = cache.fill(caching, key.clone(), None);
         cache.invalidate(&key);
         let reply = ReplyHead { status: 200, reason: String::new(), http_10: false, fields: Fields::default() };
-        under_way.store(&request("/"), reply, Vec::new(), Duration::from_secs(60));
+        under_way.store(&request("/"), reply, Vec::new(), Duration::from_secs(60), &Calendar::real());
         assert!(!found(&cache, "/"));
         assert_eq!(cache.shelf().bytes, 0);
     }
@@ -255,9 +264,9 @@ mod tests {
         let cache = Cache::default();
         let lead = cache.join(b"key");
         let Join::Wait(landing) = cache.join(b"key") else { panic!("somebody leads already") };
-        assert!(landing.has_changed().is_ok());
+        assert!(!landing.is_closed());
         drop(lead);
-        assert!(landing.has_changed().is_err());
+        assert!(landing.is_closed());
         assert!(matches!(cache.join(b"key"), Join::Lead(_)));
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use transport::Stream;
 
 use crate::cache::{Fill, Join, Stored};
 use crate::decisions::{Caching, ClientFacts, Unanswered};
@@ -27,7 +27,7 @@ const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) inbox: Inbox,
     /// Requests on it so far, the present one included.
     pub(crate) requests: u64,
@@ -54,7 +54,7 @@ impl From<After> for Next {
 }
 
 /// Serves a client until its connection ends.
-pub(crate) async fn attend(stream: TcpStream, gateway: Arc<Gateway>) {
+pub(crate) async fn attend(stream: Stream, gateway: Arc<Gateway>) {
     // Without it answers are late, not wrong.
     let _ = stream.set_nodelay(true);
     let mut client = Client { stream, inbox: Inbox::default(), requests: 0 };
@@ -124,11 +124,12 @@ impl Client {
         if caching.collapses {
             match gateway.cache.join(&key) {
                 Join::Lead(lead) => flight = Some(lead),
-                Join::Wait(mut landing) => {
+                Join::Wait(landing) => {
                     let (mut from_client, _) = self.stream.split();
                     tokio::select! {
-                        // The channel never says anything, it only closes.
-                        _ = timeout(gateway.decisions.reply_wait, landing.changed()) => {}
+                        biased;
+                        // There are no permits: it only closes.
+                        _ = timeout(gateway.decisions.reply_wait, landing.acquire()) => {}
                         () = gone(&mut from_client, &mut self.inbox) => return Next::Cut(CutBy::Close),
                     }
                     // RFC 9111 §4: a collapsed request obeys the same rules, so it asks the store again. If the reply
@@ -151,7 +152,7 @@ impl Client {
             let reused = pooled.is_some();
             let connected = match pooled.take() {
                 Some(upstream) => Ok(upstream),
-                None => Upstream::connect(gateway.origin, decisions.reply_wait).await,
+                None => Upstream::connect(&gateway.origin, decisions.reply_wait).await,
             };
             let Ok(mut upstream) = connected else {
                 return self.refuse(gateway, 502, after(gateway, request, !request.has_body())).await;
@@ -185,14 +186,14 @@ impl Client {
         let mut out = Vec::new();
         let after = after(gateway, request, true);
         let ends = Ends::AfterLength(stored.body.len() as u64);
-        write_reply(&mut out, &stored.reply, ends, after, Some(stored.age().as_secs()));
+        write_reply(&mut out, &stored.reply, ends, after, Some(stored.age().as_secs()), &gateway.calendar);
         out.extend_from_slice(&stored.body);
         self.write(gateway, &out, after).await
     }
 
     async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
         let mut out = Vec::new();
-        write_refusal(&mut out, status, after);
+        write_refusal(&mut out, status, after, &gateway.calendar);
         self.write(gateway, &out, after).await
     }
 

@@ -2,11 +2,40 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio::time::Instant;
+
 const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/// The date of a simulation's beginning: any day will do, as long as it is always the same.
+const SIMULATION_BEGINS: Duration = Duration::from_secs(784_111_777);
+
+/// The gateway's clock for dates: it goes on with the runtime's time, so that dates in a simulation follow from its seed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Calendar {
+    began: SystemTime,
+    at: Instant,
+}
+
+impl Calendar {
+    /// From the present date on.
+    pub(crate) fn real() -> Calendar {
+        Calendar { began: SystemTime::now(), at: Instant::now() }
+    }
+
+    /// From a fixed date on.
+    pub(crate) fn simulated() -> Calendar {
+        Calendar { began: SystemTime::UNIX_EPOCH + SIMULATION_BEGINS, at: Instant::now() }
+    }
+
+    /// The present date, RFC 9110 §5.6.7.
+    pub(crate) fn today(&self) -> String {
+        http_date(self.began + self.at.elapsed())
+    }
+}
+
 /// The time as an IMF-fixdate, RFC 9110 §5.6.7.
-pub(crate) fn http_date(time: SystemTime) -> String {
+fn http_date(time: SystemTime) -> String {
     let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

@@ -6,11 +6,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use transport::{Address, Listener};
 
 use crate::cache::Cache;
 use crate::client;
+use crate::date::Calendar;
 use crate::decisions::Decisions;
 use crate::desk::Desk;
 use crate::head::RequestHead;
@@ -25,12 +26,13 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// What all client connections share.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    pub(crate) origin: SocketAddr,
+    pub(crate) origin: Address,
     pub(crate) decisions: Decisions,
     pub(crate) pool: Pool,
     pub(crate) cache: Cache,
     pub(crate) desk: Desk,
     pub(crate) ring: Ring,
+    pub(crate) calendar: Calendar,
 }
 
 impl Gateway {
@@ -51,25 +53,28 @@ impl Gateway {
 ///
 /// If the listener cannot be used with the runtime.
 pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decisions: Decisions) -> io::Result<()> {
-    listener.set_nonblocking(true)?;
-    let listener = TcpListener::from_std(listener)?;
-    let gateway = Arc::new(Gateway {
-        origin,
-        decisions,
-        pool: Pool::default(),
-        cache: Cache::default(),
-        desk: Desk::default(),
-        ring: Ring::default(),
-    });
+    serve_on(Listener::from_std(listener)?, origin.into(), decisions).await
+}
+
+/// As [`serve`], over TCP or in a simulation.
+///
+/// # Errors
+///
+/// None today.
+pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions) -> io::Result<()> {
+    let calendar = if origin.net().is_some() { Calendar::simulated() } else { Calendar::real() };
+    let (pool, cache, desk, ring) = Default::default();
+    let gateway = Arc::new(Gateway { origin, decisions, pool, cache, desk, ring, calendar });
     let mut clients = JoinSet::new();
     let mut pool_kept_clean = pin!(gateway.pool.keep_clean(&gateway.decisions));
     loop {
         tokio::select! {
+            biased;
             () = &mut pool_kept_clean => {}
             // What a task returns does not matter; a panic has been printed.
             Some(_) = clients.join_next() => {}
             accepted = listener.accept(), if clients.len() < CLIENTS_MAX => match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     clients.spawn(client::attend(stream, Arc::clone(&gateway)));
                 }
                 // Out of sockets, or the client left before it was accepted: both pass.

@@ -1,6 +1,7 @@
 //! A complete reply in memory: what a mutant can give to the wrong exchange.
 
 use crate::body::Framing;
+use crate::date::Calendar;
 use crate::head::{Fields, ReplyHead};
 use crate::wire::{After, Ends, write_reply};
 
@@ -26,14 +27,14 @@ impl Letter {
     }
 
     /// Writes it for a client.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, after: After) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
         let ends = match self.framing {
             Framing::None if self.head.status < 200 || self.head.status == 204 => Ends::WithHead,
             Framing::None => Ends::WithHeadOf(self.head.fields.content_length().ok().flatten()),
             Framing::Chunked => Ends::WithLastChunk,
             Framing::Length(_) | Framing::UntilClose => Ends::AfterLength(self.body.len() as u64),
         };
-        write_reply(out, &self.head, ends, after, None);
+        write_reply(out, &self.head, ends, after, None, calendar);
         let encoder = ends.encoder();
         encoder.content(out, &self.body);
         encoder.end(out, &self.trailers);
@@ -60,7 +61,7 @@ mod tests {
 
     fn written(letter: &Letter) -> String {
         let mut out = Vec::new();
-        letter.write(&mut out, After::Keep);
+        letter.write(&mut out, After::Keep, &Calendar::real());
         String::from_utf8(out).unwrap()
     }
 

@@ -7,7 +7,7 @@
 //!
 //! What the reference leaves out on purpose: TLS, HTTP/2, tunnels (`CONNECT`, `Upgrade`), several origins, heuristic
 //! freshness and revalidation in its cache. It shares no code with the tester's client or origin, so that one
-//! misreading of the RFC cannot hide on both sides.
+//! misreading of the RFC cannot hide on both sides. It speaks through `transport`, which knows bytes and no HTTP.
 #![forbid(unsafe_code)]
 
 mod body;
@@ -36,7 +36,7 @@ mod tests;
 pub use crate::decisions::{
     Caching, ClientFacts, Decisions, Ending, Finished, Idle, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
 };
-pub use crate::gateway::serve;
+pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};
 pub use crate::mutants::{Mutant, mutant, mutants};
 pub use crate::stretch::Stretch;

@@ -2,19 +2,18 @@
 //!
 //! A connection that becomes idle is watched. Whatever arrives on it then, bytes or a close, was not asked for, and
 //! the connection is closed at once (RFC 9112 §9.2); so the origin sees its close answered without delay. When a
-//! connection is taken it is asked once more, by a system call: the runtime only knows what it has polled, and bytes
+//! connection is taken it is asked once more, past the runtime: that only knows what it has polled, and bytes
 //! that arrived while it was busy would pass for the next reply (CVE-2026-105481). A race remains for bytes that
 //! arrive after that; HTTP/1.1 cannot tell them from an answer.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use transport::{Address, Stream, Waiting};
 
 use crate::decisions::{Decisions, Idle, PoolOrder};
 use crate::inbox::Inbox;
@@ -23,34 +22,22 @@ use crate::scratch::Scratch;
 /// A connection to the origin.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) inbox: Inbox,
     pub(crate) scratch: Scratch,
-    /// The same socket past the runtime, to ask the kernel.
-    probe: std::net::TcpStream,
 }
 
 impl Upstream {
-    pub(crate) async fn connect(origin: SocketAddr, wait: Duration) -> io::Result<Upstream> {
-        let stream = tokio::time::timeout(wait, TcpStream::connect(origin)).await??;
+    pub(crate) async fn connect(origin: &Address, wait: Duration) -> io::Result<Upstream> {
+        let stream = tokio::time::timeout(wait, origin.connect()).await??;
         stream.set_nodelay(true)?;
-        let stream = stream.into_std()?;
-        let probe = stream.try_clone()?;
-        Ok(Upstream {
-            stream: TcpStream::from_std(stream)?,
-            inbox: Inbox::default(),
-            scratch: Scratch::default(),
-            probe,
-        })
+        Ok(Upstream { stream, inbox: Inbox::default(), scratch: Scratch::default() })
     }
 
     /// What the kernel knows of this connection while nothing is asked on it.
     fn idle(&self) -> Idle {
-        match self.probe.peek(&mut [0]) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Idle { unasked_bytes: false, closed: false },
-            Ok(1..) => Idle { unasked_bytes: true, closed: false },
-            Ok(0) | Err(_) => Idle { unasked_bytes: false, closed: true },
-        }
+        let waiting = self.stream.waiting();
+        Idle { unasked_bytes: waiting == Waiting::Bytes, closed: waiting == Waiting::Closed }
     }
 }
 

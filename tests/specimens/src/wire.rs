@@ -2,10 +2,8 @@
 //!
 //! Framing fields are always our own; fields that concern one connection end here (RFC 9110 §7.6.1).
 
-use std::time::SystemTime;
-
 use crate::body::{Encoder, Framing};
-use crate::date::http_date;
+use crate::date::Calendar;
 use crate::head::{Fields, ReplyHead};
 use crate::request::Request;
 
@@ -61,7 +59,14 @@ pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request) {
 }
 
 /// Writes a reply's head for a client; `age` in seconds if it comes from the store.
-pub(crate) fn write_reply(out: &mut Vec<u8>, head: &ReplyHead, ends: Ends, after: After, age: Option<u64>) {
+pub(crate) fn write_reply(
+    out: &mut Vec<u8>,
+    head: &ReplyHead,
+    ends: Ends,
+    after: After,
+    age: Option<u64>,
+    calendar: &Calendar,
+) {
     out.reserve(head.fields.bytes() + 256);
     line(out, &[b"HTTP/1.1 ", head.status.to_string().as_bytes(), b" ", head.reason.as_bytes()]);
     for (name, value) in end_to_end(&head.fields) {
@@ -70,7 +75,7 @@ pub(crate) fn write_reply(out: &mut Vec<u8>, head: &ReplyHead, ends: Ends, after
         }
     }
     if head.status >= 200 && !head.fields.has("date") {
-        field(out, b"Date", http_date(SystemTime::now()).as_bytes());
+        field(out, b"Date", calendar.today().as_bytes());
     }
     if let Some(seconds) = age {
         field(out, b"Age", seconds.to_string().as_bytes());
@@ -89,7 +94,7 @@ pub(crate) fn write_reply(out: &mut Vec<u8>, head: &ReplyHead, ends: Ends, after
 }
 
 /// Writes a reply of the gateway's own. It says nothing of the request, so that it can never be taken for an echo.
-pub(crate) fn write_refusal(out: &mut Vec<u8>, status: u16, after: After) {
+pub(crate) fn write_refusal(out: &mut Vec<u8>, status: u16, after: After, calendar: &Calendar) {
     let reason = match status {
         400 => "Bad Request",
         405 => "Method Not Allowed",
@@ -107,7 +112,7 @@ pub(crate) fn write_refusal(out: &mut Vec<u8>, status: u16, after: After) {
         fields.push(b"Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
     }
     let head = ReplyHead { status, reason: reason.to_owned(), http_10: false, fields };
-    write_reply(out, &head, Ends::AfterLength(0), after, None);
+    write_reply(out, &head, Ends::AfterLength(0), after, None, calendar);
 }
 
 /// The fields that travel on. RFC 9110 §7.6.1: not those that `Connection` lists, nor the known ones for one hop; and
@@ -169,7 +174,7 @@ mod tests {
         let (_, head) = parse_reply(raw).unwrap().unwrap();
         let written = |ends, after, age| {
             let mut out = Vec::new();
-            write_reply(&mut out, &head, ends, after, age);
+            write_reply(&mut out, &head, ends, after, age, &Calendar::real());
             String::from_utf8(out).unwrap()
         };
         assert_eq!(
@@ -181,7 +186,7 @@ mod tests {
             "HTTP/1.1 200 Fine\r\nDate: d\r\nAge: 7\r\nContent-Length: 9\r\nConnection: close\r\n\r\n"
         );
         let mut out = Vec::new();
-        write_refusal(&mut out, 405, After::Close);
+        write_refusal(&mut out, 405, After::Close, &Calendar::real());
         let refusal = String::from_utf8(out).unwrap();
         assert!(refusal.contains("\r\nDate: ") && refusal.contains("\r\nAllow: GET"), "{refusal}");
     }

@@ -55,7 +55,7 @@ impl Down<'_> {
             letter = self.gateway.ring.complete(own, letter, swaps).await;
         }
         let mut out = Vec::new();
-        letter.write(&mut out, after);
+        letter.write(&mut out, after, &self.gateway.calendar);
         self.receiving.within_message = true;
         write(&mut self.to_client, &mut out, decisions.client_wait).await?;
         Ok(after)

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout, timeout_at};
+use transport::{ReadHalf, WriteHalf};
 
 use super::{CutBy, Fault, Receiving, Sending};
 use crate::body::{Decoder, Framing, Progress};
@@ -68,7 +68,7 @@ impl Down<'_> {
             // RFC 9112 §6.3(1): an interim reply ends with its head, whatever its fields say. RFC 9110 §15.2: an
             // HTTP/1.0 client must not see one.
             if !self.request.http_10 {
-                write_reply(&mut out, &head, Ends::WithHead, After::Keep, None);
+                write_reply(&mut out, &head, Ends::WithHead, After::Keep, None, &self.gateway.calendar);
                 self.receiving.within_message = true;
                 write(&mut self.to_client, &mut out, decisions.client_wait).await?;
                 self.receiving.within_message = false;
@@ -151,7 +151,7 @@ impl Down<'_> {
         let mut kept = lifetime.filter(|_| framing != Framing::UntilClose).map(|lifetime| (lifetime, Vec::new()));
         let encoder = ends.encoder();
         let mut out = Vec::new();
-        write_reply(&mut out, &head, ends, after, None);
+        write_reply(&mut out, &head, ends, after, None, &self.gateway.calendar);
         let mut decoder = Decoder::new(framing);
         loop {
             let mut progress = decoder.drain(self.inbox, |content| {
@@ -174,7 +174,7 @@ impl Down<'_> {
             }
         }
         if let (Some((lifetime, body)), Some(fill)) = (kept, fill.take()) {
-            fill.store(&self.request.head, head, body, lifetime);
+            fill.store(&self.request.head, head, body, lifetime, &self.gateway.calendar);
         }
         Ok(after)
     }

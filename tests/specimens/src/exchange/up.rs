@@ -4,8 +4,8 @@ use std::future::pending;
 use std::sync::atomic::Ordering;
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::{Instant, timeout};
+use transport::{ReadHalf, WriteHalf};
 
 use super::{Sending, Stop};
 use crate::body::{Decoder, Encoder, Framing, Progress};

@@ -3,14 +3,14 @@
 use specimens::{Mutant, mutants};
 use vocabulary::verdict::Verdict;
 
-use crate::{run, seeds, specimen, story};
+use crate::{run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
     let gateway = specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)());
-    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(CASES).seed(seed));
+    let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
     let record = report.record();
     assert_eq!(record.verdict, Verdict::Violated, "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {

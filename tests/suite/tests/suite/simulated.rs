@@ -1,0 +1,86 @@
+//! The whole of it in one thread, without sockets and without time: the same code, a thousand cases in a second or two.
+
+use crosswire::Gateway;
+use specimens::{Decisions, Mutant, mutants};
+use vocabulary::verdict::Verdict;
+
+use crate::{run, specimen, story, unshrunk};
+
+/// Cases in which a defect must have shown.
+const CASES: u32 = 20;
+/// Seeds of plans and networks.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=20;
+
+fn simulated(name: &str, seed: u64, decisions: Decisions) -> Gateway {
+    let gateway = Gateway::simulated(seed, move |listener, origin| specimens::serve_on(listener, origin, decisions));
+    gateway.labelled("recipe", name).reply_timeout(decisions.reply_wait)
+}
+
+#[test]
+fn the_simulated_reference_gateway_is_clean() {
+    for seed in 1..=4 {
+        let gateway = simulated("reference", seed, Decisions::reference());
+        let (report, _out) = run(gateway, |builder| builder.cases(8).seed(seed));
+        let record = report.record();
+        assert_eq!(record.verdict, Verdict::Clean, "seed {seed}: {}", story(record));
+    }
+}
+
+#[test]
+fn the_simulated_reference_gateway_with_its_cache_is_clean() {
+    for seed in 1..=4 {
+        let gateway = simulated("reference:cache", seed, Decisions::caching());
+        let (report, _out) = run(gateway, |builder| builder.cases(8).seed(seed));
+        assert_eq!(report.record().verdict, Verdict::Clean, "seed {seed}: {}", story(report.record()));
+    }
+}
+
+/// Whether the run was violated, in the way that the mutant declares.
+fn is_found(mutant: &Mutant, gateway: Gateway, seed: u64) -> bool {
+    let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
+    let record = report.record();
+    let declared = (mutant.shape, mutant.boundary, mutant.leg);
+    let found = record.findings.iter().any(|finding| (finding.shape, finding.boundary, finding.leg) == declared);
+    if !found {
+        eprintln!("{} with seed {seed}: {}", mutant.name, story(record));
+    }
+    record.verdict == Verdict::Violated && found
+}
+
+#[test]
+fn every_mutant_is_found_in_a_simulation_as_it_is_over_tcp() {
+    for mutant in mutants() {
+        let decisions = (mutant.decisions)();
+        let found = SEEDS.filter(|seed| is_found(mutant, simulated(mutant.name, *seed, decisions), *seed)).count();
+        eprintln!("{}: {found}", mutant.name);
+        assert!(found * 20 >= SEEDS.count() * 19, "{}: with {found} of {} seeds", mutant.name, SEEDS.count());
+        assert!(is_found(mutant, specimen(mutant.name, decisions), 1), "{} over TCP", mutant.name);
+    }
+}
+
+/// The journal but for its first line, in which the run has its id and the date.
+fn journal(seed: u64) -> String {
+    let mutant = specimens::mutant("interim-taken-as-final").unwrap();
+    let gateway = simulated(mutant.name, seed, (mutant.decisions)());
+    let (report, _out) = run(gateway, |builder| builder.scenarios("interim-*").cases(6).seed(1));
+    let text = std::fs::read_to_string(report.folder().join("journal.jsonl")).unwrap();
+    assert!(!report.record().findings.is_empty());
+    text.split_once('\n').unwrap().1.to_owned()
+}
+
+#[test]
+fn a_run_with_the_same_seeds_is_the_same_to_the_byte_findings_shrinking_and_all() {
+    assert_eq!(journal(3), journal(3));
+    assert_ne!(journal(3), journal(4));
+}
+
+#[test]
+fn a_simulated_finding_is_replayed() {
+    let mutant = specimens::mutant("surplus-accepted").unwrap();
+    let gateway = simulated(mutant.name, 1, (mutant.decisions)());
+    let (report, _out) = run(gateway.clone(), |builder| builder.scenarios(mutant.scenario).cases(CASES).seed(1));
+    let plan = crosswire::load_plan(&report.folder().join(&report.record().findings[0].plan)).unwrap();
+    let replay = |gateway, plan| crosswire::builder().gateway(gateway).replay_blocking(plan, 20).unwrap().reproduction;
+    assert!(replay(gateway, plan.clone()).failed > 0);
+    assert_eq!(replay(simulated("reference", 1, Decisions::reference()), plan).failed, 0);
+}

@@ -1,0 +1,258 @@
+//! The stream: reading, writing and closing, whatever carries it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use rustix::net::{RecvFlags, Shutdown};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, tcp};
+
+use crate::acknowledged;
+use crate::pipe::End;
+
+/// One end of a connection.
+#[derive(Debug)]
+pub struct Stream(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Tcp(TcpStream),
+    Simulated(End),
+}
+
+/// What lies at an end and has not been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// Nothing.
+    Nothing,
+    /// Bytes.
+    Bytes,
+    /// The peer's close, or its reset.
+    Closed,
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Stream {
+        Stream(Kind::Tcp(stream))
+    }
+}
+
+impl Stream {
+    pub(crate) fn simulated(end: End) -> Stream {
+        Stream(Kind::Simulated(end))
+    }
+
+    /// Whether each write leaves at once. A simulated one always does.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match &self.0 {
+            Kind::Tcp(stream) => stream.set_nodelay(nodelay),
+            Kind::Simulated(_) => Ok(()),
+        }
+    }
+
+    /// When the stream is dropped, the connection will be reset.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        match &self.0 {
+            Kind::Tcp(stream) => stream.set_zero_linger(),
+            Kind::Simulated(end) => {
+                end.set_zero_linger();
+                Ok(())
+            }
+        }
+    }
+
+    /// Closes the sending side; it may go on reading.
+    pub fn half_close(&self) -> io::Result<()> {
+        match &self.0 {
+            Kind::Tcp(stream) => half_close(stream),
+            Kind::Simulated(end) => end.half_close(),
+        }
+    }
+
+    /// Reads what can be read now; `WouldBlock` if there is nothing.
+    pub fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
+        match &self.0 {
+            Kind::Tcp(stream) => stream.try_read(into),
+            Kind::Simulated(end) => end.try_read(into),
+        }
+    }
+
+    /// Writes what can be written now; `WouldBlock` if there is no room.
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            Kind::Tcp(stream) => stream.try_write(bytes),
+            Kind::Simulated(end) => end.try_write(bytes),
+        }
+    }
+
+    /// Ready when there may be something to read, or the peer's close.
+    pub fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &self.0 {
+            Kind::Tcp(stream) => stream.poll_read_ready(context),
+            Kind::Simulated(end) => end.poll_read_ready(context),
+        }
+    }
+
+    /// What lies here unread. Over TCP the kernel is asked: the runtime only knows what it has polled.
+    pub fn waiting(&self) -> Waiting {
+        match &self.0 {
+            Kind::Tcp(stream) => match rustix::net::recv(stream, &mut [0], RecvFlags::PEEK | RecvFlags::DONTWAIT) {
+                Err(rustix::io::Errno::AGAIN) => Waiting::Nothing,
+                Ok((1.., _)) => Waiting::Bytes,
+                Ok((0, _)) | Err(_) => Waiting::Closed,
+            },
+            Kind::Simulated(end) => end.waiting(),
+        }
+    }
+
+    /// Bytes that were written and have not reached the peer's end, as its kernel acknowledges; none if nothing is known.
+    pub fn unacknowledged(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::Tcp(stream) => unacknowledged(stream),
+            Kind::Simulated(end) => end.unacknowledged(),
+        }
+    }
+
+    /// A half to read from and one to write to; both may be used at once.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        match &mut self.0 {
+            Kind::Tcp(stream) => {
+                let (read, write) = stream.split();
+                (ReadHalf(Reading::Tcp(read)), WriteHalf(Writing::Tcp(write)))
+            }
+            Kind::Simulated(end) => (ReadHalf(Reading::Simulated(end)), WriteHalf(Writing::Simulated(end))),
+        }
+    }
+}
+
+fn half_close(stream: &TcpStream) -> io::Result<()> {
+    Ok(rustix::net::shutdown(stream, Shutdown::Write)?)
+}
+
+fn unacknowledged(stream: &TcpStream) -> Option<u64> {
+    let (local, peer) = (stream.local_addr().ok()?, stream.peer_addr().ok()?);
+    acknowledged::unacknowledged(local, peer)
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            Kind::Simulated(end) => end.poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Kind::Simulated(end) => end.poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Simulated(end) => Poll::Ready(shut(end)),
+        }
+    }
+}
+
+/// As tokio does for TCP: what is over already needs no shutting.
+fn shut(end: &End) -> io::Result<()> {
+    match end.half_close() {
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+        done => done,
+    }
+}
+
+/// The reading half of a [`Stream`].
+#[derive(Debug)]
+pub struct ReadHalf<'a>(Reading<'a>);
+
+#[derive(Debug)]
+enum Reading<'a> {
+    Tcp(tcp::ReadHalf<'a>),
+    Simulated(&'a End),
+}
+
+impl ReadHalf<'_> {
+    /// Closes the sending side while the other half may be in use.
+    pub fn half_close(&self) -> io::Result<()> {
+        match &self.0 {
+            Reading::Tcp(half) => half_close(half.as_ref()),
+            Reading::Simulated(end) => end.half_close(),
+        }
+    }
+}
+
+impl AsyncRead for ReadHalf<'_> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Reading::Tcp(half) => Pin::new(half).poll_read(cx, buf),
+            Reading::Simulated(end) => end.poll_read(cx, buf),
+        }
+    }
+}
+
+/// The writing half of a [`Stream`].
+#[derive(Debug)]
+pub struct WriteHalf<'a>(Writing<'a>);
+
+#[derive(Debug)]
+enum Writing<'a> {
+    Tcp(tcp::WriteHalf<'a>),
+    Simulated(&'a End),
+}
+
+impl WriteHalf<'_> {
+    /// As [`Stream::try_write`].
+    pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        match &self.0 {
+            Writing::Tcp(half) => half.try_write(bytes),
+            Writing::Simulated(end) => end.try_write(bytes),
+        }
+    }
+
+    /// Waits until there is room, or the connection is over.
+    pub async fn writable(&self) -> io::Result<()> {
+        match &self.0 {
+            Writing::Tcp(half) => half.writable().await,
+            Writing::Simulated(end) => std::future::poll_fn(|context| end.poll_write_ready(context)).await,
+        }
+    }
+
+    /// As [`Stream::unacknowledged`].
+    pub fn unacknowledged(&self) -> Option<u64> {
+        match &self.0 {
+            Writing::Tcp(half) => unacknowledged(half.as_ref()),
+            Writing::Simulated(end) => end.unacknowledged(),
+        }
+    }
+}
+
+impl AsyncWrite for WriteHalf<'_> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.get_mut().0 {
+            Writing::Tcp(half) => Pin::new(half).poll_write(cx, buf),
+            Writing::Simulated(end) => end.poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().0 {
+            Writing::Tcp(half) => Pin::new(half).poll_shutdown(cx),
+            Writing::Simulated(end) => Poll::Ready(shut(end)),
+        }
+    }
+}
