@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scenarios::{Scenario, catalogue, select};
+use scenarios::{Draws, Scenario, catalogue, select};
 use vocabulary::plan::Plan;
 use vocabulary::record::REGRESSIONS;
 use vocabulary::scenario::Obligation;
@@ -32,6 +32,7 @@ pub struct Builder {
     pub(crate) skip: Vec<String>,
     pub(crate) cases: Option<u32>,
     pub(crate) seed: Option<u64>,
+    pub(crate) draws: Draws,
     pub(crate) profile: Option<Profile>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) fail_fast: bool,
@@ -75,6 +76,12 @@ impl Builder {
     /// The seed of plans; the same seed gives the same plans. Without one it is drawn, and printed.
     pub fn seed(mut self, seed: u64) -> Builder {
         self.seed = Some(seed);
+        self
+    }
+
+    /// How the swarm's knobs act, for measuring how much swarm draws are worth.
+    pub fn draws(mut self, draws: Draws) -> Builder {
+        self.draws = draws;
         self
     }
 

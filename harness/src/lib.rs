@@ -41,6 +41,7 @@ pub use profile::Profile;
 pub use replay::{PlanError, Replayed, load_plan};
 pub use report::Report;
 pub use run::{RunError, RunEvent, Stop};
+pub use scenarios::Draws;
 pub use transport;
 
 #[doc(hidden)]

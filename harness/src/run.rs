@@ -262,7 +262,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         self_test: oracle::self_test(),
     }))?;
     let began = Instant::now();
-    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), ..DrawContext::default() };
+    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws };
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
     let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway()).await;

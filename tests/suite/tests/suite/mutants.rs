@@ -49,7 +49,15 @@ mutant_is_found!(
     interim_taken_as_final,
     pool_keeps_owed_connection,
     private_reply_shared_from_cache,
+    replies_swapped_after_bodiless_run,
+    replies_swapped_after_closing_run,
+    replies_swapped_after_cookie_run,
+    replies_swapped_after_kept_run,
+    replies_swapped_after_page_sized_run,
+    replies_swapped_in_one_order,
+    replies_swapped_in_one_order_now_and_then,
     replies_swapped_under_load,
+    reply_repeated_after_chunked_run,
     surplus_accepted,
 );
 
