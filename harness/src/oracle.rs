@@ -137,6 +137,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         obligations: obligations::outcomes(history, &map),
         anomalies: anomalies::count(history, &map),
         near_misses: owed::near_misses(history),
+        duration_us: 0,
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
     };

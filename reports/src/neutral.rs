@@ -199,7 +199,7 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
 #[rustfmt::skip]
 fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
     let ScenarioRecord {
-        name: own, family, level, verdict, crossing, cases, exchanges, verified, exposures, faults_performed,
+        name: own, family, level, verdict, crossing, cases, case_us_median, exchanges, verified, exposures, faults_performed,
         faults_prevented, upper_bound_95, obligations, anomalies, near_misses,
     } = scenario;
     ScenarioRecord {
@@ -209,6 +209,7 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
         verdict: *verdict,
         crossing: name(crossing),
         cases: *cases,
+        case_us_median: *case_us_median,
         exchanges: *exchanges,
         verified: *verified,
         exposures: *exposures,
