@@ -143,6 +143,32 @@ fn shrinking_leaves_a_log_and_can_be_left_out() {
 }
 
 #[test]
+fn a_users_scenario_with_every_act_loads_prints_runs_shrinks_and_replays() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/examples/every-act.toml");
+    let example = example.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let shown = crosswire(folder.path(), &["scenarios", "show", example]);
+    assert_eq!(code(&shown), 0, "{}", stderr(&shown));
+    assert!(stdout(&shown).contains("Everything that can be said"), "{}", stdout(&shown));
+    let planned = crosswire(folder.path(), &["check", "--dry-run", "--scenario", example, "--seed", "3"]);
+    assert_eq!(code(&planned), 0, "{}", stderr(&planned));
+    assert!(stdout(&planned).contains("nothing was sent"), "{}", stdout(&planned));
+    assert!(!folder.path().join("crosswire-out").exists());
+
+    // One case for each of its variants, by weight, and then some.
+    let check = ["check", "--scenario", example, "--cases", "30", "--seed", "1"];
+    let right = crosswire(folder.path(), &[&check[..], &["--recipe", "reference:cache"]].concat());
+    assert_eq!(code(&right), 0, "{}", stderr(&right));
+    let wrong = ["--recipe", "mutant:interim-taken-as-final", "--fail-fast", "--out", "run"];
+    let wrong = crosswire(folder.path(), &[&check[..], &wrong].concat());
+    assert_eq!(code(&wrong), 10, "{}", stderr(&wrong));
+    assert!(stderr(&wrong).contains("smallest plan  2 tenants, 2 exchanges, 1 fault"), "{}", stderr(&wrong));
+    let replay = stderr(&wrong).lines().find_map(|line| line.strip_prefix("replay: ").map(str::to_owned)).unwrap();
+    let replayed = Command::new("sh").args(["-c", &replay]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(code(&replayed), 10, "{replay}: {}", stderr(&replayed));
+}
+
+#[test]
 fn a_gateway_that_is_started_by_a_command_is_tested() {
     let folder = tempfile::tempdir().unwrap();
     let command = format!("exec {}", gateway_program().display());
