@@ -531,6 +531,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn near_misses_are_added_up_and_change_no_verdict() {
+        let near = |count| {
+            let near_misses = [("a reply was owed".to_owned(), count)].into();
+            JournalEntry::CaseJudged(CaseSummary { near_misses, ..case(ObligationState::Met) })
+        };
+        let entries = [JournalEntry::RunStarted(start()), near(2), near(5), end(RunEnd::Completed)];
+        let record = RunRecord::from_journal(entries).unwrap();
+        assert_eq!(record.scenarios[0].near_misses, [("a reply was owed".to_owned(), 7)].into());
+        assert_eq!(record.verdict, Verdict::Clean);
+    }
+
+    #[test]
     fn every_zero_has_its_bound() {
         assert_eq!(upper_bound_95(0), None);
         assert_eq!(upper_bound_95(3000), Some(0.001));

@@ -7,9 +7,9 @@
 use vocabulary::canary::Role;
 use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::finding::{End, ProofStep, Shape, Tie, TimelineEntry, TimelineStep};
-use vocabulary::history::{DeliveryKind, History, Replied};
+use vocabulary::history::{DeliveryKind, GateOpened, History, Replied};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, Moment, Ordinal};
-use vocabulary::plan::Plan;
+use vocabulary::plan::Event;
 
 use super::{Suspicion, proof, story};
 
@@ -281,7 +281,7 @@ fn tie(history: &History, before: &[Step], step: &Step) -> Tie {
         Link::OwnerSent | Link::ReceiverSent => {
             if has(Link::Acknowledged) {
                 Tie::Acknowledged
-            } else if awaited_by_client(&history.plan, before, step) {
+            } else if awaited_by_client(history, before, step) {
                 Tie::Awaited
             } else if same_connection(last) {
                 Tie::SameConnection
@@ -298,7 +298,7 @@ fn tie(history: &History, before: &[Step], step: &Step) -> Tie {
             let beside = has(Link::Before) && step.deliveries.iter().any(|delivery| shares_a_write(history, *delivery));
             if beside {
                 Tie::SameWrite
-            } else if awaited_by_origin(&history.plan, before, step) {
+            } else if awaited_by_origin(history, before, step) {
                 Tie::Awaited
             } else if before.iter().any(same_connection) {
                 Tie::SameConnection
@@ -317,31 +317,38 @@ fn shares_a_write(history: &History, delivery: DeliveryId) -> bool {
 }
 
 /// Whether the client waited for something that happened to an exchange of the steps before.
-fn awaited_by_client(plan: &Plan, before: &[Step], step: &Step) -> bool {
-    let stimulus = step.exchange.and_then(|exchange| plan.stimulus(exchange));
+fn awaited_by_client(history: &History, before: &[Step], step: &Step) -> bool {
+    let stimulus = step.exchange.and_then(|exchange| history.plan.stimulus(exchange));
     let after = stimulus.and_then(|(_, stimulus)| stimulus.start.after);
-    after.is_some_and(|after| before.iter().any(|step| step.exchange == Some(after.exchange)))
+    after.is_some_and(|after| tells(history, before, step, after))
+}
+
+/// Whether something awaited had happened by a step, to an exchange of the steps before: every wait has a bound, so that
+/// to have waited is not enough.
+fn tells(history: &History, before: &[Step], step: &Step, awaited: Event) -> bool {
+    let told = before.iter().any(|other| other.exchange == Some(awaited.exchange));
+    let happened = history.exchanges.get(&awaited.exchange);
+    let mut events = happened.into_iter().flat_map(|happened| &happened.events);
+    told && events.any(|(kind, at)| *kind == awaited.kind && *at <= step.at)
 }
 
 /// Whether the origin held the reply until something of the steps before had happened. Bait bites only on its own
 /// connection, by a request that is behind the one it is held for.
-fn awaited_by_origin(plan: &Plan, before: &[Step], step: &Step) -> bool {
-    let stimulus = step.exchange.and_then(|exchange| plan.stimulus(exchange));
+fn awaited_by_origin(history: &History, before: &[Step], step: &Step) -> bool {
+    let stimulus = step.exchange.and_then(|exchange| history.plan.stimulus(exchange));
     let acts = stimulus.map(|(_, stimulus)| stimulus.directive.acts.as_slice()).unwrap_or_default();
+    let others = || {
+        let arrived = |other: &&Step| matches!(other.link, Link::ReceiverSeen | Link::OwnerSeen);
+        before.iter().filter(arrived).filter(|other| other.exchange != step.exchange)
+    };
     acts.iter().any(|act| match act {
-        OriginAct::Hold(Hold::Bait) => before.iter().any(|other| {
-            let bit = matches!(other.link, Link::ReceiverSeen | Link::OwnerSeen);
-            bit && other.exchange != step.exchange && other.connection == step.connection
-        }),
-        OriginAct::Hold(Hold::Event(event)) => before.iter().any(|other| other.exchange == Some(event.exchange)),
+        OriginAct::Hold(Hold::Bait) => others().any(|other| other.connection == step.connection),
+        OriginAct::Hold(Hold::Event(event)) => tells(history, before, step, *event),
         OriginAct::Hold(Hold::Gate(gate)) => {
-            let awaits = |exchange: ExchangeId| {
-                plan.gates.iter().any(|other| other.id == *gate && other.awaits.contains(&exchange))
-            };
-            before.iter().any(|other| {
-                let arrived = matches!(other.link, Link::ReceiverSeen | Link::OwnerSeen);
-                arrived && other.exchange != step.exchange && other.exchange.is_some_and(awaits)
-            })
+            let opened = |opened: &&GateOpened| opened.gate == *gate && opened.in_full() && opened.at <= step.at;
+            let planned = history.plan.gates.iter().find(|planned| planned.id == *gate);
+            let awaits = |exchange| planned.is_some_and(|planned| planned.awaits.contains(&exchange));
+            history.gates.iter().any(|it| opened(&it)) && others().any(|other| other.exchange.is_some_and(awaits))
         }
         OriginAct::Wait { .. }
         | OriginAct::Interim(_)
@@ -355,8 +362,11 @@ fn awaited_by_origin(plan: &Plan, before: &[Step], step: &Step) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use vocabulary::plan::EventKind;
+
     use super::super::notation::history;
     use super::super::{Known, judge};
+    use super::*;
 
     /// The chain of the only finding, a line each: tie and event.
     fn told(notation: &str) -> Vec<String> {
@@ -382,6 +392,23 @@ mod tests {
                 "Canary: e2 receives 200 with d1",
             ]
         );
+    }
+
+    #[test]
+    fn a_client_that_waited_in_vain_ties_nothing() {
+        let sends = |happened: Option<Moment>| {
+            let mut shifted = history("seq c1:1,2 1<- 2<1");
+            let after = Event { exchange: ExchangeId(1), kind: EventKind::Concluded };
+            shifted.plan.lanes[1].stimuli[0].start.after = Some(after);
+            let events = &mut shifted.exchanges.get_mut(&ExchangeId(1)).unwrap().events;
+            events.extend(happened.map(|at| (EventKind::Concluded, at)));
+            let judged = judge(&shifted, Known { verbatim: true }).unwrap();
+            let chain = &judged.findings[0].chain;
+            chain.iter().find(|step| step.event.starts_with("t2 sends")).unwrap().tie
+        };
+        assert_eq!(sends(Some(Moment(150_000))), Tie::Awaited);
+        assert_eq!(sends(Some(Moment(900_000))), Tie::SameClock, "it happened later");
+        assert_eq!(sends(None), Tie::SameClock, "it never happened");
     }
 
     #[test]
