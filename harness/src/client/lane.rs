@@ -79,6 +79,7 @@ impl Worker<'_> {
         match &mut self.connection {
             None => self.run.start(start).await,
             Some(connection) => tokio::select! {
+                biased;
                 () = self.run.start(start) => {}
                 never = connection.watch(self.run) => match never {},
             },

@@ -84,3 +84,27 @@ fn a_simulated_finding_is_replayed() {
     assert!(replay(gateway, plan.clone()).failed > 0);
     assert_eq!(replay(simulated("reference", 1, Decisions::reference()), plan).failed, 0);
 }
+
+#[test]
+fn every_case_may_have_a_fresh_gateway() {
+    let gateway = simulated("reference", 1, Decisions::reference());
+    let (report, _out) = run(gateway, |builder| builder.cases(4).seed(1).fresh_gateway());
+    assert_eq!(report.record().verdict, Verdict::Clean, "{}", story(report.record()));
+}
+
+#[test]
+fn a_simulated_gateway_that_ends_is_said_to_have_died() {
+    let gateway = Gateway::simulated(1, async |listener, _| drop(listener));
+    let out = tempfile::tempdir().unwrap();
+    let report = crosswire::builder().gateway(gateway).out(&out.path().join("run")).cases(1).run_blocking().unwrap();
+    let reasons = format!("{:?}", report.record().reasons);
+    assert!(reasons.contains("its future returned or panicked"), "{reasons}");
+}
+
+#[tokio::test]
+async fn a_simulated_run_can_be_awaited_in_a_single_threaded_runtime() {
+    let out = tempfile::tempdir().unwrap();
+    let gateway = simulated("reference", 1, Decisions::reference());
+    let builder = crosswire::builder().gateway(gateway).out(&out.path().join("run"));
+    builder.scenarios("surplus-same-segment").cases(2).seed(1).run().await.unwrap().assert_isolated();
+}
