@@ -17,7 +17,7 @@ use vocabulary::identity::LaneId;
 use vocabulary::plan::{AbortHow, AbortWhen, Event, Stimulus};
 
 use super::Run;
-use super::connection::{Account, Connection};
+use super::connection::{Account, Connection, READ_BYTES};
 use super::framing::{Asked, Reuse};
 use super::reading::Reply;
 use super::receiving::{Ending, Talk};
@@ -25,10 +25,18 @@ use super::sending::{Asking, Progress, Sender, framing_fault};
 use super::waiting::Patience;
 
 /// Buffers that a lane uses again and again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Buffers {
     out: Vec<u8>,
     reply: Reply,
+    /// Room for one read.
+    pub(super) read: Vec<u8>,
+}
+
+impl Default for Buffers {
+    fn default() -> Buffers {
+        Buffers { out: Vec::new(), reply: Reply::default(), read: vec![0; READ_BYTES] }
+    }
 }
 
 /// Does a batch on a connection. Returns how many of its stimuli have been sent, at least one, and the connection,
@@ -46,7 +54,7 @@ pub(super) async fn perform(
     let sender = Sender { run, lane, connection: id, stimuli, askings: &askings, progress: &progress };
     let mut talk = Talk::new(run, lane, id, &askings, &progress, &mut buffers.reply);
 
-    let ending = converse(&mut talk, &mut connection, &sender, &mut buffers.out).await;
+    let ending = converse(&mut talk, &mut connection, &sender, &mut buffers.out, &mut buffers.read).await;
 
     let begun = &askings[..progress.begun.get()];
     connection.account.requests += begun.len() as u32;
@@ -103,8 +111,14 @@ fn hang_up(connection: Connection, how: AbortHow) {
 }
 
 /// Writes and reads until the batch has ended on its connection.
-async fn converse(talk: &mut Talk<'_>, connection: &mut Connection, sender: &Sender<'_>, out: &mut Vec<u8>) -> Ending {
-    let Connection { stream, buffer, account } = connection;
+async fn converse(
+    talk: &mut Talk<'_>,
+    connection: &mut Connection,
+    sender: &Sender<'_>,
+    out: &mut Vec<u8>,
+    buffer: &mut [u8],
+) -> Ending {
+    let Connection { stream, account } = connection;
     let (mut from, mut to) = stream.split();
     let run = talk.run;
     let mut writer = pin!(sender.send(&mut to, out));

@@ -22,13 +22,12 @@ use super::reading::{CameOn, keep_within, unasked};
 use super::request::Target;
 
 /// Bytes of one read: more than most replies, so that one system call fetches one reply.
-const READ_BYTES: usize = 32 * 1024;
+pub(super) const READ_BYTES: usize = 32 * 1024;
 
 /// A connection of one lane.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) stream: Stream,
-    pub(super) buffer: Vec<u8>,
     pub(super) account: Account,
 }
 
@@ -78,14 +77,14 @@ impl Connection {
             unasked: Vec::new(),
             unasked_at: None,
         };
-        Ok(Connection { stream, buffer: vec![0; READ_BYTES], account })
+        Ok(Connection { stream, account })
     }
 
     /// Reads for as long as it is polled; it never resolves.
-    pub(super) async fn watch(&mut self, run: &Run) -> Infallible {
+    pub(super) async fn watch(&mut self, run: &Run, buffer: &mut [u8]) -> Infallible {
         while self.account.unasked.len() < UNASKED_BYTES_MAX {
-            let read = self.stream.read(&mut self.buffer).await;
-            if !self.take(read, run) {
+            let read = self.stream.read(buffer).await;
+            if !self.take(read, buffer, run) {
                 break;
             }
         }
@@ -93,33 +92,33 @@ impl Connection {
     }
 
     /// Reads what can be read now, and says whether the connection may be used again.
-    pub(super) async fn glance(&mut self, run: &Run) -> Reuse {
+    pub(super) async fn glance(&mut self, run: &Run, buffer: &mut [u8]) -> Reuse {
         // The runtime only knows of bytes that its driver has seen; the driver runs before a yielded task does.
         tokio::task::yield_now().await;
         while self.account.unasked.len() < UNASKED_BYTES_MAX
-            && let Some(read) = readable_now(&mut self.stream, &mut self.buffer).await
-            && self.take(read, run)
+            && let Some(read) = readable_now(&mut self.stream, buffer).await
+            && self.take(read, buffer, run)
         {}
         self.account.reuse
     }
 
     /// Looks once more for bytes that nobody asked for, and closes the connection.
-    pub(super) async fn retire(mut self, lane: LaneId, run: &Run) -> Option<Unasked> {
-        self.glance(run).await;
+    pub(super) async fn retire(mut self, lane: LaneId, run: &Run, buffer: &mut [u8]) -> Option<Unasked> {
+        self.glance(run, buffer).await;
         let Account { id, last, unasked: bytes, unasked_at, .. } = self.account;
         let came_on = CameOn { lane, connection: id, after: last, at: unasked_at? };
         Some(unasked(&bytes, came_on, &run.key, &run.scanner))
     }
 
     /// Whether there may be more to read.
-    fn take(&mut self, read: io::Result<usize>, run: &Run) -> bool {
+    fn take(&mut self, read: io::Result<usize>, buffer: &[u8], run: &Run) -> bool {
         match read {
             Ok(0) | Err(_) => {
                 self.account.reuse = Reuse::Closing;
                 false
             }
             Ok(bytes) => {
-                self.account.add_unasked(&self.buffer[..bytes], run.ledger.now());
+                self.account.add_unasked(&buffer[..bytes], run.ledger.now());
                 true
             }
         }

@@ -79,8 +79,9 @@ impl Worker<'_> {
         match &mut self.connection {
             None => self.run.start(start).await,
             Some(connection) => tokio::select! {
+                biased;
                 () = self.run.start(start) => {}
-                never = connection.watch(self.run) => match never {},
+                never = connection.watch(self.run, &mut self.buffers.read) => match never {},
             },
         }
     }
@@ -88,7 +89,7 @@ impl Worker<'_> {
     async fn connection_for(&mut self, usage: ConnectionUse) -> Option<Connection> {
         if let Some(mut kept) = self.connection.take() {
             let wanted = match usage {
-                ConnectionUse::Kept | ConnectionUse::Pipelined => kept.glance(self.run).await,
+                ConnectionUse::Kept | ConnectionUse::Pipelined => kept.glance(self.run, &mut self.buffers.read).await,
                 ConnectionUse::Fresh => Reuse::Closing,
             };
             if wanted == Reuse::Kept {
@@ -103,7 +104,7 @@ impl Worker<'_> {
     /// Closes the lane's connection, if there is one, and reports what came on it unasked.
     async fn retire(&mut self) {
         if let Some(connection) = self.connection.take()
-            && let Some(unasked) = connection.retire(self.id, self.run).await
+            && let Some(unasked) = connection.retire(self.id, self.run, &mut self.buffers.read).await
         {
             self.run.ledger.record(Observation::Unasked(unasked));
         }

@@ -88,6 +88,35 @@ fn tidy_the_specimens_share_no_code_with_the_two_ends() {
 }
 
 #[test]
+fn tidy_the_transport_knows_nobody() {
+    let manifest = std::fs::read_to_string(root().join("transport/Cargo.toml")).unwrap();
+    for ours in ["vocabulary", "scenarios", "mock-upstream", "crosswire.workspace", "reports", "httparse"] {
+        let used = manifest.lines().any(|line| line.starts_with(ours));
+        assert!(!used, "{ours}: both ends and the specimens use the transport, so it moves bytes and knows no more");
+    }
+}
+
+#[test]
+fn tidy_what_is_simulated_leaves_nothing_to_chance() {
+    let folders = ["transport/src", "mock-upstream/src", "harness/src", "tests/specimens/src"];
+    let chance = ["sync::watch", "sync::broadcast", "thread_rng", "FuturesUnordered"];
+    // A real process has real time.
+    let real = ["harness/src/gateway/process.rs"];
+    let code = folders.iter().flat_map(|folder| sources(folder)).filter(|(path, _)| !is_test(path));
+    for (path, text) in code.filter(|(path, _)| !real.contains(&path.as_str())) {
+        let text = without_tests(&text);
+        let selects = text.split("tokio::select! {").skip(1);
+        let biased = |branches: &str| branches.trim_start().starts_with("biased;");
+        assert!(selects.clone().all(biased), "{path}: a `select!` without `biased` draws where it begins");
+        for word in chance {
+            assert!(!text.contains(word), "{path}: {word} draws who is woken first");
+        }
+        let real_time = text.lines().any(|line| line.starts_with("use std::time::") && line.contains("Instant"));
+        assert!(!real_time, "{path}: time is tokio's, so that it can be paused");
+    }
+}
+
+#[test]
 fn tidy_nothing_is_left_unfinished_or_ignored() {
     // Spelled so that this file does not find itself.
     let words =
