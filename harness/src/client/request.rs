@@ -649,18 +649,18 @@ mod tests {
         (login.request.method, login.request.keep_cookies) = ("POST".to_owned(), true);
         let next = Stimulus { start: after(1, EventKind::Concluded), ..get(2) };
         let other = Stimulus { start: after(2, EventKind::Concluded), tenant: TenantId(2), ..get(3) };
-        let heads = std::cell::RefCell::new(Vec::new());
+        let mut heads = Vec::new();
         play(vec![lane([login]), lane([next, other])], async |gateway| {
             let mut first = gateway.accept().await;
-            heads.borrow_mut().push(first.head().await);
+            heads.push(first.head().await);
             let set = reply(1, 1).replacen("\r\n", "\r\nSet-Cookie: sid=abc; Path=/\r\n", 1);
             first.write(set).await;
             let mut second = gateway.accept().await;
-            heads.borrow_mut().push(second.serve(2).await);
-            heads.borrow_mut().push(second.serve(3).await);
+            heads.push(second.serve(2).await);
+            heads.push(second.serve(3).await);
         })
         .await;
-        let carries: Vec<bool> = heads.borrow().iter().map(|head| head.contains("; sid=abc\r\n")).collect();
+        let carries: Vec<bool> = heads.iter().map(|head| head.contains("; sid=abc\r\n")).collect();
         assert_eq!(carries, [false, true, false]);
     }
 
