@@ -188,7 +188,7 @@ fn request_details(form: &RequestForm, text: &mut String) {
         };
         let _ = write!(text, ", in absolute form with {}", words(absolute, word));
     }
-    if form.version.0.iter().any(|version| *version == Version::Http10) {
+    if form.version.0.contains(&Version::Http10) {
         let word = |version: &Version| match version {
             Version::Http11 => "HTTP/1.1".to_owned(),
             Version::Http10 => "HTTP/1.0".to_owned(),

@@ -2,12 +2,10 @@
 //!
 //! Pure: no clock, no global chance. The same seed and case number give the same bytes of JSON, whatever else was drawn
 //! before. Cases take a scenario's variants in turn by weight, so that a short run has met them all and enumerated
-//! schedules are covered without gaps. It does not shrink: that is the harness's, which knows outcomes.
+//! schedules are covered without gaps.
 
 use std::time::Duration;
 
-use proptest::strategy::{NewTree, Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
 use vocabulary::identity::CaseNumber;
 use vocabulary::plan::{PLAN_SCHEMA, Plan};
 
@@ -67,12 +65,6 @@ impl Scenario {
         }
     }
 
-    /// Its plans as a strategy for one's own `proptest!`. What it yields is the [`plan`](Scenario::plan) of a drawn
-    /// seed and case, both of which stand in the plan. It does not shrink: a smaller seed is no smaller plan.
-    pub fn strategy(&self) -> impl Strategy<Value = Plan> + use<> {
-        Plans { scenario: self.clone(), context: DrawContext::default() }
-    }
-
     /// The variant that a case takes, and how many cases have taken it before.
     fn variant_of(&self, case: CaseNumber) -> (&Variant, u64) {
         let shares: u64 = self.variants.iter().map(|variant| u64::from(variant.weight.get())).sum();
@@ -93,44 +85,5 @@ impl Scenario {
             taken[next] += 1;
             position -= 1;
         }
-    }
-}
-
-#[derive(Debug)]
-struct Plans {
-    scenario: Scenario,
-    context: DrawContext,
-}
-
-/// Cases that the strategy draws from: more than any scenario has variants and schedules.
-const STRATEGY_CASES: u64 = 4096;
-
-impl Strategy for Plans {
-    type Tree = Drawn;
-    type Value = Plan;
-
-    fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
-        let seed = proptest::num::u64::ANY.new_tree(runner)?.current();
-        let case = (0..STRATEGY_CASES).new_tree(runner)?.current();
-        Ok(Drawn(self.scenario.plan(seed, CaseNumber(case as u32), &self.context)))
-    }
-}
-
-#[derive(Debug)]
-struct Drawn(Plan);
-
-impl ValueTree for Drawn {
-    type Value = Plan;
-
-    fn current(&self) -> Plan {
-        self.0.clone()
-    }
-
-    fn simplify(&mut self) -> bool {
-        false
-    }
-
-    fn complicate(&mut self) -> bool {
-        false
     }
 }

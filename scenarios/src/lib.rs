@@ -38,6 +38,7 @@ mod plan_words;
 mod schedule;
 mod select;
 mod stage;
+mod strategy;
 mod swarm;
 
 pub use catalogue::{Catalogue, catalogue};

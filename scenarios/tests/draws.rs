@@ -40,7 +40,7 @@ abort = { how = ["fin", "rst"], when = [{ after-sent = "0ms..=4ms" }, { after-ev
 "#;
 
 fn plans(draws: Draws, cases: u32) -> Vec<Plan> {
-    let scenario = Scenario::parse("x.toml", OPEN).unwrap();
+    let scenario = Scenario::parse("x.toml", OPEN).expect("the lines are sound");
     let context = DrawContext { draws, ..DrawContext::default() };
     (0..cases).map(|case| scenario.plan(7, CaseNumber(case), &context)).collect()
 }

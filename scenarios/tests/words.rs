@@ -11,8 +11,7 @@ use vocabulary::identity::CaseNumber;
 fn compare(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
     if env::var_os("UPDATE_GOLDEN").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text).expect("the folder is there");
         return;
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();
@@ -23,7 +22,7 @@ fn compare(file: &str, text: &str) {
 const STORY: &str = include_str!("golden/story.toml");
 
 fn story() -> Scenario {
-    Scenario::parse("story.toml", STORY).unwrap()
+    Scenario::parse("story.toml", STORY).expect("the story is sound")
 }
 
 #[test]

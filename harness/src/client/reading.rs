@@ -316,6 +316,18 @@ mod tests {
         assert_eq!(reply.cookies(), [pair("sid", "a=b"), pair("t", "1")]);
     }
 
+    /// Field omission: what a rich request carried, in the name or in the value, counts in whatever a bare one receives.
+    #[test]
+    fn what_another_request_carried_is_found_in_names_as_in_values() {
+        let carried = key().mint(Claim { role: Role::Request, site: Site::Body, ..delivery(9, 0) });
+        let body = format!(r#"{{"x{carried}":1,"nested":{{"y":"{carried}"}}}}"#);
+        let received = read(&with_body(&body).replacen("\r\n", &format!("\r\nx-{carried}: 1\r\n"), 1));
+        let owners: Vec<(Place, Role, ExchangeId)> =
+            received.canaries.iter().map(|found| (found.place, found.claim.role, found.claim.exchange)).collect();
+        let owner = ExchangeId(9 + BASE);
+        assert_eq!(owners, [(Place::Head, Role::Request, owner), (Place::Body, Role::Request, owner)]);
+    }
+
     #[test]
     fn unasked_bytes_are_named_by_their_look() {
         let own = body(1, 1);

@@ -407,10 +407,10 @@ fn line(head: &mut String, parts: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stage::{BASE, get, key, target};
+    use super::super::stage::{BASE, after, get, key, lane, play, reply, target};
     use super::*;
     use vocabulary::canary::Scanner;
-    use vocabulary::plan::{Form, OwnForm, Target as Aim};
+    use vocabulary::plan::{EventKind, Form, OwnForm, Target as Aim};
 
     /// The request as text, each canary as `<role site tenant exchange>`, each line end as a newline.
     fn spelled(stimulus: &Stimulus) -> String {
@@ -641,6 +641,27 @@ mod tests {
         assert!(!head(&other, &target).contains("sid="));
         assert!(!head(&with(|request| request.credential = Credential::None), &target).contains("sid="));
         assert!(!head(&own, &target.for_case()).contains("sid="));
+    }
+
+    #[tokio::test]
+    async fn a_login_fills_the_jar_of_its_tenant_for_all_lanes_of_the_case() {
+        let mut login = get(1);
+        (login.request.method, login.request.keep_cookies) = ("POST".to_owned(), true);
+        let next = Stimulus { start: after(1, EventKind::Concluded), ..get(2) };
+        let other = Stimulus { start: after(2, EventKind::Concluded), tenant: TenantId(2), ..get(3) };
+        let mut heads = Vec::new();
+        play(vec![lane([login]), lane([next, other])], async |gateway| {
+            let mut first = gateway.accept().await;
+            heads.push(first.head().await);
+            let set = reply(1, 1).replacen("\r\n", "\r\nSet-Cookie: sid=abc; Path=/\r\n", 1);
+            first.write(set).await;
+            let mut second = gateway.accept().await;
+            heads.push(second.serve(2).await);
+            heads.push(second.serve(3).await);
+        })
+        .await;
+        let carries: Vec<bool> = heads.iter().map(|head| head.contains("; sid=abc\r\n")).collect();
+        assert_eq!(carries, [false, true, false]);
     }
 
     #[test]

@@ -315,7 +315,7 @@ fn bytes() -> Value {
 }
 
 fn count() -> Value {
-    let own = format!(r"[0-9]+( *\.\.= *[0-9]+)?");
+    let own = r"[0-9]+( *\.\.= *[0-9]+)?";
     let related = r"[a-z][a-z0-9-]*(/2)?( *\+ *[0-9]+)?";
     one_or_many(vec![integer(1, 64), pattern(&format!("^{WEIGHT}({own}|{related})$"))])
 }
