@@ -118,6 +118,12 @@ pub(crate) struct Check {
     /// Stop at the first finding
     #[arg(long, env = "CROSSWIRE_FAIL_FAST")]
     pub(crate) fail_fast: bool,
+    /// Spend at most this on making the plan of one finding smaller; 0s leaves it as it was found
+    #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, env = "CROSSWIRE_SHRINK_TIME")]
+    pub(crate) shrink_time: Duration,
+    /// Run the plans in this folder first: those of earlier findings [default: crosswire-regressions, where it exists]
+    #[arg(long, value_name = "DIR", env = "CROSSWIRE_REGRESSIONS")]
+    pub(crate) regressions: Option<PathBuf>,
     /// The run's folder [default: crosswire-out/<run-id>]
     #[arg(long, env = "CROSSWIRE_OUT")]
     pub(crate) out: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! `crosswire check`: test a gateway.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -12,6 +13,9 @@ use crate::arguments::Check;
 use crate::output::{self, Output, to_stderr};
 use crate::watch::Watch;
 use crate::{gateway, program};
+
+/// Where plans of earlier findings are looked for.
+const REGRESSIONS: &str = "crosswire-regressions";
 
 pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
     output::check(&options.output)?;
@@ -35,7 +39,13 @@ pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
 fn builder(options: &Check) -> anyhow::Result<Builder> {
     let profile = Profile::named(&options.profile)
         .with_context(|| format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", ")))?;
-    let mut builder = crosswire::builder().profile(profile).program(&program()?);
+    let mut builder = crosswire::builder().profile(profile).program(&program()?).shrink_time(options.shrink_time);
+    let usual = Path::new(REGRESSIONS);
+    match &options.regressions {
+        Some(folder) => builder = builder.regressions(folder),
+        None if usual.is_dir() => builder = builder.regressions(usual),
+        None => {}
+    }
     // Without a gateway a plan can still be shown.
     let named =
         options.gateway.recipe.is_some() || options.gateway.command.is_some() || options.gateway.gateway.is_some();
@@ -138,17 +148,21 @@ pub(crate) fn conclude(ended: &Ended, output: &Output) -> u8 {
 /// Says what would be run: the first plan of each scenario, in words and counts.
 fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
     let seed = options.seed.unwrap_or(1);
-    let context = scenarios::DrawContext { gateway_timeout: options.gateway.gateway_timeout };
+    let context = scenarios::DrawContext {
+        gateway_timeout: options.gateway.gateway_timeout,
+        ..scenarios::DrawContext::default()
+    };
     let mut text = String::new();
     for scenario in builder.chosen()? {
         let plan = scenario.plan(seed, CaseNumber(0), &context);
-        let size = plan.size();
-        let (tenants, exchanges, faults, lanes) = (size.tenants, size.exchanges, size.faults, plan.lanes.len());
-        writeln!(text, "{}/{} · {}", scenario.family(), scenario.name(), scenario.head.title)?;
         writeln!(
             text,
-            "  first plan of seed {seed}: {tenants} tenants, {lanes} lanes, {exchanges} exchanges, {faults} faults"
+            "{}/{} · {}\nfirst plan of seed {seed}:",
+            scenario.family(),
+            scenario.name(),
+            scenario.head.title
         )?;
+        writeln!(text, "{}", scenarios::describe_plan(&plan))?;
     }
     text.push_str("nothing was sent; `crosswire scenarios show NAME` explains a scenario\n");
     output::to_stdout(&text)?;

@@ -45,6 +45,9 @@ impl Watch {
                 ));
             }
             RunEvent::Skipped { scenario, reason } => self.line(&format!("skipped {scenario}: {reason}")),
+            RunEvent::FormLost(form) => {
+                self.line(&format!("requests in the form {form} do not come back through this gateway: sent plainly"));
+            }
             RunEvent::CaseDone { scenario, case, verified, faults, findings } => {
                 let progress = format!(
                     "{scenario} case {case} · {verified} replies verified · {faults} faults performed · {findings} findings"
@@ -59,6 +62,13 @@ impl Watch {
                         finding.sentence
                     ));
                 }
+            }
+            RunEvent::Shrinking { finding, smallest, tried, took, may_take } => {
+                self.progress(format!(
+                    "{finding} shown by {smallest}; looking for a smaller plan: {tried} tried, {:.0} of at most {:.0} s",
+                    took.as_secs_f32(),
+                    may_take.as_secs_f32()
+                ));
             }
             RunEvent::Measured(finding, replay) => {
                 self.line(&format!("\n{}", reports::card(finding, replay, self.output.style())));

@@ -95,6 +95,80 @@ fn a_fixed_gateway_is_told_from_a_broken_one_by_its_replay() {
 }
 
 #[test]
+fn the_plan_of_a_finding_can_be_kept_and_is_run_first_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = crosswire(folder.path(), &["demo", "--out", "run"]);
+    assert_eq!(code(&demo), 10, "{}", stderr(&demo));
+    let kept = folder.path().join("crosswire-regressions");
+    std::fs::create_dir(&kept).unwrap();
+    std::fs::copy(folder.path().join("run/plans/f1.json"), kept.join("owed-reply.json")).unwrap();
+
+    let elsewhere = ["--scenario", "same-url-other-tenant", "--cases", "1", "--seed", "1"];
+    let with = |recipe: &str| crosswire(folder.path(), &[&["check", "--recipe", recipe], &elsewhere[..]].concat());
+    let broken = with("mutant:interim-taken-as-final");
+    assert_eq!(code(&broken), 10, "{}", stderr(&broken));
+    assert!(stderr(&broken).contains("regressions/owed-reply"), "{}", stderr(&broken));
+    let fixed = with("reference:cache");
+    assert_eq!(code(&fixed), 0, "{}", stderr(&fixed));
+    assert!(stderr(&fixed).contains("regressions/owed-reply"), "{}", stderr(&fixed));
+}
+
+#[test]
+fn kept_plans_that_cannot_be_read_end_the_run_before_it_begins() {
+    let check = ["check", "--recipe", "reference", "--regressions", "no-such-folder"];
+    refused(&check, 2, &["no-such-folder"]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("half.json"), "{").unwrap();
+    let path = folder.path().to_str().unwrap();
+    refused(&["check", "--recipe", "reference", "--regressions", path], 2, &["half.json", "line 1"]);
+}
+
+#[test]
+fn shrinking_leaves_a_log_and_can_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = crosswire(folder.path(), &["demo", "--out", "run"]);
+    assert_eq!(code(&demo), 10, "{}", stderr(&demo));
+    let log = std::fs::read_to_string(folder.path().join("run/plans/f1-shrinking.log")).unwrap();
+    let sizes: Vec<&str> = log.lines().filter(|line| line.contains(", taken: ")).collect();
+    assert!(sizes.last().unwrap().starts_with("2 tenants, 2 exchanges, 1 fault: "), "{log}");
+
+    let check = ["check", "--recipe", "mutant:interim-taken-as-final", "--scenario", "interim-100-late-final"];
+    let rest = ["--cases", "3", "--seed", "1", "--shrink-time", "0s", "--out", "whole"];
+    let check = crosswire(folder.path(), &[&check[..], &rest[..]].concat());
+    assert_eq!(code(&check), 10, "{}", stderr(&check));
+    assert!(folder.path().join("whole/plans/f1-as-found.json").is_file());
+    assert!(!folder.path().join("whole/plans/f1-shrinking.log").exists());
+    let replay = stderr(&check).lines().find_map(|line| line.strip_prefix("replay: ").map(str::to_owned)).unwrap();
+    assert!(replay.contains("whole/plans/f1-as-found.json"), "{replay}");
+}
+
+#[test]
+fn a_users_scenario_with_every_act_loads_prints_runs_shrinks_and_replays() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/examples/every-act.toml");
+    let example = example.to_str().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let shown = crosswire(folder.path(), &["scenarios", "show", example]);
+    assert_eq!(code(&shown), 0, "{}", stderr(&shown));
+    assert!(stdout(&shown).contains("Everything that can be said"), "{}", stdout(&shown));
+    let planned = crosswire(folder.path(), &["check", "--dry-run", "--scenario", example, "--seed", "3"]);
+    assert_eq!(code(&planned), 0, "{}", stderr(&planned));
+    assert!(stdout(&planned).contains("nothing was sent"), "{}", stdout(&planned));
+    assert!(!folder.path().join("crosswire-out").exists());
+
+    // One case for each of its variants, by weight, and then some.
+    let check = ["check", "--scenario", example, "--cases", "30", "--seed", "1"];
+    let right = crosswire(folder.path(), &[&check[..], &["--recipe", "reference:cache"]].concat());
+    assert_eq!(code(&right), 0, "{}", stderr(&right));
+    let wrong = ["--recipe", "mutant:interim-taken-as-final", "--fail-fast", "--out", "run"];
+    let wrong = crosswire(folder.path(), &[&check[..], &wrong].concat());
+    assert_eq!(code(&wrong), 10, "{}", stderr(&wrong));
+    assert!(stderr(&wrong).contains("smallest plan  2 tenants, 2 exchanges, 1 fault"), "{}", stderr(&wrong));
+    let replay = stderr(&wrong).lines().find_map(|line| line.strip_prefix("replay: ").map(str::to_owned)).unwrap();
+    let replayed = Command::new("sh").args(["-c", &replay]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(code(&replayed), 10, "{replay}: {}", stderr(&replayed));
+}
+
+#[test]
 fn a_gateway_that_is_started_by_a_command_is_tested() {
     let folder = tempfile::tempdir().unwrap();
     let command = format!("exec {}", gateway_program().display());

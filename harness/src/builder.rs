@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scenarios::{Scenario, catalogue, select};
+use scenarios::{Draws, Scenario, catalogue, select};
 use vocabulary::plan::Plan;
+use vocabulary::record::REGRESSIONS;
+use vocabulary::scenario::Obligation;
 
 use crate::gateway::Gateway;
 use crate::profile::Profile;
-use crate::replay::{self, Replayed};
+use crate::replay::{self, PlanError, Replayed, load_plan};
 use crate::report::Report;
 use crate::run::{self, RunError, RunEvent, Stop};
 
@@ -30,10 +32,14 @@ pub struct Builder {
     pub(crate) skip: Vec<String>,
     pub(crate) cases: Option<u32>,
     pub(crate) seed: Option<u64>,
+    pub(crate) draws: Draws,
     pub(crate) profile: Option<Profile>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) fail_fast: bool,
     pub(crate) fresh_gateway: bool,
+    pub(crate) regressions: Option<PathBuf>,
+    pub(crate) shrink_time: Option<Duration>,
+    pub(crate) replays: Option<u32>,
     pub(crate) out: Option<PathBuf>,
     pub(crate) origin_listen: Option<SocketAddr>,
     pub(crate) program: Option<String>,
@@ -73,6 +79,12 @@ impl Builder {
         self
     }
 
+    /// How the swarm's knobs act, for measuring how much swarm draws are worth.
+    pub fn draws(mut self, draws: Draws) -> Builder {
+        self.draws = draws;
+        self
+    }
+
     /// How much is run.
     pub fn profile(mut self, profile: Profile) -> Builder {
         self.profile = Some(profile);
@@ -95,6 +107,27 @@ impl Builder {
     /// Starts a fresh gateway for every case.
     pub fn fresh_gateway(mut self) -> Builder {
         self.fresh_gateway = true;
+        self
+    }
+
+    /// A folder with the plans of earlier findings (`*.json`, copied from the `plans` of a run folder), each of which is
+    /// run before anything else.
+    pub fn regressions(mut self, folder: &Path) -> Builder {
+        self.regressions = Some(folder.to_owned());
+        self
+    }
+
+    /// How long making the plan of one finding smaller may take, 30 s where nobody says; never more than a third of the
+    /// time that is left of the run's limit. Zero: a plan stays as it was found.
+    pub fn shrink_time(mut self, limit: Duration) -> Builder {
+        self.shrink_time = Some(limit);
+        self
+    }
+
+    /// How often the plan of each finding is run again for its reproduction rate, and for each rate beside it, 20 times
+    /// where nobody says. Zero: never.
+    pub fn replays(mut self, times: u32) -> Builder {
+        self.replays = Some(times);
         self
     }
 
@@ -162,6 +195,29 @@ impl Builder {
             chosen.push(Scenario::parse(&path, &text)?);
         }
         Ok(chosen)
+    }
+
+    /// The kept plans, in the order of their files, each as a scenario of its own: it is the fault that must be performed,
+    /// a small plan has no more followers than it needs to fail.
+    pub(crate) fn kept_regressions(&self) -> Result<Vec<Plan>, RunError> {
+        let Some(folder) = &self.regressions else { return Ok(Vec::new()) };
+        let listed = || -> std::io::Result<Vec<PathBuf>> {
+            let paths = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+            let mut paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
+            paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+            paths.sort();
+            Ok(paths)
+        };
+        let paths = listed().map_err(|source| PlanError::Read { path: folder.clone(), source })?;
+        let kept = paths.iter().map(|path| {
+            let mut plan = load_plan(path)?;
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            plan.scenario.name = format!("{REGRESSIONS}/{stem}");
+            REGRESSIONS.clone_into(&mut plan.scenario.family);
+            plan.scenario.must_exercise.retain(|obligation| matches!(obligation, Obligation::FaultPerformed(_)));
+            Ok(plan)
+        });
+        kept.collect()
     }
 
     /// Whether time and network are simulated.

@@ -117,12 +117,29 @@ impl RunFolder {
                 | JournalEntry::ScenarioSkipped { .. }
                 | JournalEntry::CaseJudged(_)
                 | JournalEntry::GatewayFailed { .. }
-                | JournalEntry::FindingMeasured { .. } => Ok(()),
+                | JournalEntry::FindingMeasured { .. }
+                | JournalEntry::ShrinkTried(_) => Ok(()),
             }
         };
         append().map_err(|source| JournalError::Write { path: self.folder.join(JOURNAL), source })?;
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// Keeps the log of a finding's shrinking beside its plans: a line for each plan that was tried.
+    pub(crate) fn keep_shrink_log(&self, id: &str) -> Result<(), JournalError> {
+        let mut log = String::new();
+        for entry in &self.entries {
+            if let JournalEntry::ShrinkTried(step) = entry
+                && step.finding == id
+            {
+                let (size, rate) = (step.size, step.reproduction);
+                let verdict = if step.taken { "taken" } else { "dropped" };
+                log += &format!("{size}: failed {} of {}, {verdict}: {}\n", rate.failed, rate.runs, step.change);
+            }
+        }
+        let path = self.folder.join(format!("plans/{id}-shrinking.log"));
+        std::fs::write(&path, log).map_err(|source| JournalError::Write { path, source })
     }
 
     /// Keeps the plan of a finding; its path within the folder.

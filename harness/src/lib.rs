@@ -19,6 +19,7 @@
 //! history; [`run`] does that case by case and keeps the [`journal`].
 #![forbid(unsafe_code)]
 
+mod ablate;
 mod builder;
 mod case;
 mod client;
@@ -27,6 +28,7 @@ mod journal;
 mod ledger;
 mod oracle;
 mod profile;
+mod pursue;
 mod replay;
 mod report;
 mod run;
@@ -39,6 +41,7 @@ pub use profile::Profile;
 pub use replay::{PlanError, Replayed, load_plan};
 pub use report::Report;
 pub use run::{RunError, RunEvent, Stop};
+pub use scenarios::Draws;
 pub use transport;
 
 #[doc(hidden)]

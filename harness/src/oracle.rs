@@ -2,16 +2,20 @@
 //!
 //! It is a function of plain data and nothing else: no socket, clock or chance. The delivery map ([`deliveries`]) says
 //! who received what; what the audience allows is taken out ([`audience`]); the rest is named ([`shapes`]), proven or
-//! set aside ([`proof`]), and explained ([`story`]). [`obligations`] say whether silence counts, [`anomalies`] count
-//! what only looks like a violation.
+//! set aside ([`proof`]), and explained: in a sentence ([`story`]), step by step ([`chain`]), and by what does not excuse
+//! it ([`excuses`]). [`obligations`] say whether silence counts, [`anomalies`] count what only looks like a violation,
+//! [`owed`] how near it came to one.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod anomalies;
 mod audience;
+mod chain;
 mod deliveries;
+mod excuses;
 pub(crate) mod notation;
 mod obligations;
+mod owed;
 mod proof;
 mod self_test;
 mod shapes;
@@ -20,12 +24,15 @@ mod story;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use vocabulary::finding::{Boundary, Edge, Finding, Leg, Proof, Reproduction, Severity, Shape};
+use vocabulary::finding::{
+    Boundary, Counterfactual, Edge, Finding, Leg, Proof, Reproduction, Severity, Shape, Shrinking,
+};
 use vocabulary::history::{History, Performed};
 use vocabulary::identity::{ExchangeId, TenantId};
 use vocabulary::record::{CaseSummary, ObservationRecord, fingerprint};
 use vocabulary::scenario::Level;
 
+use obligations::SERIALISED_GATES_MIN;
 pub(crate) use self_test::self_test;
 
 /// What is known of the gateway beyond the case's history.
@@ -41,6 +48,36 @@ pub(crate) struct Judgement {
     pub(crate) summary: CaseSummary,
     /// Findings without an id, a plan path or a reproduction rate: those are the run's to give.
     pub(crate) findings: Vec<Finding>,
+    /// The exchanges that the origin saw, in the order of their first arrival.
+    pub(crate) arrivals: Vec<ExchangeId>,
+    /// Gates for several exchanges: how many opened because all had come, and how many because they never came together.
+    pub(crate) gates: GateTally,
+}
+
+/// How gates have opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct GateTally {
+    pub(crate) in_full: u32,
+    pub(crate) expired: u32,
+}
+
+impl GateTally {
+    fn of(history: &History) -> GateTally {
+        let several = history.gates.iter().filter(|gate| gate.awaited > 1);
+        let (in_full, expired): (Vec<_>, Vec<_>) = several.partition(|gate| gate.in_full());
+        GateTally { in_full: in_full.len() as u32, expired: expired.len() as u32 }
+    }
+
+    /// Takes in another case.
+    pub(crate) fn add(&mut self, other: GateTally) {
+        self.in_full += other.in_full;
+        self.expired += other.expired;
+    }
+
+    /// Three of three expired: requests never come together, and waiting for them is not tried again.
+    pub(crate) fn says_serialised(self) -> bool {
+        self.in_full == 0 && self.expired >= SERIALISED_GATES_MIN as u32
+    }
 }
 
 /// A rule of the oracle panicked: our bug, never the gateway's.
@@ -82,7 +119,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
                     observations.push(observation);
                 }
             }
-            level @ (Level::Must | Level::Should) => findings.push(accuse(history, &suspicion, level)),
+            level @ (Level::Must | Level::Should) => findings.push(accuse(history, &map, &suspicion, level)),
         }
     }
     let summary = CaseSummary {
@@ -99,10 +136,19 @@ fn judge_case(history: &History, known: Known) -> Judgement {
             + obligations::answered_by_gateway(history, &map),
         obligations: obligations::outcomes(history, &map),
         anomalies: anomalies::count(history, &map),
+        near_misses: owed::near_misses(history),
+        duration_us: 0,
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
     };
-    Judgement { summary, findings }
+    Judgement { summary, findings, arrivals: arrivals(history), gates: GateTally::of(history) }
+}
+
+fn arrivals(history: &History) -> Vec<ExchangeId> {
+    let first = history.exchanges.iter().filter_map(|(id, exchange)| Some((exchange.seen.first()?.at, *id)));
+    let mut arrivals: Vec<_> = first.collect();
+    arrivals.sort_unstable();
+    arrivals.into_iter().map(|(_, exchange)| exchange).collect()
 }
 
 /// Something that a correct gateway does not do, unless its proof or its level says otherwise.
@@ -183,7 +229,7 @@ fn observe(history: &History, suspicion: &Suspicion) -> ObservationRecord {
     }
 }
 
-fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
+fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicion, level: Level) -> Finding {
     let scenario = &history.plan.scenario;
     Finding {
         id: String::new(),
@@ -204,6 +250,10 @@ fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
         cases: 1,
         shrunk: history.plan.size(),
         reproduction: Reproduction::default(),
+        counterfactual: Counterfactual::default(),
+        shrinking: Shrinking::default(),
+        chain: chain::chain(history, suspicion),
+        excuses: excuses::excuses(history, map, suspicion),
         plan: String::new(),
     }
 }

@@ -10,32 +10,31 @@ use scenarios::{DrawContext, Scenario, ScenarioError, SelectError};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use vocabulary::canary::CanaryKey;
-use vocabulary::finding::{Finding, Reproduction};
-use vocabulary::identity::CaseNumber;
+use vocabulary::finding::{Finding, Size};
+use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
-use vocabulary::plan::Plan;
+use vocabulary::plan::{Form, Plan, RequestBody};
 use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart};
+use vocabulary::scenario::ScenarioHead;
 
 use crate::builder::Builder;
 use crate::case::{Bench, BenchError, CaseError};
 use crate::gateway::Gateway;
 use crate::journal::{JournalError, RunFolder};
-use crate::oracle;
+use crate::oracle::{self, GateTally, Judgement};
 use crate::profile::Profile;
+use crate::pursue::{Limits, Pursuit, References};
 use crate::replay::PlanError;
 use crate::report::{Report, replay_command};
-use crate::shrink;
+use crate::shrink::without_gates;
 
 /// Cases with a finding after which a scenario has said what it has to say.
 const FAILING_CASES_MAX: u32 = 5;
-/// How often a smaller plan is tried, and how often it must have failed to be taken: the gateway's scheduling is its own.
-const SHRINK_TRIES: u32 = 8;
-const SHRINK_ENOUGH: u32 = 6;
-/// How long leaving out one exchange after the other may take, and of how many exchanges at most.
-const SHRINK_TIME: Duration = Duration::from_secs(2);
-const ONE_BY_ONE_EXCHANGES_MAX: u32 = 16;
-/// How long measuring a reproduction rate may take.
-const REPRODUCTION_TIME: Duration = Duration::from_secs(20);
+/// How long making one finding's plan smaller may take, where nobody says.
+const SHRINK_TIME: Duration = Duration::from_secs(30);
+
+/// How often each kept plan is run: gateways schedule as they like.
+const REGRESSION_RUNS: u32 = 3;
 
 /// Simulated time passes about so many times as fast as real time. A limit of time is counted in simulated time, so that
 /// it falls on the same case in every run.
@@ -84,6 +83,8 @@ pub enum RunEvent<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// Requests of this form do not come through the gateway, or their replies do not come back: they are sent in none.
+    FormLost(&'a str),
     /// A case was judged.
     CaseDone {
         /// The scenario.
@@ -99,6 +100,19 @@ pub enum RunEvent<'a> {
     },
     /// Something was found. It is on disk.
     Found(&'a Finding),
+    /// A smaller plan was tried for a finding.
+    Shrinking {
+        /// The finding's id.
+        finding: &'a str,
+        /// The size of the smallest plan so far.
+        smallest: Size,
+        /// How many plans were tried.
+        tried: u32,
+        /// How long it has taken, and how long it may take.
+        took: Duration,
+        /// How long it may take.
+        may_take: Duration,
+    },
     /// The finding was replayed; with the command that does it again.
     Measured(&'a Finding, &'a str),
 }
@@ -225,6 +239,7 @@ pub(crate) fn draw_key(gateway: &Gateway) -> CanaryKey {
 pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
     let chosen = builder.chosen()?;
+    let regressions = builder.kept_regressions()?;
     let profile = builder.effective_profile();
     let seed = builder.seed.unwrap_or_else(rand::random);
     let run_id = uuid::Uuid::now_v7().to_string();
@@ -239,12 +254,17 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         started_at: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
         profile: profile.name.clone(),
         evidence: profile.evidence,
-        scenarios: chosen.iter().map(planned).collect(),
+        scenarios: regressions
+            .iter()
+            .map(|plan| &plan.scenario)
+            .chain(chosen.iter().map(|one| &one.head))
+            .map(planned)
+            .collect(),
         gateway: gateway.label().clone(),
         self_test: oracle::self_test(),
     }))?;
     let began = Instant::now();
-    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout() };
+    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws };
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
     let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway()).await;
@@ -277,11 +297,17 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 seed,
                 deadline: began + time_limit(&profile, &gateway),
                 findings: Vec::new(),
+                references: References::default(),
+                gates: GateTally::default(),
+                lost_forms: Vec::new(),
                 used: false,
                 verified: 0,
                 faults: 0,
             };
-            let end = run.cases(chosen).await;
+            let end = match run.regressions(&regressions).await {
+                Ok(()) => run.cases(chosen).await,
+                Err(error) => Err(error),
+            };
             found = !run.findings.is_empty();
             end
         }
@@ -298,8 +324,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     Ok(Report::new(record, out, program, arguments))
 }
 
-fn planned(scenario: &Scenario) -> PlannedScenario {
-    let head = &scenario.head;
+fn planned(head: &ScenarioHead) -> PlannedScenario {
     PlannedScenario { name: head.name.clone(), family: head.family.clone(), level: head.level }
 }
 
@@ -350,17 +375,13 @@ struct Run<'a> {
     seed: u64,
     deadline: Instant,
     findings: Vec<Finding>,
+    references: References,
+    gates: GateTally,
+    lost_forms: Vec<Form>,
     /// Whether the gateway has seen a case already.
     used: bool,
     verified: u64,
     faults: u64,
-}
-
-/// A plan that was tried: how often it showed the finding, and the finding as it tells it.
-struct Shown {
-    finding: Finding,
-    plan: Plan,
-    failed: u32,
 }
 
 /// How far a scenario is.
@@ -373,9 +394,9 @@ struct Progress {
 }
 
 impl Progress {
-    fn is_done(&self, profile: &Profile) -> bool {
+    fn is_done(&self, profile: &Profile, serialised: bool) -> bool {
         let enough = self.cases >= profile.cases_min
-            && self.faults >= profile.faults_min
+            && (self.faults >= profile.faults_min || serialised)
             && self.verified >= profile.evidence.verified_per_scenario_min;
         enough || self.is_exhausted(profile)
     }
@@ -401,14 +422,13 @@ impl Run<'_> {
             let mut any = false;
             for progress in &mut scenarios {
                 let done = match enough_in_all {
-                    true => progress.is_done(self.profile),
+                    true => progress.is_done(self.profile, self.gates.says_serialised()),
                     false => progress.is_exhausted(self.profile),
                 };
                 if done {
                     continue;
                 }
-                let failed_fast = self.builder.fail_fast && !self.findings.is_empty();
-                if self.builder.stop.is_asked() || failed_fast || Instant::now() >= self.deadline {
+                if self.is_over() {
                     return Ok(());
                 }
                 any = true;
@@ -427,33 +447,83 @@ impl Run<'_> {
     }
 
     async fn case(&mut self, progress: &mut Progress) -> Result<(), RunError> {
-        let plan = progress.scenario.plan(self.seed, CaseNumber(progress.cases), self.context);
-        if self.builder.fresh_gateway && std::mem::replace(&mut self.used, true) {
-            self.bench.refresh().await?;
+        let mut plan = progress.scenario.plan(self.seed, CaseNumber(progress.cases), self.context);
+        if self.gates.says_serialised() {
+            plan = without_gates(&plan);
         }
-        let judgement = match self.bench.run(&plan).await {
-            Ok(judgement) => judgement,
-            Err(error) => return Err(error.into()),
-        };
+        self.without_lost_forms(&mut plan).await;
+        let judgement = self.judged(&plan).await?;
         progress.cases += 1;
         progress.verified += judgement.summary.verified;
         progress.faults += judgement.summary.faults_performed + judgement.summary.faults_prevented;
         progress.failing_cases += u32::from(!judgement.findings.is_empty());
+        self.take_in(judgement, &plan).await
+    }
+
+    /// Requests in a form that the gateway does not carry are sent in none.
+    async fn without_lost_forms(&mut self, plan: &mut Plan) {
+        for stimulus in plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli) {
+            let request = &mut stimulus.request;
+            if !request.form.is_plain() && !self.bench.carries(request).await {
+                let form = std::mem::take(&mut request.form);
+                let method = if request.body == RequestBody::None { "GET" } else { "POST" };
+                method.clone_into(&mut request.method);
+                if !self.lost_forms.contains(&form) {
+                    (self.told)(RunEvent::FormLost(form.word()));
+                    self.lost_forms.push(form);
+                }
+            }
+        }
+    }
+
+    /// Runs a plan, on a fresh gateway if that was asked for.
+    async fn judged(&mut self, plan: &Plan) -> Result<Judgement, RunError> {
+        if self.builder.fresh_gateway && std::mem::replace(&mut self.used, true) {
+            self.bench.refresh().await?;
+        }
+        let began = Instant::now();
+        let mut judgement = self.bench.run(plan).await?;
+        judgement.summary.duration_us = began.elapsed().as_micros() as u64;
+        self.gates.add(judgement.gates);
+        Ok(judgement)
+    }
+
+    /// Keeps what a case came to, and pursues what it has found.
+    async fn take_in(&mut self, judgement: Judgement, plan: &Plan) -> Result<(), RunError> {
         self.verified += judgement.summary.verified;
         self.faults += judgement.summary.faults_performed;
         let case = judgement.summary.case;
         self.folder.write(JournalEntry::CaseJudged(judgement.summary))?;
         for finding in judgement.findings {
-            self.found(finding, &plan).await?;
+            self.found(finding, plan, &judgement.arrivals).await?;
         }
-        let (scenario, findings) = (progress.scenario.name(), self.findings.len());
+        let (scenario, findings) = (plan.scenario.name.as_str(), self.findings.len());
         (self.told)(RunEvent::CaseDone { scenario, case, verified: self.verified, faults: self.faults, findings });
         Ok(())
     }
 
+    /// The plans of findings that were kept, before anything else: what was wrong once is looked for first.
+    async fn regressions(&mut self, plans: &[Plan]) -> Result<(), RunError> {
+        for plan in plans {
+            for _ in 0..REGRESSION_RUNS {
+                if self.is_over() {
+                    return Ok(());
+                }
+                let judgement = self.judged(plan).await?;
+                self.take_in(judgement, plan).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let failed_fast = self.builder.fail_fast && !self.findings.is_empty();
+        self.builder.stop.is_asked() || failed_fast || Instant::now() >= self.deadline
+    }
+
     /// A finding that is new is kept with its plan, told, made smaller and replayed; one that is known was counted with
     /// its case.
-    async fn found(&mut self, mut finding: Finding, plan: &Plan) -> Result<(), RunError> {
+    async fn found(&mut self, mut finding: Finding, plan: &Plan, arrivals: &[ExchangeId]) -> Result<(), RunError> {
         // The same way over a narrower boundary is the same defect, seen from nearer.
         let known = self.findings.iter().any(|known| {
             (&known.scenario, known.shape, known.leg) == (&finding.scenario, finding.shape, finding.leg)
@@ -463,88 +533,26 @@ impl Run<'_> {
             return Ok(());
         }
         finding.id = format!("f{}", self.findings.len() + 1);
-        // The finding before everything that could still go wrong with it.
+        // The plan, then the finding, before everything that could still go wrong with them.
+        finding.plan = self.folder.keep_plan(&format!("{}-as-found", finding.id), plan)?;
         self.folder.write(JournalEntry::FindingFound(Box::new(finding.clone())))?;
         self.findings.push(finding.clone());
         (self.told)(RunEvent::Found(&finding));
-        self.folder.keep_plan(&format!("{}-as-found", finding.id), plan)?;
-        let (mut finding, plan) = self.shrink(finding, plan).await?;
-        finding.plan = self.folder.keep_plan(&finding.id, &plan)?;
-        self.folder.write(JournalEntry::FindingShrunk(Box::new(finding.clone())))?;
-        finding.reproduction = self.reproduce(&finding, &plan).await?;
-        let (id, reproduction) = (finding.id.clone(), finding.reproduction);
-        self.folder.write(JournalEntry::FindingMeasured { id, reproduction })?;
+        let limits = Limits {
+            stop: &self.builder.stop,
+            deadline: self.deadline,
+            shrink_time: self.builder.shrink_time.unwrap_or(SHRINK_TIME),
+            replays: self.builder.replays.unwrap_or(REPRODUCTION_RUNS),
+        };
+        let mut pursuit = Pursuit {
+            bench: &mut self.bench,
+            references: &mut self.references,
+            folder: self.folder,
+            told: self.told,
+            limits,
+        };
+        let finding = pursuit.pursue(finding, plan, arrivals).await?;
         (self.told)(RunEvent::Measured(&finding, &(self.replay)(&finding)));
         Ok(())
-    }
-
-    /// The smallest plan that shows the finding again most of the time, and the finding as that plan tells it; where none
-    /// does, the plan that revealed it.
-    async fn shrink(&mut self, finding: Finding, plan: &Plan) -> Result<(Finding, Plan), RunError> {
-        let mut best = Shown { finding: finding.clone(), plan: plan.clone(), failed: 0 };
-        for candidate in shrink::candidates(plan, &finding) {
-            let shown = self.show(&finding, candidate).await?;
-            if shown.failed >= SHRINK_ENOUGH {
-                best = shown;
-                break;
-            }
-        }
-        let best = self.one_by_one(best).await?;
-        Ok((best.finding, best.plan))
-    }
-
-    /// Leaves out one exchange after the other, as long as the plan still fails nearly every time and there is time.
-    async fn one_by_one(&mut self, mut best: Shown) -> Result<Shown, RunError> {
-        let began = Instant::now();
-        'smaller: while best.failed >= SHRINK_ENOUGH && best.plan.size().exchanges <= ONE_BY_ONE_EXCHANGES_MAX {
-            for candidate in shrink::one_less(&best.plan, &best.finding) {
-                if began.elapsed() >= SHRINK_TIME {
-                    break 'smaller;
-                }
-                let shown = self.show(&best.finding, candidate).await?;
-                if shown.failed >= SHRINK_ENOUGH {
-                    best = shown;
-                    continue 'smaller;
-                }
-            }
-            break;
-        }
-        Ok(best)
-    }
-
-    /// Tries a plan a few times. Stops as soon as it cannot show the finding often enough any more.
-    async fn show(&mut self, finding: &Finding, plan: Plan) -> Result<Shown, RunError> {
-        let mut shown = Shown { finding: finding.clone(), plan, failed: 0 };
-        for tried in 1..=SHRINK_TRIES {
-            if self.builder.stop.is_asked() || Instant::now() >= self.deadline {
-                break;
-            }
-            let judgement = self.bench.run(&shown.plan).await?;
-            if let Some(again) = judgement.findings.into_iter().find(|other| other.fingerprint == finding.fingerprint) {
-                shown.failed += 1;
-                shown.finding = Finding { id: finding.id.clone(), ..again };
-            }
-            if tried - shown.failed > SHRINK_TRIES - SHRINK_ENOUGH {
-                break;
-            }
-        }
-        Ok(shown)
-    }
-
-    /// How often the plan fails again with the same fingerprint.
-    async fn reproduce(&mut self, finding: &Finding, plan: &Plan) -> Result<Reproduction, RunError> {
-        let began = Instant::now();
-        let mut reproduction = Reproduction::default();
-        while reproduction.runs < REPRODUCTION_RUNS
-            && began.elapsed() < REPRODUCTION_TIME
-            && Instant::now() < self.deadline
-            && !self.builder.stop.is_asked()
-        {
-            let judgement = self.bench.run(plan).await?;
-            let again = judgement.findings.iter().any(|other| other.fingerprint == finding.fingerprint);
-            reproduction.runs += 1;
-            reproduction.failed += u32::from(again);
-        }
-        Ok(reproduction)
     }
 }

@@ -1,55 +1,381 @@
-//! Smaller plans that may show the same finding: the exchanges of its story, without the rest.
+//! Smaller plans that show the same finding.
 //!
-//! Pure. The story names owners and receivers; most often they alone are enough. Whoever runs the candidates decides
-//! which of them fails again.
+//! Pure: [`Shrink::next`] proposes a plan, whoever runs it says with [`Shrink::tell`] whether it still fails. First come
+//! guesses from the finding's story (owner and receiver alone), then what delta debugging leaves (Zeller and
+//! Hildebrandt 2002): lanes, exchanges, faults, tenants, and last the values that only make a plan longer to read. It
+//! goes round until a whole round leaves nothing out, so that no single exchange, fault or tenant of the result can be
+//! missed. How often a plan is run is [`trial`]'s to say.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod draft;
+mod trial;
+mod values;
 
-use vocabulary::directive::{FaultKind, Hold, OriginAct};
-use vocabulary::finding::Finding;
-use vocabulary::identity::{ExchangeId, GateId, TenantId};
-use vocabulary::plan::{Event, EventKind, Lane, Plan, RequestBody, Start};
+use std::collections::BTreeSet;
+
+use vocabulary::directive::FaultKind;
+use vocabulary::finding::{Boundary, Finding, Reproduction, Size};
+use vocabulary::identity::{ExchangeId, TenantId};
+use vocabulary::plan::{Event, EventKind, Plan, Start};
+
+use draft::{Draft, Names};
+pub(crate) use trial::Trial;
+use values::PLAINER;
+
+use crate::ablate::ablate;
 
 /// How long after the owner's fault the receiver is sent: the gateway has taken notice by then.
 const TRIGGERED_US: u64 = 1_000;
+/// The rate that is assumed of a plan which failed once and, run again and again, not any more.
+const RATE_MIN: f64 = 0.1;
+/// A plan that fails less often than this is worth making steadier.
+const STEADY: f64 = 0.9;
 
-/// Plans to try, smallest first, each smaller than `plan`.
-pub(crate) fn candidates(plan: &Plan, finding: &Finding) -> Vec<Plan> {
-    let named: BTreeSet<ExchangeId> = match finding.edges.first() {
-        Some(edge) => BTreeSet::from([edge.receiver, edge.delivery.exchange]),
-        None => finding.evidence.exchanges.iter().map(|exchange| exchange.exchange).collect(),
-    };
-    let story: BTreeSet<ExchangeId> = finding
-        .edges
-        .iter()
-        .flat_map(|edge| [edge.receiver, edge.delivery.exchange])
-        .chain(finding.evidence.exchanges.iter().map(|exchange| exchange.exchange))
-        .collect();
-    let keeps = [
-        named.clone(),
-        with_gates(plan, named.clone()),
-        with_faults_before(plan, &named),
-        with_events(plan, story.clone()),
-        with_lanes_up_to(plan, &story),
-    ];
-    let mut plans: Vec<Plan> = Vec::new();
-    let smaller = keeps.iter().map(|keep| only(plan, keep));
-    for smaller in triggered(plan, finding).into_iter().chain(smaller) {
-        let new = smaller.size().exchanges < plan.size().exchanges && !plans.contains(&smaller);
-        if new && smaller.defect().is_none() {
-            plans.push(smaller);
+/// The plan with nobody waiting for anybody at the origin, for a gateway that lets one request through at a time.
+pub(crate) fn without_gates(plan: &Plan) -> Plan {
+    Draft::of(plan).without_gates(|_| true).plan().0
+}
+
+/// A plan to be tried.
+#[derive(Debug, Clone)]
+pub(crate) struct Proposal {
+    pub(crate) plan: Plan,
+    /// What is left out or smaller, in a few words.
+    pub(crate) change: String,
+    /// How often it is run.
+    pub(crate) trial: Trial,
+}
+
+/// What is known of a run that failed: it steers what is left out next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Tenants without whom there is no such finding.
+    pub(crate) tenants_min: u32,
+    /// Receivers and owners, in the order in which they were received.
+    pub(crate) edges: Vec<(ExchangeId, ExchangeId)>,
+    /// Every exchange of the story.
+    pub(crate) story: BTreeSet<ExchangeId>,
+    /// The exchanges that arrived at the origin, in the order in which they did.
+    pub(crate) arrivals: Vec<ExchangeId>,
+}
+
+impl Seen {
+    pub(crate) fn of(finding: &Finding, arrivals: Vec<ExchangeId>) -> Seen {
+        let edges: Vec<_> = finding.edges.iter().map(|edge| (edge.receiver, edge.delivery.exchange)).collect();
+        let evidence = finding.evidence.exchanges.iter().map(|exchange| exchange.exchange);
+        let story = edges.iter().flat_map(|(receiver, owner)| [*receiver, *owner]).chain(evidence).collect();
+        let tenants_min = if finding.boundary == Boundary::CrossTenant { 2 } else { 1 };
+        Seen { tenants_min, edges, story, arrivals }
+    }
+
+    /// Whether a plan of this size cannot show what was seen.
+    fn rules_out(&self, size: Size) -> bool {
+        let exchanges_min = if self.edges.iter().any(|(receiver, owner)| receiver != owner) { 2 } else { 1 };
+        size.tenants < self.tenants_min || size.exchanges < exchanges_min
+    }
+
+    fn renamed(&self, names: &Names) -> Seen {
+        let name = |exchange: &ExchangeId| names.get(exchange).copied();
+        Seen {
+            tenants_min: self.tenants_min,
+            edges: self.edges.iter().filter_map(|(to, from)| Some((name(to)?, name(from)?))).collect(),
+            story: self.story.iter().filter_map(name).collect(),
+            arrivals: self.arrivals.iter().filter_map(name).collect(),
         }
     }
-    plans
+}
+
+/// What is left out next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Everything but the story's exchanges, guessed in several ways.
+    Story,
+    /// Chance from the order of arrivals.
+    Order,
+    Lanes,
+    Exchanges,
+    Faults,
+    Tenants,
+    Values,
+    /// Nothing: the smallest plan is told in other ways that may fail more often.
+    Steady,
+}
+
+/// A plan on its way to the smallest one that still fails.
+#[derive(Debug)]
+pub(crate) struct Shrink {
+    best: Draft,
+    /// How often the plan that revealed the finding fails.
+    rate: f64,
+    seen: Seen,
+    pass: Pass,
+    /// How many things are left out at once, and the first of them.
+    chunk: usize,
+    at: usize,
+    /// Whether this round has left something out.
+    progress: bool,
+    tried: Vec<Plan>,
+    proposed: Option<(Draft, Names)>,
+    guesses: Vec<(Draft, String)>,
+}
+
+impl Shrink {
+    /// Begins with a plan, how often it has failed in how many runs, and what was seen when it did.
+    pub(crate) fn new(plan: &Plan, measured: (u32, u32), seen: Seen) -> Shrink {
+        let (failed, runs) = measured;
+        let rate = (f64::from(failed) / f64::from(runs.max(1))).max(RATE_MIN);
+        let best = Draft::of(plan);
+        let guesses = guesses(&best, &seen);
+        let tried = vec![best.plan().0];
+        Shrink { best, rate, seen, pass: Pass::Story, chunk: 1, at: 0, progress: false, tried, proposed: None, guesses }
+    }
+
+    /// The smallest plan so far.
+    #[cfg(test)]
+    fn plan(&self) -> Plan {
+        self.best.plan().0
+    }
+
+    /// The next plan to try, or none if nothing is left.
+    pub(crate) fn next(&mut self) -> Option<Proposal> {
+        loop {
+            let Some(proposal) = self.proposal() else {
+                self.next_pass()?;
+                continue;
+            };
+            if let Some((draft, change)) = proposal {
+                let (plan, names) = draft.plan();
+                let possible = plan.defect().is_none() && !self.seen.rules_out(plan.size());
+                if possible && !self.tried.contains(&plan) {
+                    self.tried.push(plan.clone());
+                    self.proposed = Some((draft, names));
+                    let trial = match self.pass {
+                        Pass::Steady => Trial::for_steady(),
+                        _ => Trial::against(self.rate),
+                    };
+                    return Some(Proposal { plan, change, trial });
+                }
+            }
+            self.at += self.chunk;
+        }
+    }
+
+    /// Whether the plan proposed last still fails often enough, and what was seen when it did.
+    pub(crate) fn tell(&mut self, seen: Option<&Seen>) {
+        let Some((draft, names)) = self.proposed.take() else { return };
+        let Some(seen) = seen else {
+            self.at += self.chunk;
+            return;
+        };
+        self.best = draft;
+        self.seen = seen.renamed(&names);
+        // A plainer value makes nothing else superfluous.
+        self.progress |= !matches!(self.pass, Pass::Story | Pass::Values);
+        // What comes next has moved to where this stood; the guesses are spent by the first that is right.
+        if matches!(self.pass, Pass::Story | Pass::Steady) {
+            self.guesses.clear();
+        }
+    }
+
+    /// Nothing is left to leave out: whether the smallest plan, which fails at this rate, is now told in other ways.
+    pub(crate) fn may_be_steadier(&mut self, rate: Reproduction) -> bool {
+        if self.pass == Pass::Steady || f64::from(rate.failed) >= STEADY * f64::from(rate.runs) {
+            return false;
+        }
+        self.pass = Pass::Steady;
+        (self.chunk, self.at) = (1, 0);
+        self.guesses = steadier(&self.best, &self.seen);
+        true
+    }
+
+    /// Smaller chunks, then the next pass, then another round.
+    fn next_pass(&mut self) -> Option<()> {
+        if self.chunk > 1 {
+            (self.chunk, self.at) = (self.chunk / 2, 0);
+            return Some(());
+        }
+        self.pass = match self.pass {
+            Pass::Story => Pass::Order,
+            Pass::Order => Pass::Lanes,
+            Pass::Lanes => Pass::Exchanges,
+            Pass::Exchanges => Pass::Faults,
+            Pass::Faults => Pass::Tenants,
+            Pass::Tenants => Pass::Values,
+            Pass::Values if self.progress => {
+                self.progress = false;
+                // What chance may have dropped gets its second trial.
+                self.tried.truncate(if self.rate < STEADY { 1 } else { usize::MAX });
+                Pass::Order
+            }
+            Pass::Values | Pass::Steady => return None,
+        };
+        self.at = 0;
+        self.chunk = match self.pass {
+            Pass::Lanes => (self.best.plan.lanes.len() / 2).max(1),
+            Pass::Exchanges => (self.best.exchanges().len() / 2).max(1),
+            Pass::Faults => (self.faulty().len() / 2).max(1),
+            Pass::Story | Pass::Order | Pass::Tenants | Pass::Values | Pass::Steady => 1,
+        };
+        Some(())
+    }
+
+    /// What stands at the present place of the present pass: none if the pass is over, nothing if it is no change.
+    #[expect(clippy::option_option, reason = "the end of a pass, and a place with nothing to propose, are different")]
+    fn proposal(&self) -> Option<Option<(Draft, String)>> {
+        match self.pass {
+            Pass::Story | Pass::Steady => self.guesses.get(self.at).map(|guess| Some(guess.clone())),
+            Pass::Order => (self.at == 0).then(|| self.in_order()),
+            Pass::Lanes => self.without_lanes(),
+            Pass::Exchanges => {
+                let all: Vec<ExchangeId> = self.best.exchanges().into_iter().collect();
+                self.without(&all, "exchange")
+            }
+            Pass::Faults => self.without_faults(),
+            Pass::Tenants => self.fewer_tenants(),
+            Pass::Values => self.plainer(),
+        }
+    }
+
+    /// Requests that meet at a gate arrive in the order in which they did when the plan failed.
+    fn in_order(&self) -> Option<(Draft, String)> {
+        let order = self.best.arrivals.is_empty() && !self.best.plan.gates.is_empty();
+        let arrivals = self.seen.arrivals.clone();
+        order.then(|| (Draft { arrivals, ..self.best.clone() }, "requests arrive in the order seen".to_owned()))
+    }
+
+    #[expect(clippy::option_option, reason = "as for proposal")]
+    fn without_lanes(&self) -> Option<Option<(Draft, String)>> {
+        let lanes = &self.best.plan.lanes;
+        let gone = lanes.get(self.at..)?;
+        if gone.is_empty() {
+            return None;
+        }
+        let gone = &gone[..self.chunk.min(gone.len())];
+        let gone: BTreeSet<ExchangeId> =
+            gone.iter().flat_map(|lane| &lane.stimuli).map(|stimulus| stimulus.exchange).collect();
+        let keep: BTreeSet<ExchangeId> = self.best.exchanges().difference(&gone).copied().collect();
+        Some((!keep.is_empty()).then(|| (self.best.keep(&keep), format!("without {}", counted(self.chunk, "lane")))))
+    }
+
+    #[expect(clippy::option_option, reason = "as for proposal")]
+    fn without(&self, all: &[ExchangeId], what: &str) -> Option<Option<(Draft, String)>> {
+        let gone = all.get(self.at..).filter(|gone| !gone.is_empty())?;
+        let gone = &gone[..self.chunk.min(gone.len())];
+        let keep: BTreeSet<ExchangeId> = all.iter().filter(|exchange| !gone.contains(exchange)).copied().collect();
+        Some((!keep.is_empty()).then(|| (self.best.keep(&keep), format!("without {}", counted(gone.len(), what)))))
+    }
+
+    /// The gates and the exchanges with a fault of their own.
+    fn faulty(&self) -> Vec<Faulty> {
+        let gates = self.best.plan.gates.iter().map(|gate| Faulty::Gate(gate.id));
+        let own = self.best.plan.faults().into_iter().filter(|(_, kind)| *kind != FaultKind::Reorder);
+        let mut exchanges: Vec<ExchangeId> = own.map(|(exchange, _)| exchange).collect();
+        exchanges.dedup();
+        gates.chain(exchanges.into_iter().map(Faulty::Exchange)).collect()
+    }
+
+    #[expect(clippy::option_option, reason = "as for proposal")]
+    fn without_faults(&self) -> Option<Option<(Draft, String)>> {
+        let all = self.faulty();
+        let gone = all.get(self.at..).filter(|gone| !gone.is_empty())?;
+        let gone = &gone[..self.chunk.min(gone.len())];
+        let (well_behaved, _) = ablate(&self.best.plan);
+        let draft = self.best.without_gates(|gate| gone.contains(&Faulty::Gate(gate)));
+        let draft = draft.change(
+            |exchange| gone.contains(&Faulty::Exchange(exchange)),
+            |stimulus| {
+                if let Some((_, well)) = well_behaved.stimulus(stimulus.exchange) {
+                    (stimulus.abort, stimulus.request) = (None, well.request.clone());
+                    stimulus.directive = well.directive.clone();
+                }
+            },
+        );
+        Some(Some((draft, format!("without {}", counted(gone.len(), "fault")))))
+    }
+
+    /// Two tenants become one.
+    #[expect(clippy::option_option, reason = "as for proposal")]
+    fn fewer_tenants(&self) -> Option<Option<(Draft, String)>> {
+        let all: BTreeSet<TenantId> = self.best.plan.stimuli().map(|(_, stimulus)| stimulus.tenant).collect();
+        let all: Vec<TenantId> = all.into_iter().collect();
+        let pairs =
+            all.iter().enumerate().flat_map(|(index, tenant)| all[..index].iter().map(move |into| (*tenant, *into)));
+        let (tenant, into) = pairs.clone().nth(self.at)?;
+        let draft = self.best.change(
+            |_| true,
+            |stimulus| {
+                if stimulus.tenant == tenant {
+                    stimulus.tenant = into;
+                }
+            },
+        );
+        Some((all.len() > 1).then(|| (draft, "one tenant less".to_owned())))
+    }
+
+    /// Every stimulus plainer in one way; where that does not fail any more, one after the other.
+    #[expect(clippy::option_option, reason = "as for proposal")]
+    fn plainer(&self) -> Option<Option<(Draft, String)>> {
+        let all: Vec<ExchangeId> = self.best.exchanges().into_iter().collect();
+        let ways = PLAINER.len();
+        let (which, way) = match self.at.checked_sub(ways) {
+            None => (None, self.at),
+            Some(single) => (Some(*all.get(single / ways)?), single % ways),
+        };
+        let (name, change) = PLAINER[way];
+        let draft = self.best.change(|exchange| which.is_none_or(|which| which == exchange), change);
+        Some((draft != self.best).then(|| (draft, name.to_owned())))
+    }
+}
+
+/// Something that misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Faulty {
+    Gate(vocabulary::identity::GateId),
+    Exchange(ExchangeId),
+}
+
+/// Guesses from the story, smallest first, each smaller than the draft.
+fn guesses(draft: &Draft, seen: &Seen) -> Vec<(Draft, String)> {
+    let plan = &draft.plan;
+    let named: BTreeSet<ExchangeId> = match seen.edges.first() {
+        Some((receiver, owner)) => BTreeSet::from([*receiver, *owner]),
+        None => seen.story.clone(),
+    };
+    let keeps = [
+        (named.clone(), "owner and receiver alone"),
+        (with_gates(plan, named.clone()), "those who were held together"),
+        (with_faults_before(plan, &named), "owner, receiver and the first fault"),
+        (with_events(plan, seen.story.clone()), "the story and what it waits for"),
+        (with_lanes_up_to(plan, &seen.story), "the lanes of the story"),
+    ];
+    let mut guesses: Vec<(Draft, String)> = Vec::new();
+    let triggered = triggered(draft, seen).map(|draft| (draft, "owner and receiver, sent after the fault".to_owned()));
+    let kept = keeps.into_iter().flat_map(|(keep, words)| {
+        let kept = draft.keep(&keep);
+        let arrivals = seen.arrivals.iter().copied().filter(|exchange| keep.contains(exchange)).collect();
+        let in_order = (!kept.plan.gates.is_empty()).then(|| Draft { arrivals, ..kept.clone() });
+        let in_order = in_order.map(|draft| (draft, format!("{words}, in the order seen")));
+        in_order.into_iter().chain([(kept, words.to_owned())])
+    });
+    for (smaller, words) in triggered.into_iter().chain(kept) {
+        let new = !guesses.iter().any(|(other, _)| *other == smaller);
+        if new && smaller.exchanges().len() < draft.exchanges().len() && !smaller.exchanges().is_empty() {
+            guesses.push((smaller, words));
+        }
+    }
+    guesses
 }
 
 /// Owner and receiver alone, the receiver as soon as the owner's fault has happened: what the others brought about by
 /// their number, this does by waiting.
-fn triggered(plan: &Plan, finding: &Finding) -> Option<Plan> {
-    let edge = finding.edges.first()?;
-    let (owner, receiver) = (edge.delivery.exchange, edge.receiver);
-    let faults = plan.faults();
-    let kind = match faults.iter().find(|(exchange, _)| *exchange == owner)?.1 {
+fn triggered(draft: &Draft, seen: &Seen) -> Option<Draft> {
+    let (receiver, owner) = *seen.edges.first()?;
+    let draft = draft.keep(&BTreeSet::from([owner, receiver]));
+    after_fault(&draft, receiver, owner, TRIGGERED_US)
+}
+
+/// The receiver is sent so long after the owner's fault.
+fn after_fault(draft: &Draft, receiver: ExchangeId, owner: ExchangeId, delay_us: u64) -> Option<Draft> {
+    let kind = match draft.plan.faults().iter().find(|(exchange, _)| *exchange == owner)?.1 {
         FaultKind::Interim => EventKind::InterimWritten,
         FaultKind::ClientAbort => EventKind::Aborted,
         // Its reply must have been received for the surplus behind it to be provably early.
@@ -64,22 +390,27 @@ fn triggered(plan: &Plan, finding: &Finding) -> Option<Plan> {
         | FaultKind::Close
         | FaultKind::Tunnel => return None,
     };
-    let mut plan = only(plan, &BTreeSet::from([owner, receiver]));
-    let (owner, receiver) = if owner < receiver { (1, 2) } else { (2, 1) };
-    let stimuli = plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli);
-    for stimulus in stimuli.filter(|stimulus| stimulus.exchange == ExchangeId(receiver)) {
-        stimulus.start = Start { after: Some(Event { exchange: ExchangeId(owner), kind }), delay_us: TRIGGERED_US };
-    }
-    Some(plan)
+    let start = Start { after: Some(Event { exchange: owner, kind }), delay_us };
+    Some(draft.change(|exchange| exchange == receiver, |stimulus| stimulus.start = start))
 }
 
-/// The plans that lack one exchange of this one, the last first; the owner and the receiver that name the finding stay.
-pub(crate) fn one_less(plan: &Plan, finding: &Finding) -> Vec<Plan> {
-    let all: BTreeSet<ExchangeId> = plan.stimuli().map(|(_, stimulus)| stimulus.exchange).collect();
-    let owner = finding.edges.first().map(|edge| edge.delivery.exchange);
-    let others = all.iter().rev().filter(|exchange| owner != Some(**exchange) && **exchange != finding.subject);
-    let without = others.map(|gone| only(plan, &all.iter().copied().filter(|exchange| exchange != gone).collect()));
-    without.filter(|smaller| smaller.defect().is_none()).collect()
+/// The same plan with other waits: between fault and receiver, and between those who are held together.
+fn steadier(draft: &Draft, seen: &Seen) -> Vec<(Draft, String)> {
+    let mut ways = Vec::new();
+    if let Some((receiver, owner)) = seen.edges.first() {
+        for delay_us in [1_000, 5_000, 20_000] {
+            let told = after_fault(draft, *receiver, *owner, delay_us);
+            ways.extend(told.map(|draft| (draft, format!("the receiver {} ms after the fault", delay_us / 1_000))));
+        }
+    }
+    if !draft.plan.gates.is_empty() {
+        let arrivals = Draft { arrivals: seen.arrivals.clone(), ..draft.clone() };
+        let mut apart = arrivals.clone();
+        apart.plan.gates.iter_mut().for_each(|gate| gate.gap_us = 1_000);
+        ways.push((arrivals, "requests arrive in the order seen".to_owned()));
+        ways.push((apart, "replies are released 1 ms apart".to_owned()));
+    }
+    ways
 }
 
 /// Everybody who is held at the same gates: a gate releases an order only of those who are there.
@@ -89,7 +420,7 @@ fn with_gates(plan: &Plan, keep: BTreeSet<ExchangeId>) -> BTreeSet<ExchangeId> {
     keep.into_iter().chain(held).collect()
 }
 
-/// The faults of the lanes that are concerned, up to the exchanges that are: a shift may have begun before.
+/// The first fault as well: a shift may have begun before.
 fn with_faults_before(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> BTreeSet<ExchangeId> {
     let faulty: BTreeSet<ExchangeId> = plan.faults().into_iter().map(|(exchange, _)| exchange).collect();
     let first = faulty.iter().next().copied();
@@ -120,152 +451,9 @@ fn with_lanes_up_to(plan: &Plan, story: &BTreeSet<ExchangeId>) -> BTreeSet<Excha
     with_events(plan, keep)
 }
 
-/// The plan with these exchanges only, numbered anew from 1, so that its story reads from the beginning.
-fn only(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> Plan {
-    let stand_ins = stand_ins(plan, keep);
-    let mut plan = plan.clone();
-    for lane in &mut plan.lanes {
-        lane.stimuli.retain(|stimulus| keep.contains(&stimulus.exchange));
-        lane.until = None;
-    }
-    plan.lanes.retain(|lane: &Lane| !lane.stimuli.is_empty());
-    for gate in &mut plan.gates {
-        gate.awaits.retain(|exchange| keep.contains(exchange));
-        gate.release.retain(|exchange| keep.contains(exchange));
-    }
-    plan.gates.retain(|gate| gate.awaits.len() > 1);
-    let gates: BTreeSet<GateId> = plan.gates.iter().map(|gate| gate.id).collect();
-    let exchanges: BTreeMap<ExchangeId, ExchangeId> =
-        numbered(plan.stimuli().map(|(_, stimulus)| stimulus.exchange), ExchangeId);
-    let tenants = numbered(plan.stimuli().map(|(_, stimulus)| stimulus.tenant), |number| TenantId(number as u16));
-    let spelled = exchanges.len() as u32;
-    for lane in &mut plan.lanes {
-        for stimulus in &mut lane.stimuli {
-            stimulus.exchange = exchanges[&stimulus.exchange];
-            stimulus.tenant = tenants[&stimulus.tenant];
-            stimulus.start.after = stimulus.start.after.and_then(|event| {
-                let exchange = *stand_ins.get(&event.exchange)?;
-                moved(Event { exchange, ..event }, &exchanges)
-            });
-            // Ghosts and tails are numbered behind everybody, each by who spells it.
-            let ghost = ExchangeId(spelled + stimulus.exchange.0);
-            stimulus.request.tail = stimulus.request.tail.map(|_| ghost);
-            if let RequestBody::Ghost { exchange, .. } = &mut stimulus.request.body {
-                *exchange = ghost;
-            }
-            let acts = std::mem::take(&mut stimulus.directive.acts);
-            stimulus.directive.acts = acts.into_iter().filter_map(|act| kept(act, &gates, &exchanges)).collect();
-        }
-    }
-    for gate in &mut plan.gates {
-        for exchange in gate.awaits.iter_mut().chain(&mut gate.release) {
-            *exchange = exchanges[exchange];
-        }
-    }
-    plan.tenants = tenants.len() as u16;
-    plan
-}
-
-/// Whose events take the place of those of exchanges that are gone: workers of one lane of the scenario do the same, so
-/// that waiting for another of them keeps the story's order. A kept exchange stands for itself.
-fn stand_ins(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> BTreeMap<ExchangeId, ExchangeId> {
-    let mut by_lane: BTreeMap<&str, ExchangeId> = BTreeMap::new();
-    for lane in &plan.lanes {
-        let kept = lane.stimuli.iter().map(|stimulus| stimulus.exchange).find(|exchange| keep.contains(exchange));
-        if let Some(kept) = kept {
-            by_lane.entry(&lane.name).or_insert(kept);
-        }
-    }
-    let all = plan.lanes.iter().flat_map(|lane| lane.stimuli.iter().map(move |stimulus| (lane, stimulus.exchange)));
-    all.filter_map(|(lane, exchange)| match keep.contains(&exchange) {
-        true => Some((exchange, exchange)),
-        false => Some((exchange, *by_lane.get(lane.name.as_str())?)),
-    })
-    .collect()
-}
-
-/// New numbers from 1, in the order of the old ones.
-fn numbered<Id: Ord + Copy>(ids: impl Iterator<Item = Id>, id: impl Fn(u32) -> Id) -> BTreeMap<Id, Id> {
-    let ids: BTreeSet<Id> = ids.collect();
-    ids.into_iter().zip(1..).map(|(old, new)| (old, id(new))).collect()
-}
-
-fn moved(event: Event, exchanges: &BTreeMap<ExchangeId, ExchangeId>) -> Option<Event> {
-    exchanges.get(&event.exchange).map(|exchange| Event { exchange: *exchange, ..event })
-}
-
-/// An act whose gate or event is gone is no hold any more.
-fn kept(act: OriginAct, gates: &BTreeSet<GateId>, exchanges: &BTreeMap<ExchangeId, ExchangeId>) -> Option<OriginAct> {
-    match act {
-        OriginAct::Hold(Hold::Gate(gate)) if !gates.contains(&gate) => None,
-        OriginAct::Hold(Hold::Event(event)) => moved(event, exchanges).map(|event| OriginAct::Hold(Hold::Event(event))),
-        act => Some(act),
-    }
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use scenarios::{DrawContext, catalogue};
-    use vocabulary::finding::Edge;
-    use vocabulary::identity::{CaseNumber, DeliveryId};
-
-    fn finding(receiver: u32, owner: u32) -> Finding {
-        let judged = crate::oracle::judge(
-            &crate::oracle::notation::history("c1:1,2 fault:1 1<- 2<1"),
-            crate::oracle::Known { verbatim: true },
-        );
-        let delivery = DeliveryId { exchange: ExchangeId(owner), number: 1 };
-        let edges = vec![Edge { receiver: ExchangeId(receiver), delivery }];
-        Finding { edges, ..judged.unwrap().findings.remove(0) }
-    }
-
-    fn plans() -> impl Iterator<Item = Plan> {
-        let context = DrawContext::default();
-        let all = catalogue().all().iter();
-        all.flat_map(move |scenario| (0..20).map(move |case| scenario.plan(3, CaseNumber(case), &context)))
-    }
-
-    #[test]
-    fn every_candidate_is_smaller_and_can_run() {
-        for plan in plans() {
-            let ids: Vec<u32> = plan.stimuli().map(|(_, stimulus)| stimulus.exchange.0).collect();
-            let finding = finding(ids[ids.len() - 1], ids[0]);
-            for candidate in candidates(&plan, &finding) {
-                assert_eq!(candidate.defect(), None);
-                assert!(candidate.size().exchanges < plan.size().exchanges);
-            }
-        }
-    }
-
-    #[test]
-    fn the_first_candidate_has_owner_and_receiver_only() {
-        for plan in plans() {
-            let ids: Vec<u32> = plan.stimuli().map(|(_, stimulus)| stimulus.exchange.0).collect();
-            if let Some(first) = candidates(&plan, &finding(ids[ids.len() - 1], ids[0])).first() {
-                assert_eq!(first.size().exchanges, 2);
-                let numbers: BTreeSet<u32> = first.stimuli().map(|(_, stimulus)| stimulus.exchange.0).collect();
-                assert_eq!(numbers, BTreeSet::from([1, 2]));
-            }
-        }
-    }
-
-    #[test]
-    fn one_less_is_one_less_and_keeps_who_names_the_finding() {
-        for plan in plans() {
-            let finding = Finding { subject: ExchangeId(2), ..finding(2, 1) };
-            let exchanges = plan.size().exchanges;
-            let smaller = one_less(&plan, &finding);
-            assert_eq!(smaller.len() as u32, exchanges - 2, "{}", plan.scenario.name);
-            assert!(smaller.iter().all(|smaller| smaller.size().exchanges == exchanges - 1));
-        }
-    }
-
-    #[test]
-    fn a_plan_of_two_has_no_smaller_one() {
-        let plan = plans().next().unwrap();
-        let two: BTreeSet<ExchangeId> = plan.stimuli().map(|(_, stimulus)| stimulus.exchange).take(2).collect();
-        let two = only(&plan, &two);
-        assert!(candidates(&two, &finding(2, 1)).is_empty() && one_less(&two, &finding(2, 1)).is_empty());
-    }
-}
+mod tests;

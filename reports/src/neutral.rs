@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use vocabulary::finding::{Evidence, ExchangeEvidence, Finding, TimelineEntry};
+use vocabulary::finding::{Emitted, Evidence, ExchangeEvidence, Excuse, Finding, ProofStep, TimelineEntry};
 use vocabulary::record::{GatewayRecord, ObligationRecord, ObservationRecord, RunRecord, ScenarioRecord, Skipped};
 
 /// Characters of a name, an id, a version.
@@ -80,7 +80,8 @@ fn sentence(text: &str) -> String {
 pub(crate) fn finding(finding: &Finding) -> Finding {
     let Finding {
         id, fingerprint, scenario, level, requirement, sentence: fact, shape, shift, boundary, severity, leg, proof,
-        edges, subject, evidence: Evidence { exchanges, timeline }, cases, shrunk, reproduction, plan,
+        edges, subject, evidence: Evidence { exchanges, timeline }, cases, shrunk, reproduction, counterfactual,
+        shrinking, chain, excuses, plan,
     } = finding;
     Finding {
         id: name(id),
@@ -104,8 +105,22 @@ pub(crate) fn finding(finding: &Finding) -> Finding {
         cases: *cases,
         shrunk: *shrunk,
         reproduction: *reproduction,
+        counterfactual: *counterfactual,
+        shrinking: *shrinking,
+        chain: chain.iter().map(proof_step).collect(),
+        excuses: excuses.iter().map(excuse).collect(),
         plan: name(plan),
     }
+}
+
+fn proof_step(step: &ProofStep) -> ProofStep {
+    let ProofStep { at, end, exchange, connection, event, tie } = step;
+    ProofStep { at: *at, end: *end, exchange: *exchange, connection: *connection, event: sentence(event), tie: *tie }
+}
+
+fn excuse(tried: &Excuse) -> Excuse {
+    let Excuse { excuse, source, ruled_out_by } = tried;
+    Excuse { excuse: sentence(excuse), source: sentence(source), ruled_out_by: sentence(ruled_out_by) }
 }
 
 #[rustfmt::skip]
@@ -124,10 +139,15 @@ fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
         upstream_ordinal: *upstream_ordinal,
         request_sent: excerpt(request_sent),
         request_seen: request_seen.as_deref().map(excerpt),
-        emitted: emitted.iter().map(|text| excerpt(text)).collect(),
+        emitted: emitted.iter().map(delivery).collect(),
         reply_received: reply_received.as_deref().map(excerpt),
         deliveries: deliveries.clone(),
     }
+}
+
+fn delivery(emitted: &Emitted) -> Emitted {
+    let Emitted { delivery, status, surplus, connection, head } = emitted;
+    Emitted { delivery: *delivery, status: *status, surplus: *surplus, connection: *connection, head: excerpt(head) }
 }
 
 fn entry(entry: &TimelineEntry) -> TimelineEntry {
@@ -179,8 +199,8 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
 #[rustfmt::skip]
 fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
     let ScenarioRecord {
-        name: own, family, level, verdict, crossing, cases, exchanges, verified, exposures, faults_performed,
-        faults_prevented, upper_bound_95, obligations, anomalies,
+        name: own, family, level, verdict, crossing, cases, case_us_median, exchanges, verified, exposures, faults_performed,
+        faults_prevented, upper_bound_95, obligations, anomalies, near_misses,
     } = scenario;
     ScenarioRecord {
         name: name(own),
@@ -189,6 +209,7 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
         verdict: *verdict,
         crossing: name(crossing),
         cases: *cases,
+        case_us_median: *case_us_median,
         exchanges: *exchanges,
         verified: *verified,
         exposures: *exposures,
@@ -197,6 +218,7 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
         upper_bound_95: *upper_bound_95,
         obligations: obligations.iter().map(obligation).collect(),
         anomalies: anomalies.iter().map(|(anomaly, count)| (name(anomaly), *count)).collect(),
+        near_misses: near_misses.iter().map(|(what, count)| (name(what), *count)).collect(),
     }
 }
 

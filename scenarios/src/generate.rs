@@ -23,6 +23,20 @@ pub struct DrawContext {
     /// How long the gateway waits for the origin's reply before it answers itself. Scenarios whose times count from it
     /// ([`Scenario::needs_gateway_timeout`]) are to be skipped without it; drawn all the same, they assume a second.
     pub gateway_timeout: Option<Duration>,
+    /// How the swarm's knobs act.
+    pub draws: Draws,
+}
+
+/// How the swarm's knobs act on the cases of a scenario. The rate at which a knob touches a request is, over all cases,
+/// the same in both styles; they differ in how the touched requests are spread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Draws {
+    /// Each case first switches each knob on or off: what touches half of the cases touches those a lot.
+    #[default]
+    Swarm,
+    /// No knob is ever off; each acts on every request of every case at half its rate. For comparison: it shows what the
+    /// swarm's concentration is worth.
+    Uniform,
 }
 
 /// The timeout that recipes configure.
@@ -33,7 +47,7 @@ impl Scenario {
     pub fn plan(&self, seed: u64, case: CaseNumber, context: &DrawContext) -> Plan {
         let (variant, turn) = self.variant_of(case);
         let mut dice = Dice::of_case(seed, self.name(), case);
-        let swarm = Swarm::draw(&self.swarm, &mut dice);
+        let swarm = Swarm::draw(&self.swarm, context.draws, &mut dice);
         let timeout = context.gateway_timeout.map(|timeout| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX / 2));
         let closer = Closer::new(dice, swarm, timeout.unwrap_or(USUAL_TIMEOUT_US));
         let mut stage = Stage::new(closer);
@@ -46,6 +60,7 @@ impl Scenario {
             scenario: self.head.clone(),
             seed,
             case,
+            note: stage.note,
             tenants: stage.tenants,
             gates: stage.gates,
             lanes: stage.lanes,

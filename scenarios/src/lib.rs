@@ -28,10 +28,13 @@ mod error;
 mod fields;
 mod fill;
 mod generate;
+#[cfg(test)]
+mod grammar;
 mod index;
 mod language;
 mod nearest;
 mod origin;
+mod plan_words;
 mod schedule;
 mod select;
 mod stage;
@@ -39,6 +42,7 @@ mod swarm;
 
 pub use catalogue::{Catalogue, catalogue};
 pub use error::{Place, ScenarioError};
-pub use generate::DrawContext;
+pub use generate::{DrawContext, Draws};
 pub use language::{DirectiveAt, Scenario};
+pub use plan_words::describe_plan;
 pub use select::{SelectError, select};

@@ -4,10 +4,11 @@
 //! touched. A knob that is off touches none, so that a case with large HEAD-free uploads and nothing else exists.
 
 use serde::Deserialize;
-use vocabulary::directive::{Final, Framing, Writes};
-use vocabulary::plan::{ConnectionUse, Credential, RequestBody};
+use vocabulary::directive::{Field, Final, Framing, Writes};
+use vocabulary::plan::{Abort, AbortHow, AbortWhen, BodyPace, ConnectionUse, Credential, EventKind, RequestBody};
 
 use crate::dice::Dice;
+use crate::generate::Draws;
 
 /// Something that a case does or does not do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -33,7 +34,48 @@ pub(crate) enum Knob {
     Cookies,
     /// Half of the replies wait up to 3 ms; in some cases one in eight waits up to 30 ms instead.
     Delays,
+    /// One reply in sixteen waits 100 ms, the others 1 ms.
+    BimodalDelays,
+    /// Half of the requests go out on their connection before the replies to those before them have come.
+    Pipelining,
+    /// A quarter of the requests without a body are conditional (`If-None-Match`).
+    Conditional,
+    /// Half of the requests name another host: one of two, or the first in other letters.
+    Hosts,
+    /// An eighth of the plainly answered requests are given up, within 4 ms or once the origin has seen them.
+    Aborts,
+    /// Half of the requests with a body send it after `100 Continue`, or 10 ms without one.
+    Expect,
 }
+
+impl Knob {
+    /// The knob as scenarios write it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Knob::Fresh => "fresh",
+            Knob::Bodies => "bodies",
+            Knob::Head => "head",
+            Knob::Chunked => "chunked",
+            Knob::Trailers => "trailers",
+            Knob::SeveralWrites => "several-writes",
+            Knob::ConnectionClose => "connection-close",
+            Knob::BoundarySizes => "boundary-sizes",
+            Knob::Cookies => "cookies",
+            Knob::Delays => "delays",
+            Knob::BimodalDelays => "bimodal-delays",
+            Knob::Pipelining => "pipelining",
+            Knob::Conditional => "conditional",
+            Knob::Hosts => "hosts",
+            Knob::Aborts => "aborts",
+            Knob::Expect => "expect",
+        }
+    }
+}
+
+/// Hosts that requests name; the last differs from the first in letters only, which mean nothing (RFC 9110 §4.2.3).
+const HOSTS: [&str; 3] = ["a.crosswire.test", "b.crosswire.test:8080", "A.Crosswire.TEST"];
+/// How long a client waits for a 100 before it sends its body all the same.
+const CONTINUE_US: u64 = 10_000;
 
 /// Sizes one below, at, and one above what buffers usually hold.
 const BOUNDARY_SIZES: [u64; 17] =
@@ -41,43 +83,95 @@ const BOUNDARY_SIZES: [u64; 17] =
 /// Half of all replies are no larger: the sizes at which a reply and its neighbour share a buffer.
 const SMALL_BYTES_MAX: u64 = 3 * 1024;
 
-/// The knobs that are on in one case.
+/// What the knobs do in one case.
 #[derive(Debug, Clone)]
 pub(crate) struct Swarm {
+    /// The knobs that are on; all of the scenario's where draws are uniform.
     on: Vec<Knob>,
-    /// Whether delays are rare and long rather than frequent and short.
+    draws: Draws,
+    /// Whether delays are rare and long rather than frequent and short. Uniform draws decide it anew each time.
     long_delays: bool,
 }
 
 impl Swarm {
     /// Switches each of a scenario's knobs on or off.
-    pub(crate) fn draw(knobs: &[Knob], dice: &mut Dice) -> Swarm {
-        let on = knobs.iter().copied().filter(|_| dice.one_in(2)).collect();
-        Swarm { on, long_delays: dice.one_in(2) }
+    pub(crate) fn draw(knobs: &[Knob], draws: Draws, dice: &mut Dice) -> Swarm {
+        let on = match draws {
+            Draws::Swarm => knobs.iter().copied().filter(|_| dice.one_in(2)).collect(),
+            Draws::Uniform => knobs.to_vec(),
+        };
+        Swarm { on, draws, long_delays: dice.one_in(2) }
     }
 
     fn is_on(&self, knob: Knob) -> bool {
         self.on.contains(&knob)
     }
 
+    /// Whether a knob touches this request, which it does once in `n` times where it is on.
+    fn touches(&self, knob: Knob, n: u64, dice: &mut Dice) -> bool {
+        let n = match self.draws {
+            Draws::Swarm => n,
+            // The rate that the swarm has over all cases, as it leaves the knob off in half of them.
+            Draws::Uniform => 2 * n,
+        };
+        // Certainty draws no number.
+        self.is_on(knob) && (n == 1 || dice.one_in(n))
+    }
+
     pub(crate) fn connection(&self, dice: &mut Dice) -> ConnectionUse {
-        if self.is_on(Knob::Fresh) && dice.one_in(2) { ConnectionUse::Fresh } else { ConnectionUse::Kept }
+        if self.touches(Knob::Fresh, 2, dice) {
+            ConnectionUse::Fresh
+        } else if self.touches(Knob::Pipelining, 2, dice) {
+            ConnectionUse::Pipelined
+        } else {
+            ConnectionUse::Kept
+        }
+    }
+
+    /// A client that gives up, on a request that nothing else is planned for.
+    pub(crate) fn abort(&self, dice: &mut Dice) -> Option<Abort> {
+        if !self.touches(Knob::Aborts, 8, dice) {
+            return None;
+        }
+        let how = *dice.pick(&[AbortHow::Fin, AbortHow::Rst]);
+        let when = match dice.one_in(2) {
+            true => AbortWhen::AfterSent { us: dice.within(0, 4_000) },
+            false => AbortWhen::AfterEvent { event: EventKind::Seen, us: dice.within(0, 2_000) },
+        };
+        Some(Abort { how, when })
+    }
+
+    /// The host that a request names, where it is not the gateway's own.
+    pub(crate) fn host(&self, dice: &mut Dice) -> Option<String> {
+        self.touches(Knob::Hosts, 2, dice).then(|| (*dice.pick(&HOSTS)).to_owned())
+    }
+
+    /// RFC 9110 §13.1.2: an entity tag that nobody has given out, so that an honest answer is the whole reply.
+    pub(crate) fn condition(&self, body: RequestBody, dice: &mut Dice) -> Option<Field> {
+        let asks = body == RequestBody::None && self.touches(Knob::Conditional, 4, dice);
+        asks.then(|| Field { name: "If-None-Match".to_owned(), value: "\"crosswire\"".to_owned() })
+    }
+
+    /// RFC 9110 §10.1.1: whether the body waits for a 100, and for how long.
+    pub(crate) fn expects_continue(&self, body: RequestBody, dice: &mut Dice) -> Option<BodyPace> {
+        let asks = body != RequestBody::None && self.touches(Knob::Expect, 2, dice);
+        asks.then_some(BodyPace::AfterContinue { wait_us: CONTINUE_US })
     }
 
     pub(crate) fn credential(&self, dice: &mut Dice) -> Credential {
-        match self.is_on(Knob::Cookies) {
+        match self.touches(Knob::Cookies, 1, dice) {
             true => *dice.pick(&[Credential::Both, Credential::Authorization, Credential::Cookie]),
             false => Credential::Both,
         }
     }
 
     pub(crate) fn asks_to_close(&self, dice: &mut Dice) -> bool {
-        self.is_on(Knob::ConnectionClose) && dice.one_in(4)
+        self.touches(Knob::ConnectionClose, 4, dice)
     }
 
     /// A method and a body that go together.
     pub(crate) fn method_and_body(&self, dice: &mut Dice) -> (&'static str, RequestBody) {
-        if self.is_on(Knob::Bodies) && dice.one_in(2) {
+        if self.touches(Knob::Bodies, 2, dice) {
             let bytes = self.bytes(dice);
             let chunk = *dice.pick(&[1, 64, 512, 4096]);
             return match dice.one_in(2) {
@@ -87,30 +181,30 @@ impl Swarm {
                 false => ("POST", RequestBody::Sized { bytes, declared_off_by: 0 }),
             };
         }
-        let head = self.is_on(Knob::Head) && dice.one_in(4);
+        let head = self.touches(Knob::Head, 4, dice);
         (if head { "HEAD" } else { "GET" }, RequestBody::None)
     }
 
     pub(crate) fn bytes(&self, dice: &mut Dice) -> u64 {
-        match self.is_on(Knob::BoundarySizes) && dice.one_in(2) {
+        match self.touches(Knob::BoundarySizes, 2, dice) {
             true => *dice.pick(&BOUNDARY_SIZES),
             false => dice.within(0, SMALL_BYTES_MAX),
         }
     }
 
     pub(crate) fn framing(&self, chunk: impl FnOnce(&mut Dice) -> u64, dice: &mut Dice) -> Framing {
-        match self.is_on(Knob::Chunked) && dice.one_in(2) {
+        match self.touches(Knob::Chunked, 2, dice) {
             true => Framing::Chunked { chunk: chunk(dice) },
             false => Framing::Length,
         }
     }
 
     pub(crate) fn trailers(&self, framing: Framing, dice: &mut Dice) -> bool {
-        matches!(framing, Framing::Chunked { .. }) && self.is_on(Knob::Trailers) && dice.one_in(2)
+        matches!(framing, Framing::Chunked { .. }) && self.touches(Knob::Trailers, 2, dice)
     }
 
     pub(crate) fn writes(&self, bytes: u64, dice: &mut Dice) -> Writes {
-        match bytes > 1 && self.is_on(Knob::SeveralWrites) && dice.one_in(4) {
+        match bytes > 1 && self.touches(Knob::SeveralWrites, 4, dice) {
             true => Writes { count: dice.within(2, 3) as u32, gap_us: 3_000 },
             false => Writes::default(),
         }
@@ -118,9 +212,20 @@ impl Swarm {
 
     /// The wait before a plain reply, in microseconds.
     pub(crate) fn delay_us(&self, dice: &mut Dice) -> u64 {
-        match (self.is_on(Knob::Delays), self.long_delays) {
-            (true, false) if dice.one_in(2) => dice.within(0, 3_000),
-            (true, true) if dice.one_in(8) => dice.within(0, 30_000),
+        let long = match self.draws {
+            Draws::Swarm => self.long_delays,
+            Draws::Uniform => self.is_on(Knob::Delays) && dice.one_in(2),
+        };
+        match long {
+            false if self.touches(Knob::Delays, 2, dice) => dice.within(0, 3_000),
+            true if self.touches(Knob::Delays, 8, dice) => dice.within(0, 30_000),
+            _ if self.touches(Knob::BimodalDelays, 1, dice) => {
+                if dice.one_in(16) {
+                    100_000
+                } else {
+                    1_000
+                }
+            }
             _ => 0,
         }
     }

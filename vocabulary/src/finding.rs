@@ -243,6 +243,18 @@ pub struct Finding {
     pub shrunk: Size,
     /// How often a replay of the plan failed again.
     pub reproduction: Reproduction,
+    /// What the same plan does where the fault is left out, or the gateway is another.
+    #[serde(default)]
+    pub counterfactual: Counterfactual,
+    /// What was tried to make the plan smaller.
+    #[serde(default)]
+    pub shrinking: Shrinking,
+    /// How the reply came to the wrong request, step by step, each with what ties it to the one before.
+    #[serde(default)]
+    pub chain: Vec<ProofStep>,
+    /// What would have excused it, and why it does not.
+    #[serde(default)]
+    pub excuses: Vec<Excuse>,
     /// The plan that revealed it: a path relative to the run folder.
     pub plan: String,
 }
@@ -258,6 +270,16 @@ pub struct Size {
     pub faults: u32,
 }
 
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plural = |count: u32| if count == 1 { "" } else { "s" };
+        let Size { tenants, exchanges, faults } = *self;
+        write!(f, "{tenants} tenant{}, ", plural(tenants))?;
+        write!(f, "{exchanges} exchange{}, ", plural(exchanges))?;
+        write!(f, "{faults} fault{}", plural(faults))
+    }
+}
+
 /// A measured rate: the plan was run `runs` times and failed `failed` times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reproduction {
@@ -265,6 +287,107 @@ pub struct Reproduction {
     pub runs: u32,
     /// Replays that showed the same fingerprint.
     pub failed: u32,
+}
+
+/// What the plan of a finding does under other conditions: the difference is the cause. A rate without runs was not
+/// measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counterfactual {
+    /// What was left out for `without`.
+    pub left_out: LeftOut,
+    /// The same plan without that, on this gateway.
+    pub without: Reproduction,
+    /// The same plan, on the reference gateway.
+    pub on_reference: Reproduction,
+}
+
+/// What a counterfactual leaves out of a plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LeftOut {
+    /// Every fault, at both ends.
+    #[default]
+    Faults,
+    /// Being in flight together: the same requests go one after the other, for plans whose only fault is an order.
+    Overlap,
+}
+
+/// What was tried to make a plan smaller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrinking {
+    /// The size of the plan that revealed the finding.
+    pub from: Size,
+    /// Smaller plans that were tried.
+    pub tried: u32,
+    /// Runs of the gateway that this took.
+    pub runs: u32,
+    /// Milliseconds that this took.
+    pub duration_ms: u64,
+    /// Whether the time for it was up before nothing smaller was left to try.
+    pub cut_short: bool,
+}
+
+/// One step of the way on which a reply came to the wrong request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProofStep {
+    /// When.
+    pub at: Moment,
+    /// At which end of ours it was seen.
+    pub end: End,
+    /// The exchange it concerns.
+    pub exchange: Option<ExchangeId>,
+    /// The connection it concerns: the client's or the upstream one, as `end` says.
+    pub connection: Option<ConnectionId>,
+    /// What happens, for people, present tense.
+    pub event: String,
+    /// What ties it to what it follows from.
+    pub tie: Tie,
+}
+
+/// What ties a step of a proof to what it follows from, which is the step before, or the last one of its own exchange
+/// or connection: why its place is not in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tie {
+    /// It is the first step.
+    First,
+    /// A canary that was sent in a step before stands in what is seen here.
+    Canary,
+    /// Both happen on one connection, whose bytes have an order.
+    SameConnection,
+    /// Both left in one write.
+    SameWrite,
+    /// The gateway's kernel had acknowledged the bytes before this happened.
+    Acknowledged,
+    /// One of our ends waited for the other step before it did this.
+    Awaited,
+    /// Both moments were read from one clock in one process.
+    SameClock,
+}
+
+impl fmt::Display for Tie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tie::First => "first",
+            Tie::Canary => "canary",
+            Tie::SameConnection => "same connection",
+            Tie::SameWrite => "same write",
+            Tie::Acknowledged => "acknowledged",
+            Tie::Awaited => "awaited",
+            Tie::SameClock => "same clock",
+        })
+    }
+}
+
+/// Something that makes a foreign reply lawful, tried on a finding, and why it does not apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Excuse {
+    /// What would have excused it, in a few words.
+    pub excuse: String,
+    /// Where it stands: an RFC section; where it would be a mistake of ours, what of ours excludes it.
+    pub source: String,
+    /// The fact that rules it out.
+    pub ruled_out_by: String,
 }
 
 /// What proves a finding, exchange by exchange, in the order of the story.
@@ -297,12 +420,27 @@ pub struct ExchangeEvidence {
     pub request_sent: String,
     /// The head of the request as the origin saw it, printable.
     pub request_seen: Option<String>,
-    /// What the origin emitted for it, a line each.
-    pub emitted: Vec<String>,
+    /// What the origin emitted for it.
+    pub emitted: Vec<Emitted>,
     /// The head of the reply as received, and the beginning of its body, printable.
     pub reply_received: Option<String>,
     /// The deliveries whose canaries stand in the reply.
     pub deliveries: Vec<DeliveryId>,
+}
+
+/// One delivery of an exchange, as the origin emitted it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emitted {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Its status.
+    pub status: u16,
+    /// Whether nobody had asked for it.
+    pub surplus: bool,
+    /// The upstream connection.
+    pub connection: ConnectionId,
+    /// Its status line and fields, printable.
+    pub head: String,
 }
 
 /// One line of the evidence's timeline.

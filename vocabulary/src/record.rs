@@ -13,7 +13,7 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
-use crate::finding::{Boundary, Finding, Leg, Proof, Reproduction, Shape};
+use crate::finding::{Boundary, Counterfactual, Finding, Leg, Proof, Reproduction, Shape, Size};
 use crate::scenario::{Level, Obligation, ObligationState, Prevented};
 use crate::verdict::Verdict;
 
@@ -24,6 +24,9 @@ pub use line::{JournalDefect, decode_line, encode_line};
 pub const JOURNAL_SCHEMA: &str = "crosswire.journal/1";
 /// The version of the record's form.
 pub const RECORD_SCHEMA: &str = "crosswire.record/1";
+
+/// The family of scenarios that are single plans of earlier findings. One such plan has few replies to verify.
+pub const REGRESSIONS: &str = "regressions";
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,7 +53,12 @@ pub enum JournalEntry {
         id: String,
         /// How often it failed again.
         reproduction: Reproduction,
+        /// How often it did under other conditions.
+        #[serde(default)]
+        counterfactual: Counterfactual,
     },
+    /// A smaller plan was tried for a finding.
+    ShrinkTried(ShrinkStep),
     /// The gateway could not be tested any further: it was never ready, or it died.
     GatewayFailed {
         /// What was attempted and how it failed.
@@ -68,6 +76,21 @@ pub enum JournalEntry {
         /// Why it ended.
         how: RunEnd,
     },
+}
+
+/// One smaller plan that was tried for a finding: the log of its shrinking has a line for each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShrinkStep {
+    /// The finding's id.
+    pub finding: String,
+    /// What was left out or made smaller, in a few words.
+    pub change: String,
+    /// The size of the plan that was tried.
+    pub size: Size,
+    /// How often it was run, and how often it showed the finding.
+    pub reproduction: Reproduction,
+    /// Whether it took the place of the larger plan.
+    pub taken: bool,
 }
 
 /// How a run begins.
@@ -204,6 +227,13 @@ pub struct CaseSummary {
     pub obligations: Vec<ObligationOutcome>,
     /// What is worth counting and no violation, by name.
     pub anomalies: BTreeMap<String, u64>,
+    /// Uses of an upstream connection on which something was still owed, by what: no violation by itself, but what one
+    /// begins with.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub near_misses: BTreeMap<String, u64>,
+    /// Microseconds that it took, cleaning up after it included.
+    #[serde(default)]
+    pub duration_us: u64,
     /// Fingerprints of the findings in this case.
     pub findings: Vec<String>,
     /// What could not be proven to be the gateway's fault.
@@ -318,6 +348,9 @@ pub struct ScenarioRecord {
     pub crossing: String,
     /// Cases run.
     pub cases: u64,
+    /// Microseconds that half of them took at most, cleaning up after each included.
+    #[serde(default)]
+    pub case_us_median: u64,
     /// Requests sent.
     pub exchanges: u64,
     /// Replies verified.
@@ -334,6 +367,9 @@ pub struct ScenarioRecord {
     pub obligations: Vec<ObligationRecord>,
     /// What is worth counting and no violation.
     pub anomalies: BTreeMap<String, u64>,
+    /// Uses of an upstream connection on which something was still owed, by what.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub near_misses: BTreeMap<String, u64>,
 }
 
 impl ScenarioRecord {
@@ -384,7 +420,7 @@ pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg) -
 pub(crate) mod tests {
     use super::*;
     use crate::directive::FaultKind;
-    use crate::finding::{Evidence, Severity, Size};
+    use crate::finding::{Evidence, Severity, Shrinking};
     use crate::identity::ExchangeId;
 
     fn start() -> RunStart {
@@ -430,6 +466,10 @@ pub(crate) mod tests {
             cases: 1,
             shrunk: Size::default(),
             reproduction: Reproduction::default(),
+            counterfactual: Counterfactual::default(),
+            shrinking: Shrinking::default(),
+            chain: Vec::new(),
+            excuses: Vec::new(),
             plan: "plans/f1.json".to_owned(),
         }
     }
@@ -488,6 +528,18 @@ pub(crate) mod tests {
         let start = RunStart { self_test: SelfTest { planted: 2, found: 1, correct: 1, silent: 1 }, ..start() };
         let entries = [JournalEntry::RunStarted(start), JournalEntry::CaseJudged(case(ObligationState::Met))];
         assert_eq!(RunRecord::from_journal(entries).unwrap().verdict, Verdict::Broken);
+    }
+
+    #[test]
+    fn near_misses_are_added_up_and_change_no_verdict() {
+        let near = |count| {
+            let near_misses = [("a reply was owed".to_owned(), count)].into();
+            JournalEntry::CaseJudged(CaseSummary { near_misses, ..case(ObligationState::Met) })
+        };
+        let entries = [JournalEntry::RunStarted(start()), near(2), near(5), end(RunEnd::Completed)];
+        let record = RunRecord::from_journal(entries).unwrap();
+        assert_eq!(record.scenarios[0].near_misses, [("a reply was owed".to_owned(), 7)].into());
+        assert_eq!(record.verdict, Verdict::Clean);
     }
 
     #[test]

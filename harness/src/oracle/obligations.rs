@@ -19,7 +19,7 @@ const NO_REUSE_EXCHANGES_MIN: usize = 20;
 /// Exchanges that arrived one by one, from which on a gateway is said to serialise.
 const SERIALISED_EXCHANGES_MIN: usize = 20;
 /// Gates that expired of as many, from which on a gateway is said to serialise.
-const SERIALISED_GATES_MIN: usize = 3;
+pub(super) const SERIALISED_GATES_MIN: usize = 3;
 
 /// How each obligation of the scenario ended in this case.
 pub(super) fn outcomes(history: &History, map: &DeliveryMap) -> Vec<ObligationOutcome> {

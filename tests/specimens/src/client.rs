@@ -29,6 +29,8 @@ const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub(crate) struct Client {
     pub(crate) stream: Stream,
     pub(crate) inbox: Inbox,
+    /// Requests on it so far, the present one included.
+    pub(crate) requests: u64,
 }
 
 /// How a client's connection goes on after an exchange.
@@ -55,7 +57,7 @@ impl From<After> for Next {
 pub(crate) async fn attend(stream: Stream, gateway: Arc<Gateway>) {
     // Without it answers are late, not wrong.
     let _ = stream.set_nodelay(true);
-    let mut client = Client { stream, inbox: Inbox::default() };
+    let mut client = Client { stream, inbox: Inbox::default(), requests: 0 };
     loop {
         match client.serve_next(&gateway).await {
             Next::Request => {}
@@ -81,6 +83,7 @@ impl Client {
             Ok(request) => request,
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
+        self.requests += 1;
         match gateway.decisions.caching {
             Some(caching) if sharing::may_ask(&request.head) && !request.has_body() => {
                 self.share(gateway, &caching, &request).await

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::head::{ReplyHead, RequestHead};
 use crate::sharing;
+use crate::stretch::Stretch;
 
 /// Every decision a gateway takes. [`Decisions::reference`] holds the right ones.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +37,16 @@ pub struct Decisions {
     pub client_wait: Duration,
     /// How long a client's connection may be idle between two requests. RFC 9112 §9.5.
     pub client_idle: Duration,
-    /// Whether the n-th complete small reply (n starts at 1) may leave through another exchange that waits as well.
-    /// The reference has none, and no desk on which replies could meet: RFC 9112 §9.2 pairs by order alone.
-    pub crosses: Option<fn(nth: u64) -> bool>,
+    /// Whether the small reply at the end of this stretch of all exchanges may leave through another exchange that
+    /// waits as well. The reference has none, and no desk on which replies could meet: RFC 9112 §9.2 pairs by order
+    /// alone.
+    pub crosses: Option<fn(&Stretch) -> bool>,
+    /// Whether at the end of this stretch of one upstream connection the small reply before is written once more. The
+    /// reference has none, and keeps no reply: RFC 9110 §3.3, each request stands on its own.
+    pub repeats: Option<fn(&Stretch) -> bool>,
+    /// Which replies are mixed up by the order in which they complete. The reference has none, and keeps no ring of
+    /// pending exchanges: RFC 9112 §9.2 tells a reply's exchange by its connection.
+    pub swaps: Option<Swaps>,
     /// What is stored and shared, if anything is. RFC 9111 §2.
     pub caching: Option<Caching>,
 }
@@ -54,6 +62,24 @@ pub struct Caching {
     pub selects: fn(reply: &ReplyHead, fill: &RequestHead, wanted: &RequestHead) -> bool,
     /// Whether identical requests in flight wait for the first one's reply. RFC 9111 §4: then the same rules hold.
     pub collapses: bool,
+}
+
+/// Which replies of a ring of pending exchanges leave through each other's exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct Swaps {
+    /// Whether an exchange that completes directly after another waits for the next.
+    pub waits: fn(before: &Passed, own: &Passed) -> bool,
+    /// Whether the one that waits and the next one receive each other's replies.
+    pub swaps: fn(before: &Passed, waiting: &Passed, own: &Passed) -> bool,
+}
+
+/// An exchange that was passed on to the origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passed {
+    /// Its place in the order of all that were passed on, counted from 1.
+    pub place: u64,
+    /// The target of its request.
+    pub target: String,
 }
 
 /// An exchange that has ended, seen from its upstream connection.
@@ -162,6 +188,8 @@ impl Decisions {
             client_wait: Duration::from_secs(10),
             client_idle: Duration::from_secs(60),
             crosses: None,
+            repeats: None,
+            swaps: None,
             caching: None,
         }
     }
@@ -220,6 +248,13 @@ mod tests {
             Finished { closing: true, ..GOOD },
         ] {
             assert!(!may_pool(&spoilt), "{spoilt:?}");
+        }
+    }
+
+    #[test]
+    fn the_reference_leads_no_reply_astray() {
+        for right in [Decisions::reference(), Decisions::caching()] {
+            assert!(right.crosses.is_none() && right.repeats.is_none() && right.swaps.is_none());
         }
     }
 

@@ -7,19 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::head::ReplyHead;
+use crate::letter::Letter;
+use crate::stretch::{Stretch, Traits};
 
-/// How large a reply's body may be to be laid on the desk, in bytes.
-pub(crate) const DESK_BYTES_MAX: u64 = 64 * 1024;
 /// How long a reply waits for another one.
 const MEETING_WAIT: Duration = Duration::from_millis(20);
-
-/// A complete reply, its body in memory.
-#[derive(Debug)]
-pub(crate) struct Letter {
-    pub(crate) head: ReplyHead,
-    pub(crate) body: Vec<u8>,
-}
 
 /// One per gateway.
 #[derive(Debug, Default)]
@@ -29,8 +21,8 @@ pub(crate) struct Desk {
 
 #[derive(Debug, Default)]
 struct Top {
-    /// Complete small replies so far.
-    count: u64,
+    /// All exchanges so far.
+    stretch: Stretch,
     /// The one that waits, with the way back to its exchange.
     waiting: Option<Waiting>,
 }
@@ -43,20 +35,26 @@ struct Waiting {
 }
 
 impl Desk {
+    /// An exchange ends whose reply is not laid on the desk.
+    pub(crate) fn pass(&self, traits: Traits) {
+        self.top().stretch.note(traits);
+    }
+
     /// The reply that leaves through this exchange: its own, or the one that it met.
-    pub(crate) async fn cross(&self, own: Letter, crosses: fn(nth: u64) -> bool) -> Letter {
+    pub(crate) async fn cross(&self, traits: Traits, own: Letter, crosses: fn(&Stretch) -> bool) -> Letter {
         let (nth, mut other) = {
             let mut top = self.top();
-            top.count += 1;
-            let nth = top.count;
-            if let Some(met) = top.waiting.take() {
+            top.stretch.note(traits);
+            let nth = top.stretch.exchanges;
+            if let Some(met) = top.waiting.take_if(|waiting| waiting.letter.is_like(&own)) {
                 // An exchange whose client has gone takes nothing: then everybody keeps their own.
                 return match met.back.send(own) {
                     Ok(()) => met.letter,
                     Err(own) => own,
                 };
             }
-            if !crosses(nth) {
+            // One that waits already keeps its place; only what has a body names its owner there.
+            if own.body.is_empty() || top.waiting.is_some() || !crosses(&top.stretch) {
                 return own;
             }
             let (back, other) = oneshot::channel();
@@ -82,21 +80,36 @@ impl Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::Fields;
 
-    fn letter(body: &str) -> Letter {
-        let head = ReplyHead { status: 200, reason: String::new(), http_10: false, fields: Fields::default() };
-        Letter { head, body: body.into() }
+    async fn cross(desk: &Desk, body: &str, crosses: fn(&Stretch) -> bool) -> String {
+        desk.cross(Traits::default(), Letter::of(body), crosses).await.text().to_owned()
     }
 
     #[tokio::test]
     async fn two_that_meet_are_exchanged_and_one_alone_keeps_its_own() {
         let desk = Desk::default();
-        let (a, b) = tokio::join!(desk.cross(letter("a"), |_| true), desk.cross(letter("b"), |_| true));
-        assert_eq!((a.body, b.body), (b"b".to_vec(), b"a".to_vec()));
-        assert_eq!(desk.cross(letter("c"), |_| true).await.body, b"c");
-        let (a, b) = tokio::join!(desk.cross(letter("a"), |_| false), desk.cross(letter("b"), |_| false));
-        assert_eq!((a.body, b.body), (b"a".to_vec(), b"b".to_vec()));
+        let (a, b) = tokio::join!(cross(&desk, "a", |_| true), cross(&desk, "b", |_| true));
+        assert_eq!((a.as_str(), b.as_str()), ("b", "a"));
+        assert_eq!(cross(&desk, "c", |_| true).await, "c");
+        let (a, b) = tokio::join!(cross(&desk, "a", |_| false), cross(&desk, "b", |_| false));
+        assert_eq!((a.as_str(), b.as_str()), ("a", "b"));
+    }
+
+    #[tokio::test]
+    async fn the_decision_sees_the_stretch_of_all_exchanges() {
+        let desk = Desk::default();
+        desk.pass(Traits::default());
+        let second: fn(&Stretch) -> bool = |stretch| stretch.exchanges == 2;
+        let (a, b) = tokio::join!(biased; cross(&desk, "a", second), cross(&desk, "b", second));
+        assert_eq!((a.as_str(), b.as_str()), ("b", "a"));
+    }
+
+    #[tokio::test]
+    async fn one_that_waits_is_not_met_by_a_reply_without_a_body() {
+        let desk = Desk::default();
+        let (a, empty, b) =
+            tokio::join!(biased; cross(&desk, "a", |_| true), cross(&desk, "", |_| true), cross(&desk, "b", |_| true));
+        assert_eq!((a.as_str(), empty.as_str(), b.as_str()), ("b", "", "a"));
     }
 
     #[tokio::test]
@@ -104,9 +117,9 @@ mod tests {
         let desk = Desk::default();
         tokio::select! {
             biased;
-            _ = desk.cross(letter("gone"), |_| true) => panic!("it waits"),
+            _ = cross(&desk, "gone", |_| true) => panic!("it waits"),
             () = std::future::ready(()) => {}
         }
-        assert_eq!(desk.cross(letter("own"), |_| true).await.body, b"own");
+        assert_eq!(cross(&desk, "own", |_| true).await, "own");
     }
 }

@@ -4,6 +4,7 @@
 //! side that sends keeps listening when it is done, because a client that goes away ends the exchange: then the reply
 //! is still owed and the upstream connection is worth nothing (CVE-2023-28858).
 
+mod astray;
 mod down;
 mod up;
 
@@ -117,6 +118,7 @@ pub(crate) async fn run(
         within_message: false,
         cut_by: CutBy::Close,
     };
+    let (place, kept) = (gateway.ring.enter(), client.requests > 1);
     let (from_client, to_client) = client.stream.split();
     let (from_upstream, to_upstream) = upstream.stream.split();
     let up = up::Up { from_client, inbox: &mut client.inbox, to_upstream, request, gateway, sending: &sending };
@@ -128,6 +130,9 @@ pub(crate) async fn run(
         gateway,
         sending: &sending,
         receiving: &mut receiving,
+        scratch: &mut upstream.scratch,
+        place,
+        kept,
     };
     // The sending side first: what was sent is known before a reply to it is judged.
     let ended = tokio::select! {

@@ -16,6 +16,7 @@ use crate::decisions::Decisions;
 use crate::desk::Desk;
 use crate::head::RequestHead;
 use crate::pool::Pool;
+use crate::ring::Ring;
 
 /// How many client connections are served at once; more wait in the kernel.
 const CLIENTS_MAX: usize = 4096;
@@ -30,6 +31,7 @@ pub(crate) struct Gateway {
     pub(crate) pool: Pool,
     pub(crate) cache: Cache,
     pub(crate) desk: Desk,
+    pub(crate) ring: Ring,
     pub(crate) calendar: Calendar,
 }
 
@@ -61,8 +63,8 @@ pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decision
 /// As [`serve`].
 pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions) -> io::Result<()> {
     let calendar = if origin.net().is_some() { Calendar::simulated() } else { Calendar::real() };
-    let (pool, cache, desk) = Default::default();
-    let gateway = Arc::new(Gateway { origin, decisions, pool, cache, desk, calendar });
+    let (pool, cache, desk, ring) = Default::default();
+    let gateway = Arc::new(Gateway { origin, decisions, pool, cache, desk, ring, calendar });
     let mut clients = JoinSet::new();
     let mut pool_kept_clean = pin!(gateway.pool.keep_clean(&gateway.decisions));
     loop {

@@ -20,16 +20,23 @@ mod exchange;
 mod gateway;
 mod head;
 mod inbox;
+mod letter;
 mod mutants;
 mod pool;
 mod request;
+mod ring;
+mod scratch;
 mod sharing;
+mod stretch;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-pub use crate::decisions::{Caching, ClientFacts, Decisions, Ending, Finished, Idle, PoolOrder, ReplyRead, Unanswered};
+pub use crate::decisions::{
+    Caching, ClientFacts, Decisions, Ending, Finished, Idle, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
+};
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};
 pub use crate::mutants::{Mutant, mutant, mutants};
+pub use crate::stretch::Stretch;

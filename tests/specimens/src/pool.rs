@@ -17,19 +17,21 @@ use transport::{Address, Stream, Waiting};
 
 use crate::decisions::{Decisions, Idle, PoolOrder};
 use crate::inbox::Inbox;
+use crate::scratch::Scratch;
 
 /// A connection to the origin.
 #[derive(Debug)]
 pub(crate) struct Upstream {
     pub(crate) stream: Stream,
     pub(crate) inbox: Inbox,
+    pub(crate) scratch: Scratch,
 }
 
 impl Upstream {
     pub(crate) async fn connect(origin: &Address, wait: Duration) -> io::Result<Upstream> {
         let stream = tokio::time::timeout(wait, origin.connect()).await??;
         stream.set_nodelay(true)?;
-        Ok(Upstream { stream, inbox: Inbox::default() })
+        Ok(Upstream { stream, inbox: Inbox::default(), scratch: Scratch::default() })
     }
 
     /// What the kernel knows of this connection while nothing is asked on it.

@@ -11,11 +11,11 @@ use super::{CutBy, Fault, Receiving, Sending};
 use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{BODY_BYTES_MAX, Fill};
 use crate::decisions::{ClientFacts, ReplyRead};
-use crate::desk::{DESK_BYTES_MAX, Letter};
 use crate::gateway::Gateway;
-use crate::head::{ReplyHead, parse_reply};
+use crate::head::{Fields, ReplyHead, parse_reply};
 use crate::inbox::Inbox;
 use crate::request::Request;
+use crate::scratch::Scratch;
 use crate::wire::{After, Ends, write_reply};
 
 /// The way down.
@@ -27,6 +27,11 @@ pub(super) struct Down<'a> {
     pub(super) gateway: &'a Gateway,
     pub(super) sending: &'a Sending,
     pub(super) receiving: &'a mut Receiving,
+    pub(super) scratch: &'a mut Scratch,
+    /// Its place among all exchanges that were passed on.
+    pub(super) place: u64,
+    /// Whether its client connection had carried another before.
+    pub(super) kept: bool,
 }
 
 impl Down<'_> {
@@ -41,19 +46,9 @@ impl Down<'_> {
         let request_read = self.sending.read.load(Ordering::Relaxed);
         let client = ClientFacts { http_10: self.request.http_10, closing: self.request.closing, request_read };
         let after = if (decisions.may_keep_client)(&client) { After::Keep } else { After::Close };
-        match (decisions.crosses, framing) {
-            (Some(crosses), Framing::Length(1..=DESK_BYTES_MAX)) => {
-                let letter = Letter { head, body: self.collect(framing).await? };
-                let letter = self.gateway.desk.cross(letter, crosses).await;
-                let mut out = Vec::new();
-                let ends = Ends::AfterLength(letter.body.len() as u64);
-                write_reply(&mut out, &letter.head, ends, after, None, &self.gateway.calendar);
-                out.extend_from_slice(&letter.body);
-                self.receiving.within_message = true;
-                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
-                Ok(after)
-            }
-            _ => self.stream(head, framing, after, fill).await,
+        match decisions.leads_astray() {
+            true => self.go_astray(head, framing, after, fill).await,
+            false => self.stream(head, framing, after, fill).await,
         }
     }
 
@@ -133,7 +128,7 @@ impl Down<'_> {
     }
 
     /// Passes the reply on as it comes, and stores it if it may be.
-    async fn stream(
+    pub(super) async fn stream(
         &mut self,
         head: ReplyHead,
         framing: Framing,
@@ -184,14 +179,17 @@ impl Down<'_> {
         Ok(after)
     }
 
-    /// Reads a whole body into memory.
-    async fn collect(&mut self, framing: Framing) -> Result<Vec<u8>, Fault> {
+    /// Reads a whole body and its trailers into memory, up to a bound.
+    pub(super) async fn collect(&mut self, framing: Framing) -> Result<(Vec<u8>, Fields), Fault> {
         let (mut decoder, mut body) = (Decoder::new(framing), Vec::new());
         while decoder.drain(self.inbox, |content| body.extend_from_slice(content))? == Progress::More {
+            if body.len() > BODY_BYTES_MAX {
+                return Err(Fault::Broken);
+            }
             self.more(framing).await?;
         }
         self.receiving.read = ReplyRead::Whole;
-        Ok(body)
+        Ok((body, decoder.trailers))
     }
 
     /// Waits for more of the body; done if a close may end it and did.
@@ -206,7 +204,11 @@ impl Down<'_> {
 }
 
 /// Writes all of `out` to the client and empties it.
-async fn write(to_client: &mut (impl AsyncWrite + Unpin), out: &mut Vec<u8>, wait: Duration) -> Result<(), Fault> {
+pub(super) async fn write(
+    to_client: &mut (impl AsyncWrite + Unpin),
+    out: &mut Vec<u8>,
+    wait: Duration,
+) -> Result<(), Fault> {
     match timeout(wait, to_client.write_all(out)).await {
         Ok(Ok(())) => {
             out.clear();

@@ -12,7 +12,15 @@ mod early_hints_taken_as_final;
 mod interim_taken_as_final;
 mod pool_keeps_owed_connection;
 mod private_reply_shared_from_cache;
+mod replies_swapped_after_bodiless_run;
+mod replies_swapped_after_closing_run;
+mod replies_swapped_after_cookie_run;
+mod replies_swapped_after_kept_run;
+mod replies_swapped_after_page_sized_run;
+mod replies_swapped_in_one_order;
+mod replies_swapped_in_one_order_now_and_then;
 mod replies_swapped_under_load;
+mod reply_repeated_after_chunked_run;
 mod surplus_accepted;
 
 static MUTANTS: &[Mutant] = &[
@@ -20,7 +28,15 @@ static MUTANTS: &[Mutant] = &[
     interim_taken_as_final::MUTANT,
     pool_keeps_owed_connection::MUTANT,
     private_reply_shared_from_cache::MUTANT,
+    replies_swapped_after_bodiless_run::MUTANT,
+    replies_swapped_after_closing_run::MUTANT,
+    replies_swapped_after_cookie_run::MUTANT,
+    replies_swapped_after_kept_run::MUTANT,
+    replies_swapped_after_page_sized_run::MUTANT,
+    replies_swapped_in_one_order::MUTANT,
+    replies_swapped_in_one_order_now_and_then::MUTANT,
     replies_swapped_under_load::MUTANT,
+    reply_repeated_after_chunked_run::MUTANT,
     surplus_accepted::MUTANT,
 ];
 // index: end

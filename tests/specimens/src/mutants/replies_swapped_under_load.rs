@@ -1,6 +1,6 @@
 //! Two clients that wait at the same time now and then receive each other's replies.
 //!
-//! Every seventh complete small reply may meet another one: a table of pending replies whose key is not unique, as in
+//! Every seventh reply may meet another one: a table of pending replies whose key is not unique, as in
 //! gateways that pair by an id that clients choose. One request at a time never shows it. Seven, because a number that
 //! divides the count of clients would let the same one wait, in vain, behind the others for ever.
 
@@ -18,5 +18,5 @@ pub(super) const MUTANT: Mutant = Mutant {
     leg: Leg::Reply,
     scenario: "plain-concurrency",
     // RFC 9112 §9.2: a reply belongs to the request that its connection asked first.
-    decisions: || Decisions { crosses: Some(|nth| nth % 7 == 0), ..Decisions::reference() },
+    decisions: || Decisions { crosses: Some(|stretch| stretch.exchanges % 7 == 0), ..Decisions::reference() },
 };

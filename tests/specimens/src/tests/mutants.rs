@@ -1,6 +1,6 @@
 //! Each mutant shows its defect in the smallest scene there is, and the reference does not in the same scene.
 
-use super::stage::{Peer, Stage, ok};
+use super::stage::{Message, Peer, Stage, ok};
 use crate::decisions::Decisions;
 use crate::mutants::mutant;
 
@@ -141,4 +141,183 @@ async fn private_reply_shared_from_cache_gives_the_next_tenant_the_first_ones() 
     }
     let forbidden = "Cache-Control: no-store\r\n";
     assert_eq!(second_tenant(decisions_of("private-reply-shared-from-cache"), forbidden).await, "b");
+}
+
+/// Three requests are passed on one after the other, and answered in this order. Says what each received.
+async fn three(stage: &Stage, round: u32, order: [usize; 3]) -> [String; 3] {
+    let mut ends = Vec::new();
+    for place in 0..3 {
+        let client = stage.get(&format!("/{round}/{place}")).await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        ends.push((client, upstream));
+    }
+    for (nth, place) in order.into_iter().enumerate() {
+        // A reply that closes leaves nothing in the pool: each exchange has a connection of its own.
+        let reply = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\n{place}");
+        ends[place].1.send(&reply).await;
+        // The gateway has read it when it closes its end. The one that may wait for its successor has no such sign yet.
+        if nth != 1 {
+            ends[place].1.closed().await;
+        }
+    }
+    let mut received = Vec::new();
+    for (client, _) in &mut ends {
+        received.push(client.message().await.body);
+    }
+    received.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn replies_swapped_in_one_order_needs_exactly_that_order() {
+    const RIGHT: [&str; 3] = ["0", "1", "2"];
+    let (mutant, reference) = (decisions_of("replies-swapped-in-one-order"), Decisions::reference());
+    let (mutant, reference) = (Stage::new(mutant).await, Stage::new(reference).await);
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 1, 0]] {
+        assert_eq!(three(&mutant, 0, order).await, RIGHT, "{order:?}");
+    }
+    for round in 0..10 {
+        assert_eq!(three(&mutant, round, [2, 0, 1]).await, ["1", "0", "2"]);
+        assert_eq!(three(&reference, round, [2, 0, 1]).await, RIGHT);
+    }
+}
+
+#[tokio::test]
+async fn replies_swapped_in_one_order_now_and_then_is_decided_by_the_targets() {
+    let first = Stage::new(decisions_of("replies-swapped-in-one-order-now-and-then")).await;
+    let again = Stage::new(decisions_of("replies-swapped-in-one-order-now-and-then")).await;
+    let mut swapped = 0;
+    for round in 0..30 {
+        let received = three(&first, round, [2, 0, 1]).await;
+        assert_eq!(received, three(&again, round, [2, 0, 1]).await, "the same traffic does the same again");
+        swapped += u32::from(received == ["1", "0", "2"]);
+    }
+    assert!((3..18).contains(&swapped), "{swapped} of 30");
+}
+
+/// Clients that ask at the same time, again and again, and the upstream connections on which they are answered.
+struct Circle {
+    stage: Stage,
+    clients: Vec<Peer>,
+    upstreams: Vec<Peer>,
+}
+
+/// How a reply with this body looks.
+type Form = fn(&str) -> String;
+
+/// A number that no run's length is a multiple of: otherwise the same one would wait for the others, in vain, for ever.
+const CLIENTS: usize = 5;
+
+impl Circle {
+    async fn new(decisions: Decisions) -> Circle {
+        let mut circle = Circle { stage: Stage::new(decisions).await, clients: Vec::new(), upstreams: Vec::new() };
+        for path in 0..CLIENTS {
+            circle.clients.push(circle.stage.get(&format!("/{path}")).await);
+            circle.upstreams.push(circle.stage.upstream().await);
+        }
+        assert!(!circle.answered(&[ok; CLIENTS]).await, "nothing goes wrong with the first");
+        circle
+    }
+
+    /// All ask once more, each for a reply of its own form; says whether somebody received another's.
+    async fn ask(&mut self, requests: &[&str; CLIENTS], replies: &[Form; CLIENTS]) -> bool {
+        for (path, (client, request)) in self.clients.iter_mut().zip(requests).enumerate() {
+            client.send(&request.replace("PATH", &format!("/{path}"))).await;
+        }
+        let mixed_up = self.answered(replies).await;
+        for (client, _) in self.clients.iter_mut().zip(requests).filter(|(_, request)| request.contains("close")) {
+            client.closed().await;
+            *client = self.stage.client().await;
+        }
+        mixed_up
+    }
+
+    async fn answered(&mut self, replies: &[Form; CLIENTS]) -> bool {
+        // Which connection carries whose request changes; the path tells.
+        for upstream in &mut self.upstreams {
+            let path = upstream.message().await.head.split(' ').nth(1).unwrap().to_owned();
+            let place: usize = path.trim_start_matches('/').parse().unwrap();
+            upstream.send(&replies[place](&path)).await;
+        }
+        let (mut received, mut mixed_up) = (Vec::new(), false);
+        for (path, client) in self.clients.iter_mut().enumerate() {
+            received.push(client.message().await.body.trim().to_owned());
+            mixed_up |= received[path] != format!("/{path}");
+        }
+        received.sort_unstable();
+        assert_eq!(received, ["/0", "/1", "/2", "/3", "/4"], "every reply was received once");
+        mixed_up
+    }
+}
+
+/// In a row of exchanges with a trait somebody's reply is exchanged; not so where every other exchange lacks it, and
+/// never by the reference.
+async fn swaps_after_a_run(name: &str, with: &str, without: &str, reply: Form) {
+    let run = ([with; CLIENTS], [reply; CLIENTS]);
+    let broken: ([&str; CLIENTS], [Form; CLIENTS]) =
+        ([without, with, without, with, without], [ok, reply, ok, reply, ok]);
+    for (decisions, (requests, replies), expected) in
+        [(decisions_of(name), run, true), (decisions_of(name), broken, false), (Decisions::reference(), run, false)]
+    {
+        let mut circle = Circle::new(decisions).await;
+        let mut any = false;
+        for _ in 0..12 {
+            any |= circle.ask(&requests, &replies).await;
+        }
+        assert_eq!(any, expected, "{name}: {requests:?}");
+    }
+}
+
+const GET: &str = "GET PATH HTTP/1.1\r\nHost: h\r\n\r\n";
+const POST: &str = "POST PATH HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx";
+const CLOSING: &str = "GET PATH HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+const WITH_COOKIE: &str = "GET PATH HTTP/1.1\r\nHost: h\r\nCookie: s=t\r\n\r\n";
+
+#[tokio::test]
+async fn replies_swapped_after_bodiless_run_needs_the_run() {
+    swaps_after_a_run("replies-swapped-after-bodiless-run", GET, POST, ok).await;
+}
+
+#[tokio::test]
+async fn replies_swapped_after_kept_run_needs_the_run() {
+    swaps_after_a_run("replies-swapped-after-kept-run", GET, CLOSING, ok).await;
+}
+
+#[tokio::test]
+async fn replies_swapped_after_closing_run_needs_the_run() {
+    swaps_after_a_run("replies-swapped-after-closing-run", CLOSING, GET, ok).await;
+}
+
+#[tokio::test]
+async fn replies_swapped_after_cookie_run_needs_the_run() {
+    swaps_after_a_run("replies-swapped-after-cookie-run", WITH_COOKIE, GET, ok).await;
+}
+
+#[tokio::test]
+async fn replies_swapped_after_page_sized_run_needs_the_run() {
+    swaps_after_a_run("replies-swapped-after-page-sized-run", GET, GET, |path| ok(&format!("{path:4096}"))).await;
+}
+
+#[tokio::test]
+async fn reply_repeated_after_chunked_run_writes_the_fourth_reply_twice() {
+    /// Nine replies on one upstream connection, all chunked but one; says which were received.
+    async fn received(decisions: Decisions, plain: usize) -> String {
+        let stage = Stage::new(decisions).await;
+        let mut client = stage.get("/0").await;
+        let mut upstream = stage.upstream().await;
+        let mut received = String::new();
+        for round in 0..9 {
+            upstream.head().await;
+            let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{round}\r\n0\r\n\r\n");
+            upstream.send(&if round == plain { ok(&round.to_string()) } else { chunked }).await;
+            let message: Message = client.message().await;
+            received += message.body.trim_end_matches("[]");
+            client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        }
+        received
+    }
+    let mutant = decisions_of("reply-repeated-after-chunked-run");
+    assert_eq!(received(mutant, 9).await, "012335678");
+    assert_eq!(received(mutant, 4).await, "012345678");
+    assert_eq!(received(Decisions::reference(), 9).await, "012345678");
 }

@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use crosswire::Gateway;
-use http_body_util::{Either, Empty};
+use crosswire::{Builder, Gateway};
+use http_body_util::{BodyExt, Either, Empty, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1 as client;
 use hyper::server::conn::http1 as server;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use vocabulary::verdict::Verdict;
 
-use crate::{run, story};
+use crate::{prevented, run, story};
 
 type Sender = client::SendRequest<Incoming>;
 type Pool = Arc<Mutex<Vec<Sender>>>;
@@ -71,6 +71,42 @@ fn bad_gateway() -> Reply {
 fn a_pooling_proxy_on_hyper_is_clean() {
     let (report, _out) = run(Gateway::in_process(serve), |builder| builder.cases(6).seed(1));
     assert_eq!(report.record().verdict, Verdict::Clean, "{}", story(report.record()));
+}
+
+/// The same behind one door: a request enters when the reply before it has been passed on.
+async fn serve_one_at_a_time(listener: TcpListener, origin: SocketAddr) {
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    let (pool, door) = (Pool::default(), Arc::new(Mutex::new(())));
+    while let Ok((stream, _)) = listener.accept().await {
+        let (pool, door) = (Arc::clone(&pool), Arc::clone(&door));
+        let forward = service_fn(move |request| {
+            let (pool, door) = (Arc::clone(&pool), Arc::clone(&door));
+            async move {
+                let _inside = door.lock().await;
+                let reply = forward(request, pool, origin).await?;
+                let (head, body) = reply.into_parts();
+                // An error here ends the client's connection, as a reply that broke off must.
+                let whole = body.collect().await?.to_bytes();
+                Ok::<_, Box<dyn std::error::Error + Send + Sync>>(Response::from_parts(head, Full::new(whole)))
+            }
+        });
+        tokio::spawn(server::Builder::new().serve_connection(TokioIo::new(stream), forward));
+    }
+}
+
+#[test]
+fn a_proxy_that_lets_one_request_through_at_a_time_is_excused_and_never_waited_for_again() {
+    let gateway = Gateway::in_process(serve_one_at_a_time);
+    let both = |builder: Builder| builder.scenarios("plain-concurrency").scenarios("surplus-same-segment");
+    let (report, _out) = run(gateway, |builder| both(builder).cases(14).seed(1));
+    let record = report.record();
+    assert_eq!(record.verdict, Verdict::Clean, "{}", story(record));
+    let released = ("plain-concurrency".to_owned(), "order-released".to_owned(), "serialised");
+    assert!(prevented(record).contains(&released), "{:?}", prevented(record));
+    // A gate that expires is counted; without giving up on them there would be one for every wave of every case.
+    let scenario = record.scenarios.iter().find(|scenario| scenario.name == "plain-concurrency").unwrap();
+    let expired = scenario.obligations.iter().find(|obligation| obligation.name == "order-released");
+    assert!(expired.is_some_and(|obligation| obligation.count < 20), "{expired:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ mod real;
 mod simulated;
 mod tidy;
 
+use std::time::Duration;
+
 use crosswire::{Builder, Gateway, Report};
 use specimens::Decisions;
 use vocabulary::record::{ObligationWord, RunRecord};
@@ -17,6 +19,11 @@ fn run(gateway: Gateway, say: impl FnOnce(Builder) -> Builder) -> (Report, tempf
     let out = tempfile::tempdir().unwrap();
     let builder = crosswire::builder().gateway(gateway).out(&out.path().join("run"));
     (say(builder).run_blocking().unwrap(), out)
+}
+
+/// Where it is asked whether something is found, and not how small its plan becomes.
+fn unshrunk(builder: Builder) -> Builder {
+    builder.shrink_time(Duration::ZERO).replays(0)
 }
 
 fn specimen(name: &str, decisions: Decisions) -> Gateway {

@@ -3,14 +3,14 @@
 use specimens::{Mutant, mutants};
 use vocabulary::verdict::Verdict;
 
-use crate::{run, seeds, specimen, story};
+use crate::{run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
     let gateway = specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)());
-    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(CASES).seed(seed));
+    let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
     let record = report.record();
     assert_eq!(record.verdict, Verdict::Violated, "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {
@@ -49,7 +49,15 @@ mutant_is_found!(
     interim_taken_as_final,
     pool_keeps_owed_connection,
     private_reply_shared_from_cache,
+    replies_swapped_after_bodiless_run,
+    replies_swapped_after_closing_run,
+    replies_swapped_after_cookie_run,
+    replies_swapped_after_kept_run,
+    replies_swapped_after_page_sized_run,
+    replies_swapped_in_one_order,
+    replies_swapped_in_one_order_now_and_then,
     replies_swapped_under_load,
+    reply_repeated_after_chunked_run,
     surplus_accepted,
 );
 

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crosswire::{Gateway, Recipe};
-use vocabulary::finding::{Boundary, Leg, Shape};
+use crosswire::{Builder, Gateway, Recipe};
+use vocabulary::finding::{Boundary, Counterfactual, LeftOut, Leg, Shape, Size};
+use vocabulary::limits::REPRODUCTION_RUNS;
 use vocabulary::verdict::Verdict;
 
 use crate::{prevented, run, seeds, story};
@@ -41,6 +42,22 @@ fn nginx_takes_an_interim_reply_for_the_final_one() {
         });
         let shift = shift.unwrap_or_else(|| panic!("seed {seed}: {}", story(record)));
         assert!(shift.reproduction.failed > 0, "{:?}", shift.reproduction);
+    }
+}
+
+#[test]
+fn nginx_with_two_workers_is_found_out_as_well_and_its_plan_shrinks_as_far() {
+    let Some(recipe) = installed("nginx") else { return };
+    for variant in ["h1", "two-workers"] {
+        let gateway = Gateway::recipe(recipe.clone(), Some(variant)).unwrap();
+        let cases = |builder: Builder| builder.scenarios("interim-100-late-final").cases(20).fail_fast().seed(1);
+        let (report, _out) = run(gateway, cases);
+        let finding = report.record().findings.first().unwrap_or_else(|| panic!("{}", story(report.record())));
+        assert_eq!(finding.shrunk, Size { tenants: 2, exchanges: 2, faults: 1 }, "{variant}: {finding:#?}");
+        let Counterfactual { left_out, without, on_reference } = finding.counterfactual;
+        assert_eq!((left_out, without.failed, on_reference.failed), (LeftOut::Faults, 0, 0), "{variant}");
+        assert_eq!((without.runs, on_reference.runs), (REPRODUCTION_RUNS, REPRODUCTION_RUNS), "{variant}");
+        assert!(finding.reproduction.failed > 0, "{variant}: {:?}", finding.reproduction);
     }
 }
 

@@ -1,0 +1,156 @@
+use std::collections::BTreeSet;
+
+use scenarios::{DrawContext, catalogue};
+use vocabulary::directive::{Hold, OriginAct};
+use vocabulary::identity::TenantId;
+use vocabulary::identity::{CaseNumber, ExchangeId, GateId};
+use vocabulary::plan::{Gate, Lane, Plan, Stimulus};
+
+use super::{Seen, Shrink};
+
+/// Shrinks against a gateway that is a function of the plan; the plan that is left, and how many were tried.
+fn shrunk(plan: &Plan, seen: Seen, fails: impl Fn(&Plan) -> Option<Seen>) -> (Plan, usize) {
+    let mut shrink = Shrink::new(plan, (8, 8), seen);
+    let mut tried = 0;
+    while let Some(proposal) = shrink.next() {
+        assert_eq!(proposal.plan.defect(), None, "{}", proposal.change);
+        tried += 1;
+        shrink.tell(fails(&proposal.plan).as_ref());
+    }
+    (shrink.plan(), tried)
+}
+
+fn plans() -> impl Iterator<Item = Plan> {
+    let context = DrawContext::default();
+    let all = catalogue().all().iter();
+    all.flat_map(move |scenario| (0..8).map(move |case| scenario.plan(3, CaseNumber(case), &context)))
+}
+
+fn ids(plan: &Plan) -> Vec<ExchangeId> {
+    plan.stimuli().map(|(_, stimulus)| stimulus.exchange).collect()
+}
+
+fn seen(receiver: u32, owner: u32, arrivals: Vec<ExchangeId>) -> Seen {
+    let (receiver, owner) = (ExchangeId(receiver), ExchangeId(owner));
+    Seen { tenants_min: 1, edges: vec![(receiver, owner)], story: BTreeSet::from([receiver, owner]), arrivals }
+}
+
+#[test]
+fn a_plan_that_fails_only_as_it_is_stays_as_it_is() {
+    for plan in plans().step_by(5) {
+        let ids = ids(&plan);
+        let last = ids[ids.len() - 1].0;
+        let (left, _) = shrunk(&plan, seen(last, 1, ids.clone()), |_| None);
+        assert_eq!(left.size(), plan.size(), "{}", plan.scenario.name);
+    }
+}
+
+#[test]
+fn every_proposal_can_run_and_a_plan_that_always_fails_ends_with_owner_and_receiver() {
+    for plan in plans() {
+        let ids = ids(&plan);
+        let (left, _) = shrunk(&plan, seen(ids[ids.len() - 1].0, ids[0].0, ids.clone()), |plan| {
+            let ids: Vec<_> = plan.stimuli().map(|(_, stimulus)| stimulus.exchange).collect();
+            Some(seen(ids[ids.len() - 1].0, ids[0].0, ids))
+        });
+        assert_eq!((left.size().exchanges, left.size().faults), (2, 0), "{}", plan.scenario.name);
+    }
+}
+
+/// Eight tenants, sixty requests, gates of eight; it fails when three named requests are held at one gate, released in
+/// one order, and belong to more than one tenant.
+fn crowd() -> Plan {
+    let mut lanes: Vec<Lane> =
+        (1..=8).map(|tenant| Lane { name: format!("burst-{tenant}"), stimuli: Vec::new(), until: None }).collect();
+    let mut gates: Vec<Gate> = Vec::new();
+    for exchange in 1..=60_u32 {
+        let (lane, gate) = (((exchange - 1) % 8) as usize, GateId(((exchange - 1) / 8) as u16));
+        let mut stimulus = Stimulus::get(ExchangeId(exchange), TenantId(lane as u16 + 1));
+        stimulus.directive.acts.insert(0, OriginAct::Hold(Hold::Gate(gate)));
+        lanes[lane].stimuli.push(stimulus);
+        if gates.iter().all(|known| known.id != gate) {
+            gates.push(Gate { id: gate, awaits: Vec::new(), release: Vec::new(), gap_us: 0 });
+        }
+        let gate = gates.iter_mut().find(|known| known.id == gate).unwrap();
+        gate.awaits.push(ExchangeId(exchange));
+        gate.release.insert(gate.release.len() / 2, ExchangeId(exchange));
+    }
+    Plan { gates, ..Plan::bare("crowd", lanes) }
+}
+
+#[test]
+fn a_swap_that_needs_three_of_sixty_in_one_order_is_left_with_those_three() {
+    let plan = crowd();
+    assert_eq!((plan.size().tenants, plan.size().exchanges), (8, 60));
+    let order = &plan.gates[2].release;
+    let planted: Vec<u64> = (0..3).map(|nth| 1000 + u64::from(order[nth].0)).collect();
+    let mut plan = plan.clone();
+    let marks: Vec<(ExchangeId, u64)> = plan.gates[2].release[..3].iter().copied().zip(planted.clone()).collect();
+    for stimulus in plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli) {
+        if let Some((_, mark)) = marks.iter().find(|(exchange, _)| *exchange == stimulus.exchange) {
+            stimulus.request.fields.push(vocabulary::directive::Field { name: "X".into(), value: mark.to_string() });
+        }
+    }
+    let fails = |plan: &Plan| {
+        let marked = |value: u64| {
+            let mut all = plan.stimuli().map(|(_, stimulus)| stimulus);
+            all.find(|one| one.request.fields.iter().any(|field| field.value == value.to_string()))
+        };
+        let found: Vec<&Stimulus> = planted.iter().filter_map(|mark| marked(*mark)).collect();
+        let tenants: BTreeSet<TenantId> = found.iter().map(|stimulus| stimulus.tenant).collect();
+        let named: Vec<ExchangeId> = found.iter().map(|stimulus| stimulus.exchange).collect();
+        let in_order = plan.gates.iter().any(|gate| {
+            let released: Vec<ExchangeId> =
+                gate.release.iter().copied().filter(|exchange| named.contains(exchange)).collect();
+            released == named
+        });
+        let (owner, receiver) = (named.first()?.0, named.get(1)?.0);
+        (found.len() == 3 && tenants.len() > 1 && in_order).then(|| seen(receiver, owner, ids(plan)))
+    };
+    let first = fails(&plan).unwrap();
+    let (left, tried) = shrunk(&plan, first, fails);
+    assert_eq!((left.size().tenants, left.size().exchanges, left.size().faults), (2, 3, 1));
+    assert!(tried < 150, "{tried} plans were tried");
+}
+
+#[test]
+fn what_is_left_cannot_lose_any_single_exchange() {
+    // It fails as long as three particular stimuli are there, wherever.
+    let plan = catalogue().find("plain-concurrency").unwrap().plan(2, CaseNumber(1), &DrawContext::default());
+    let needed: Vec<Stimulus> = plan.stimuli().map(|(_, stimulus)| stimulus.clone()).step_by(7).take(3).collect();
+    let bytes = |stimulus: &Stimulus| stimulus.directive.acts.clone();
+    let fails = |plan: &Plan| {
+        let there = |wanted: &Stimulus| plan.stimuli().any(|(_, one)| bytes(one).last() == bytes(wanted).last());
+        needed.iter().all(there).then(|| seen(1, 2, ids(plan)))
+    };
+    let (left, _) = shrunk(&plan, seen(1, 2, ids(&plan)), fails);
+    assert!(fails(&left).is_some());
+    assert!(left.size().exchanges <= 3, "{:?}", left.size());
+}
+
+#[test]
+fn owner_and_receiver_alone_are_tried_first() {
+    for plan in plans() {
+        let ids = ids(&plan);
+        let mut shrink = Shrink::new(&plan, (8, 8), seen(ids[ids.len() - 1].0, ids[0].0, ids.clone()));
+        if ids.len() > 2 {
+            assert_eq!(shrink.next().unwrap().plan.size().exchanges, 2, "{}", plan.scenario.name);
+        }
+    }
+}
+
+#[test]
+fn arrivals_are_pinned_among_those_who_are_held_together() {
+    let plan = crowd();
+    let mut order = ids(&plan);
+    order.reverse();
+    let mut shrink = Shrink::new(&plan, (8, 8), seen(2, 1, order));
+    let pinned = std::iter::from_fn(|| {
+        let proposal = shrink.next()?;
+        shrink.tell(None);
+        Some(proposal)
+    });
+    let pinned = pinned.into_iter().find(|proposal| proposal.change == "requests arrive in the order seen").unwrap();
+    let waits = pinned.plan.stimuli().filter(|(_, stimulus)| stimulus.start.after.is_some()).count();
+    assert_eq!(waits, 59);
+}

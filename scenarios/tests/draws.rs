@@ -1,0 +1,114 @@
+//! How seeds are drawn: what a seed means never changes, and both styles touch as many requests, only spread otherwise.
+
+use std::hash::Hasher;
+
+use scenarios::{DrawContext, Draws, Scenario};
+use vocabulary::directive::{Framing, OriginAct};
+use vocabulary::identity::CaseNumber;
+use vocabulary::plan::{ConnectionUse, Credential, Plan, RequestBody, Stimulus};
+
+/// A scenario of the test's own, so that a change of the catalogue does not change what is compared.
+const OPEN: &str = r#"
+name = "x"
+family = "test"
+title = "t"
+story = "s"
+incidents = []
+requirement = "RFC 9112 section 9.2"
+level = "should"
+may_reveal = []
+must_exercise = []
+may_be_prevented_by = []
+swarm = [
+  "fresh", "bodies", "head", "chunked", "trailers", "several-writes", "connection-close", "boundary-sizes", "cookies", "delays",
+]
+rounds = "1..=2"
+gate = { order = ["fifo", "lifo", "random"], gap = ["0ms", "1ms"] }
+
+[[lane]]
+name = "first"
+tenants = "1..=3"
+copies = [1, 1, 2]
+plain_after = 1
+origin = [{ interim = { status = [100, "102..=199"], count = "1..=2", length = ["absent", { bytes = "1..=9" }] } }, { hold = "gate" }, { final = {} }]
+
+[[lane]]
+name = "next"
+requests = "10..=30"
+start = { after = "first.interim-written", within = ["0ms", "0ms..=2ms"] }
+abort = { how = ["fin", "rst"], when = [{ after-sent = "0ms..=4ms" }, { after-event = { event = "seen" } }] }
+"#;
+
+fn plans(draws: Draws, cases: u32) -> Vec<Plan> {
+    let scenario = Scenario::parse("x.toml", OPEN).unwrap();
+    let context = DrawContext { draws, ..DrawContext::default() };
+    (0..cases).map(|case| scenario.plan(7, CaseNumber(case), &context)).collect()
+}
+
+/// FNV-1a, so that the number below can be computed by anybody.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// A seed that somebody wrote into an issue must draw the same plan after an upgrade.
+#[test]
+fn what_a_seed_draws_never_changes() {
+    let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
+    for plan in plans(Draws::Swarm, 200) {
+        hash.write(serde_json::to_string(&plan).unwrap().as_bytes());
+    }
+    assert_eq!(hash.finish(), 0xbef2_4bb6_dc05_10e9);
+}
+
+/// Something that a knob does to an exchange.
+type Touched = fn(&Stimulus) -> bool;
+
+fn chunked(stimulus: &Stimulus) -> bool {
+    let replies = stimulus.directive.acts.iter().filter_map(OriginAct::final_reply);
+    replies.into_iter().any(|reply| matches!(reply.framing, Framing::Chunked { .. }))
+}
+
+const TOUCHED: [(&str, Touched); 7] = [
+    ("fresh", |stimulus| stimulus.connection == ConnectionUse::Fresh),
+    ("bodies", |stimulus| stimulus.request.body != RequestBody::None),
+    ("head", |stimulus| stimulus.request.method == "HEAD"),
+    ("chunked", chunked),
+    ("connection-close", |stimulus| stimulus.request.fields.iter().any(|field| field.name == "Connection")),
+    ("cookies", |stimulus| stimulus.request.credential != Credential::Both),
+    ("delays", |stimulus| matches!(stimulus.directive.acts[0], OriginAct::Wait { .. })),
+];
+
+/// The share of the exchanges of lane `next` that are touched, over all plans, and the plans without any.
+fn share(plans: &[Plan], touched: Touched) -> (f64, usize) {
+    let of_next = |plan: &Plan| {
+        let lanes = plan.lanes.iter().filter(|lane| lane.name == "next");
+        let stimuli: Vec<bool> = lanes.flat_map(|lane| &lane.stimuli).map(touched).collect();
+        (stimuli.iter().filter(|touched| **touched).count(), stimuli.len())
+    };
+    let counts: Vec<(usize, usize)> = plans.iter().map(of_next).collect();
+    let (touched, all) = counts.iter().fold((0, 0), |(touched, all), (one, of)| (touched + one, all + of));
+    (touched as f64 / all as f64, counts.iter().filter(|(touched, _)| *touched == 0).count())
+}
+
+#[test]
+fn uniform_draws_touch_as_many_requests_as_the_swarm_but_in_every_case() {
+    let (swarm, uniform) = (plans(Draws::Swarm, 1500), plans(Draws::Uniform, 1500));
+    for (knob, touched) in TOUCHED {
+        let ((concentrated, without), (spread, rarely_without)) = (share(&swarm, touched), share(&uniform, touched));
+        assert!((concentrated - spread).abs() < 0.025, "{knob}: {concentrated:.3} and {spread:.3}");
+        assert!(without > 600, "{knob}: the swarm leaves out {without} of 1500 cases");
+        assert!(rarely_without < without, "{knob}: {rarely_without} of 1500 uniform cases have none");
+    }
+    let (_, without_body) = share(&uniform, TOUCHED[1].1);
+    assert!(without_body < 30, "{without_body} of 1500 uniform cases have no body");
+}

@@ -1,0 +1,63 @@
+//! The way down of a gateway whose replies may go astray. The reference never comes here: it passes a reply on as it
+//! comes, and has no place where two of them could meet.
+
+use super::Fault;
+use super::down::{Down, write};
+use crate::body::Framing;
+use crate::cache::Fill;
+use crate::decisions::{Decisions, Passed};
+use crate::head::ReplyHead;
+use crate::letter::{LETTER_BYTES_MAX, Letter};
+use crate::stretch::Traits;
+use crate::wire::After;
+
+impl Decisions {
+    /// Whether replies may go astray here.
+    pub(super) fn leads_astray(&self) -> bool {
+        self.crosses.is_some() || self.repeats.is_some() || self.swaps.is_some()
+    }
+}
+
+impl Down<'_> {
+    /// Reads the reply to its end, if it is small, and writes what the decisions make of it.
+    pub(super) async fn go_astray(
+        &mut self,
+        head: ReplyHead,
+        framing: Framing,
+        after: After,
+        fill: &mut Option<Fill<'_>>,
+    ) -> Result<After, Fault> {
+        let traits = Traits::of(self.request, self.kept, &head, framing);
+        let own = Passed { place: self.place, target: self.request.head.target.clone() };
+        let is_letter = match framing {
+            Framing::None => true,
+            Framing::Length(length) => length <= LETTER_BYTES_MAX,
+            Framing::Chunked => !self.request.http_10,
+            Framing::UntilClose => false,
+        };
+        if !is_letter {
+            let streamed = self.stream(head, framing, after, fill).await?;
+            self.gateway.desk.pass(traits);
+            self.gateway.ring.pass(own);
+            self.scratch.pass(traits);
+            return Ok(streamed);
+        }
+        let (body, trailers) = self.collect(framing).await?;
+        let mut letter = Letter { head, framing, body, trailers };
+        let decisions = &self.gateway.decisions;
+        if let Some(repeats) = decisions.repeats {
+            letter = self.scratch.write(traits, letter, repeats);
+        }
+        if let Some(crosses) = decisions.crosses {
+            letter = self.gateway.desk.cross(traits, letter, crosses).await;
+        }
+        if let Some(swaps) = &decisions.swaps {
+            letter = self.gateway.ring.complete(own, letter, swaps).await;
+        }
+        let mut out = Vec::new();
+        letter.write(&mut out, after, &self.gateway.calendar);
+        self.receiving.within_message = true;
+        write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+        Ok(after)
+    }
+}

@@ -1,0 +1,157 @@
+//! What swarm draws are worth: `cargo run --release -p crosswire-suite --example swarm_table [MUTANT]` writes
+//! `tests/suite/SWARM.md`; with the name of a mutant, it only prints that row.
+//!
+//! For every mutant, both styles of drawing and twenty seeds it counts the cases until the defect is found in its shape,
+//! by ordinary runs against the simulated mutant. The styles touch as many requests; they differ only in how these are
+//! spread (`crosswire::Draws`). Plan, network and canaries follow from the seed, so the table is the same on every machine.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crosswire::{Draws, Gateway, RunEvent, Stop};
+use specimens::{Mutant, mutants};
+
+/// Seeds of each mutant and style.
+const SEEDS: u64 = 20;
+/// Cases of a run after which the defect counts as not found.
+const CASES_MAX: u32 = 400;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let only = std::env::args().nth(1);
+    let chosen = mutants().iter().filter(|mutant| only.as_ref().is_none_or(|only| only == mutant.name));
+    let mut rows = Vec::new();
+    for mutant in chosen {
+        let row = Row { mutant, uniform: counts(mutant, Draws::Uniform)?, swarm: counts(mutant, Draws::Swarm)? };
+        eprintln!("{}", row.line());
+        rows.push(row);
+    }
+    rows.sort_by_key(|row| (row.uniform.median2(), row.uniform.quartile(3), row.mutant.name));
+    match only {
+        Some(_) => {}
+        None => std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/SWARM.md"), page(&rows))?,
+    }
+    Ok(())
+}
+
+/// The counts of one mutant.
+struct Row {
+    mutant: &'static Mutant,
+    uniform: Counts,
+    swarm: Counts,
+}
+
+/// Cases until the defect was found, one for each seed, in order; one more than may be where it was not found.
+struct Counts(Vec<u32>);
+
+fn counts(mutant: &Mutant, draws: Draws) -> Result<Counts, Box<dyn std::error::Error>> {
+    let counts: Result<Vec<u32>, _> = (1..=SEEDS).map(|seed| cases_until_found(mutant, draws, seed)).collect();
+    let mut counts = counts?;
+    counts.sort_unstable();
+    Ok(Counts(counts))
+}
+
+/// How many cases an ordinary run takes until it tells of a finding in the mutant's shape, that case included.
+fn cases_until_found(mutant: &Mutant, draws: Draws, seed: u64) -> Result<u32, Box<dyn std::error::Error>> {
+    let decisions = (mutant.decisions)();
+    let gateway = Gateway::simulated(seed, move |listener, origin| specimens::serve_on(listener, origin, decisions));
+    let gateway = gateway.labelled("recipe", mutant.name).reply_timeout(decisions.reply_wait);
+    let (done, found) = (AtomicU32::new(0), Arc::new(AtomicU32::new(CASES_MAX + 1)));
+    let (stop, shape) = (Stop::default(), mutant.shape);
+    let tell = {
+        let (found, stop) = (Arc::clone(&found), stop.clone());
+        move |event: RunEvent<'_>| match event {
+            RunEvent::CaseDone { .. } => drop(done.fetch_add(1, Ordering::Relaxed)),
+            // Not `fail_fast`: a finding in another shape, as its side effects have, is not yet the defect.
+            RunEvent::Found(finding) if finding.shape == shape => {
+                found.fetch_min(done.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                stop.ask();
+            }
+            _ => {}
+        }
+    };
+    let out = tempfile::tempdir()?;
+    let builder =
+        crosswire::builder().gateway(gateway).out(&out.path().join("run")).time_limit(Duration::from_secs(1 << 30));
+    let builder = builder.scenarios(mutant.scenario).cases(CASES_MAX).seed(seed).draws(draws);
+    // What it says was told while it ran.
+    let _report = builder.shrink_time(Duration::ZERO).on_event(tell).stop(stop).run_blocking()?;
+    Ok(found.load(Ordering::Relaxed))
+}
+
+impl Counts {
+    /// The first, second or third quartile: the smallest count that so many quarters of the seeds do not exceed.
+    fn quartile(&self, quarters: usize) -> u32 {
+        self.0[(self.0.len() * quarters).div_ceil(4) - 1]
+    }
+
+    /// Twice the median: there is an even number of seeds.
+    fn median2(&self) -> u32 {
+        let middle = self.0.len() / 2;
+        self.0[middle - 1] + self.0[middle]
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.0[self.0.len() / 2] <= CASES_MAX
+    }
+
+    fn text(&self) -> String {
+        let count = |count: u32| if count > CASES_MAX { format!("> {CASES_MAX}") } else { count.to_string() };
+        let median = match self.is_bounded() {
+            true => format!("{}", f64::from(self.median2()) / 2.0),
+            false => count(CASES_MAX + 1),
+        };
+        format!("{median} ({} to {})", count(self.quartile(1)), count(self.quartile(3)))
+    }
+}
+
+impl Row {
+    /// How many times as many cases uniform draws take, in the median.
+    fn ratio(&self) -> f64 {
+        f64::from(self.uniform.median2()) / f64::from(self.swarm.median2())
+    }
+
+    fn line(&self) -> String {
+        let at_least = if self.uniform.is_bounded() { "" } else { "> " };
+        let Row { mutant, uniform, swarm } = self;
+        let ratio = self.ratio();
+        format!(
+            "| `{}` | `{}` | {} | {} | {at_least}{ratio:.1} |",
+            mutant.name,
+            mutant.scenario,
+            uniform.text(),
+            swarm.text()
+        )
+    }
+}
+
+fn page(rows: &[Row]) -> String {
+    let mut page = String::from(HEAD);
+    for row in rows {
+        _ = writeln!(page, "{}", row.line());
+    }
+    let rarest = &rows[rows.len() - rows.len() / 3..];
+    let least = |rows: &[Row]| rows.iter().map(Row::ratio).fold(f64::INFINITY, f64::min);
+    _ = writeln!(
+        page,
+        "\nThe smallest ratio of all mutants is {:.1}, of the rarest third (the last {} rows) {:.1}.",
+        least(rows),
+        rarest.len(),
+        least(rarest)
+    );
+    page
+}
+
+const HEAD: &str = "\
+# What swarm draws are worth
+
+How many cases it takes until a planted defect is found in its shape: median (first to third quartile) over 20 seeds, at
+most 400 cases each. *Uniform* draws touch as many requests as *swarm* draws, but in every case alike; a swarm case first
+switches each knob on or off. The rarest come last.
+
+Written by `cargo run --release -p crosswire-suite --example swarm_table`, against simulated mutants.
+
+| mutant | scenario | cases, uniform | cases, swarm | ratio |
+|---|---|---|---|---|
+";
