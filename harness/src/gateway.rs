@@ -118,7 +118,7 @@ impl Gateway {
     }
 
     /// A gateway in a simulation: clients, gateway and origin are tasks of one thread, on a network that exists only in
-    /// memory, in time that passes only while everybody waits. A case takes about a millisecond, and everything that
+    /// memory, in time that passes only while everybody waits. A case takes a millisecond or two, and everything that
     /// happens follows from the run's seed and this one, which decides how long each segment is on its way.
     ///
     /// The closure is called once for each fresh gateway, within a tokio `LocalSet` of a single-threaded runtime that has

@@ -60,7 +60,7 @@ pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decision
 ///
 /// # Errors
 ///
-/// None today.
+/// As [`serve`].
 pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions) -> io::Result<()> {
     let calendar = if origin.net().is_some() { Calendar::simulated() } else { Calendar::real() };
     let (pool, cache, desk, ring) = Default::default();
