@@ -155,13 +155,14 @@ fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
     let mut text = String::new();
     for scenario in builder.chosen()? {
         let plan = scenario.plan(seed, CaseNumber(0), &context);
-        let size = plan.size();
-        let (tenants, exchanges, faults, lanes) = (size.tenants, size.exchanges, size.faults, plan.lanes.len());
-        writeln!(text, "{}/{} · {}", scenario.family(), scenario.name(), scenario.head.title)?;
         writeln!(
             text,
-            "  first plan of seed {seed}: {tenants} tenants, {lanes} lanes, {exchanges} exchanges, {faults} faults"
+            "{}/{} · {}\nfirst plan of seed {seed}:",
+            scenario.family(),
+            scenario.name(),
+            scenario.head.title
         )?;
+        writeln!(text, "{}", scenarios::describe_plan(&plan))?;
     }
     text.push_str("nothing was sent; `crosswire scenarios show NAME` explains a scenario\n");
     output::to_stdout(&text)?;

@@ -14,7 +14,12 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("same lane", "boundary", "receiver and owner belong to one client worker."),
     ("request leg", "leg", "the mix-up happened on the way to the origin: the origin saw it in a request."),
     ("reply leg", "leg", "the mix-up happened on the way back: the receiver's own request reached the origin."),
-    ("store leg", "leg", "no attempt of the receiver reached the origin: the gateway answered from a store."),
+    (
+        "store leg",
+        "leg",
+        "no attempt of the receiver reached the origin: the gateway answered from its store, or let it share the reply to \
+     a request in flight.",
+    ),
     ("mint leg", "leg", "the gateway made the content itself."),
     (
         "Clean",
@@ -71,6 +76,29 @@ const WORDS: &[(&str, &str, &str)] = &[
         "race",
         "word",
         "an unasked reply that nothing proves to have come before the request it answered: HTTP/1.1 cannot tell. Observed only.",
+    ),
+    (
+        "near miss",
+        "word",
+        "a further request on an upstream connection on which something was still owed: a reply, the rest of one, bytes that \
+     nobody had asked for. No finding: pipelining does it lawfully (RFC 9112 section 9.3.2). It shows where one may begin.",
+    ),
+    (
+        "counterfactual",
+        "word",
+        "what the plan of a finding does without its fault, or on the reference gateway. What differs is the cause.",
+    ),
+    (
+        "tie",
+        "word",
+        "why a step of a proof is where it is: first, canary, same connection, same write, acknowledged by the gateway's \
+     kernel, awaited by one of our ends, same clock of one process.",
+    ),
+    (
+        "excuse",
+        "word",
+        "what would make a foreign reply lawful: a retry, a cache hit, a tunnel, … Each that fits a finding's shape is tried, \
+     and stands in the finding with the fact that rules it out.",
     ),
     ("lane", "word", "one client worker of a plan; it sends its requests one after the other."),
     ("witness", "word", "what shows that an obligation was rightly prevented. A closed list."),

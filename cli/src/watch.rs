@@ -45,6 +45,9 @@ impl Watch {
                 ));
             }
             RunEvent::Skipped { scenario, reason } => self.line(&format!("skipped {scenario}: {reason}")),
+            RunEvent::FormLost(form) => {
+                self.line(&format!("requests in the form {form} do not come back through this gateway: sent plainly"));
+            }
             RunEvent::CaseDone { scenario, case, verified, faults, findings } => {
                 let progress = format!(
                     "{scenario} case {case} · {verified} replies verified · {faults} faults performed · {findings} findings"

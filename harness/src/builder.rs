@@ -91,7 +91,8 @@ impl Builder {
         self
     }
 
-    /// How long the run may take.
+    /// How long the run may take. In a simulation that is only about so, because the limit then falls on the same case in
+    /// every run.
     pub fn time_limit(mut self, limit: Duration) -> Builder {
         self.time_limit = Some(limit);
         self

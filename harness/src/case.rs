@@ -19,7 +19,7 @@ use vocabulary::directive::{Directive, Hold, OriginAct};
 use vocabulary::history::{ExchangeEnd, History, Observation};
 use vocabulary::identity::{ExchangeId, TenantId};
 use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT, READY_WAIT};
-use vocabulary::plan::{Event, Gate, Lane, Plan, Stimulus, Target};
+use vocabulary::plan::{Event, Form, Gate, Lane, Plan, Request, Stimulus, Target};
 
 use crate::client::{self, Idle};
 use crate::gateway::{Gateway, GatewayError, Running};
@@ -53,6 +53,8 @@ pub(crate) struct Bench {
     origin: Arc<Origin>,
     running: Running,
     known: Known,
+    /// The request forms that were tried, and whether the gateway carries them.
+    forms: Vec<(Form, bool)>,
     simulation: Option<Simulation>,
     /// What the next case adds to its exchange numbers.
     base: u32,
@@ -184,7 +186,19 @@ impl Bench {
         }
         let known = Known { verbatim: false };
         let scanner = Scanner::new();
-        let mut bench = Bench { gateway, work, key, scanner, ledger, origin, running, known, simulation, base: 0 };
+        let mut bench = Bench {
+            gateway,
+            work,
+            key,
+            scanner,
+            ledger,
+            origin,
+            running,
+            known,
+            forms: Vec::new(),
+            simulation,
+            base: 0,
+        };
         bench.await_ready().await?;
         Ok(bench)
     }
@@ -310,7 +324,31 @@ impl Bench {
 
     /// One benign exchange through the gateway. Whether it passed unchanged, or why nothing right came back.
     async fn round_trip(&mut self) -> Result<bool, String> {
-        let plan = rinse_plan();
+        self.benign(Request::get()).await
+    }
+
+    /// Whether a request of this form reaches the origin through the gateway, and its reply comes back: forms of which
+    /// nothing can be known are not used. Asked once for each form.
+    pub(crate) async fn carries(&mut self, request: &Request) -> bool {
+        if let Some((_, carried)) = self.forms.iter().find(|(form, _)| *form == request.form) {
+            return *carried;
+        }
+        let plain = Request::get();
+        let probe = Request { method: request.method.clone(), form: request.form.clone(), ..plain };
+        let carried = match self.benign(probe).await {
+            Ok(_) => true,
+            Err(reason) => {
+                tracing::info!(form = request.form.word(), reason, "the gateway does not carry this form");
+                false
+            }
+        };
+        self.forms.push((request.form.clone(), carried));
+        carried
+    }
+
+    async fn benign(&mut self, request: Request) -> Result<bool, String> {
+        let stimulus = Stimulus { request, ..Stimulus::get(ExchangeId(1), TenantId(1)) };
+        let plan = Plan::bare("rinse", vec![Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None }]);
         let history = self.perform(&plan).await.map_err(|overflow| overflow.to_string())?;
         let judgement = oracle::judge(&history, Known { verbatim: false }).map_err(|panic| panic.to_string())?;
         if let Some(finding) = judgement.findings.first() {
@@ -367,10 +405,4 @@ fn origin_case(plan: &Plan, base: u32) -> OriginCase {
         ..gate.clone()
     });
     OriginCase { exchanges: planned.collect(), gates: gates.collect() }
-}
-
-/// One benign GET.
-fn rinse_plan() -> Plan {
-    let stimulus = Stimulus::get(ExchangeId(1), TenantId(1));
-    Plan::bare("rinse", vec![Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None }])
 }

@@ -33,7 +33,7 @@ use vocabulary::plan::{Event, EventKind, Plan};
 use crate::ledger::Ledger;
 
 pub use fuzzing::fuzz_reply_parser;
-pub(crate) use request::{ConnectionNumbers, Target};
+pub(crate) use request::{ConnectionNumbers, CookieJar, Target};
 pub(crate) use waiting::Idle;
 
 /// Runs every lane of the plan at once, on the current runtime, and returns when all are done. They report to the
@@ -54,7 +54,7 @@ pub(crate) async fn run_plan(
         base,
         key: key.clone(),
         scanner: scanner.clone(),
-        target: target.clone(),
+        target: target.for_case(),
         ledger: Arc::clone(ledger),
         notify: Arc::clone(notify),
         idle: Arc::clone(idle),

@@ -19,7 +19,7 @@ use transport::{Address, Listener};
 use vocabulary::directive::Field;
 use vocabulary::record::GatewayRecord;
 
-use crate::client::{ConnectionNumbers, Target};
+use crate::client::{ConnectionNumbers, CookieJar, Target};
 use in_process::GatewayThread;
 use process::ProcessGroup;
 pub use recipe::{Recipe, RecipeError};
@@ -315,6 +315,7 @@ impl Gateway {
             base_path: self.base_path.clone(),
             extra_fields: self.fields.clone(),
             connections: ConnectionNumbers::default(),
+            cookies: CookieJar::default(),
         };
         Running { target, life }
     }

@@ -115,7 +115,9 @@ impl Ledger {
     /// The case's history; the ledger is empty afterwards. Connections stay known.
     pub(crate) fn seal(&self, plan: Plan, base: u32) -> Result<History, Overflow> {
         let mut collected = self.lock();
-        let observations = std::mem::take(&mut collected.observations);
+        // The next case is likely to see as much.
+        let next = Vec::with_capacity(collected.observations.len());
+        let observations = std::mem::replace(&mut collected.observations, next);
         let dropped = std::mem::take(&mut collected.dropped);
         collected.events.clear();
         collected.seen_on.clear();

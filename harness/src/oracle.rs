@@ -2,16 +2,20 @@
 //!
 //! It is a function of plain data and nothing else: no socket, clock or chance. The delivery map ([`deliveries`]) says
 //! who received what; what the audience allows is taken out ([`audience`]); the rest is named ([`shapes`]), proven or
-//! set aside ([`proof`]), and explained ([`story`]). [`obligations`] say whether silence counts, [`anomalies`] count
-//! what only looks like a violation.
+//! set aside ([`proof`]), and explained: in a sentence ([`story`]), step by step ([`chain`]), and by what does not excuse
+//! it ([`excuses`]). [`obligations`] say whether silence counts, [`anomalies`] count what only looks like a violation,
+//! [`owed`] how near it came to one.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
 mod anomalies;
 mod audience;
+mod chain;
 mod deliveries;
+mod excuses;
 pub(crate) mod notation;
 mod obligations;
+mod owed;
 mod proof;
 mod self_test;
 mod shapes;
@@ -115,7 +119,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
                     observations.push(observation);
                 }
             }
-            level @ (Level::Must | Level::Should) => findings.push(accuse(history, &suspicion, level)),
+            level @ (Level::Must | Level::Should) => findings.push(accuse(history, &map, &suspicion, level)),
         }
     }
     let summary = CaseSummary {
@@ -132,7 +136,8 @@ fn judge_case(history: &History, known: Known) -> Judgement {
             + obligations::answered_by_gateway(history, &map),
         obligations: obligations::outcomes(history, &map),
         anomalies: anomalies::count(history, &map),
-        near_misses: BTreeMap::new(),
+        near_misses: owed::near_misses(history),
+        duration_us: 0,
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
     };
@@ -224,7 +229,7 @@ fn observe(history: &History, suspicion: &Suspicion) -> ObservationRecord {
     }
 }
 
-fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
+fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicion, level: Level) -> Finding {
     let scenario = &history.plan.scenario;
     Finding {
         id: String::new(),
@@ -247,8 +252,8 @@ fn accuse(history: &History, suspicion: &Suspicion, level: Level) -> Finding {
         reproduction: Reproduction::default(),
         counterfactual: Counterfactual::default(),
         shrinking: Shrinking::default(),
-        chain: Vec::new(),
-        excuses: Vec::new(),
+        chain: chain::chain(history, suspicion),
+        excuses: excuses::excuses(history, map, suspicion),
         plan: String::new(),
     }
 }

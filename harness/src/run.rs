@@ -13,7 +13,7 @@ use vocabulary::canary::CanaryKey;
 use vocabulary::finding::{Finding, Size};
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
-use vocabulary::plan::Plan;
+use vocabulary::plan::{Form, Plan, RequestBody};
 use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart};
 use vocabulary::scenario::ScenarioHead;
 
@@ -36,6 +36,9 @@ const SHRINK_TIME: Duration = Duration::from_secs(30);
 /// How often each kept plan is run: gateways schedule as they like.
 const REGRESSION_RUNS: u32 = 3;
 
+/// Simulated time passes about so many times as fast as real time. A limit of time is counted in simulated time, so that
+/// it falls on the same case in every run.
+const SIMULATED_SPEED: u32 = 50;
 /// Every simulation's secret before its seed is added.
 const SIMULATED_SECRET: u128 = 0x5245_434f_5244_2054_4845_2053_4545_4421;
 
@@ -80,6 +83,8 @@ pub enum RunEvent<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// Requests of this form do not come through the gateway, or their replies do not come back: they are sent in none.
+    FormLost(&'a str),
     /// A case was judged.
     CaseDone {
         /// The scenario.
@@ -290,10 +295,11 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 told: &told,
                 replay: &replay,
                 seed,
-                deadline: began + profile.time_limit,
+                deadline: began + time_limit(&profile, &gateway),
                 findings: Vec::new(),
                 references: References::default(),
                 gates: GateTally::default(),
+                lost_forms: Vec::new(),
                 used: false,
                 verified: 0,
                 faults: 0,
@@ -351,6 +357,13 @@ fn arguments(builder: &Builder, gateway: &Gateway) -> Option<String> {
     gateway.arguments().map(|arguments| format!("{arguments}{listen}"))
 }
 
+fn time_limit(profile: &Profile, gateway: &Gateway) -> Duration {
+    match gateway.simulation_seed() {
+        Some(_) => profile.time_limit.saturating_mul(SIMULATED_SPEED),
+        None => profile.time_limit,
+    }
+}
+
 struct Run<'a> {
     bench: Bench,
     folder: &'a mut RunFolder,
@@ -364,6 +377,7 @@ struct Run<'a> {
     findings: Vec<Finding>,
     references: References,
     gates: GateTally,
+    lost_forms: Vec<Form>,
     /// Whether the gateway has seen a case already.
     used: bool,
     verified: u64,
@@ -437,6 +451,7 @@ impl Run<'_> {
         if self.gates.says_serialised() {
             plan = without_gates(&plan);
         }
+        self.without_lost_forms(&mut plan).await;
         let judgement = self.judged(&plan).await?;
         progress.cases += 1;
         progress.verified += judgement.summary.verified;
@@ -445,12 +460,30 @@ impl Run<'_> {
         self.take_in(judgement, &plan).await
     }
 
+    /// Requests in a form that the gateway does not carry are sent in none.
+    async fn without_lost_forms(&mut self, plan: &mut Plan) {
+        for stimulus in plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli) {
+            let request = &mut stimulus.request;
+            if !request.form.is_plain() && !self.bench.carries(request).await {
+                let form = std::mem::take(&mut request.form);
+                let method = if request.body == RequestBody::None { "GET" } else { "POST" };
+                method.clone_into(&mut request.method);
+                if !self.lost_forms.contains(&form) {
+                    (self.told)(RunEvent::FormLost(form.word()));
+                    self.lost_forms.push(form);
+                }
+            }
+        }
+    }
+
     /// Runs a plan, on a fresh gateway if that was asked for.
     async fn judged(&mut self, plan: &Plan) -> Result<Judgement, RunError> {
         if self.builder.fresh_gateway && std::mem::replace(&mut self.used, true) {
             self.bench.refresh().await?;
         }
-        let judgement = self.bench.run(plan).await?;
+        let began = Instant::now();
+        let mut judgement = self.bench.run(plan).await?;
+        judgement.summary.duration_us = began.elapsed().as_micros() as u64;
         self.gates.add(judgement.gates);
         Ok(judgement)
     }

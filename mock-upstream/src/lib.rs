@@ -13,6 +13,7 @@ mod body;
 mod book;
 mod clock;
 mod gate;
+mod gatehouse;
 mod h1;
 mod head;
 mod office;

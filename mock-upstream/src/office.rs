@@ -15,7 +15,7 @@ use vocabulary::identity::{ConnectionId, ExchangeId, Moment};
 use vocabulary::limits::UPSTREAM_CONNECTIONS_MAX;
 use vocabulary::plan::{Event, EventKind};
 
-use crate::book::Book;
+use crate::gatehouse::{Gatehouse, OpenBook, Rung, Turn};
 use crate::{Clock, Config, Drained, Observer, OriginCase};
 
 /// How much longer than its deadline a connection may take to report its end.
@@ -27,10 +27,8 @@ pub(crate) struct Office {
     pub(crate) scanner: Scanner,
     pub(crate) clock: Clock,
     observer: Observer,
-    book: Mutex<Book>,
+    gatehouse: Gatehouse<Link>,
     links: Mutex<Links>,
-    /// The connections on which a reply stands at a gate.
-    at_gates: Mutex<BTreeMap<ExchangeId, Vec<Arc<Link>>>>,
     in_flight: AtomicU32,
     /// How often patience was ended.
     patience: AtomicU64,
@@ -70,9 +68,8 @@ impl Office {
             scanner: Scanner::new(),
             clock: config.clock,
             observer: config.observer,
-            book: Mutex::default(),
+            gatehouse: Gatehouse::default(),
             links: Mutex::default(),
-            at_gates: Mutex::default(),
             in_flight: AtomicU32::new(0),
             patience: AtomicU64::new(0),
             gates_changed: Notify::new(),
@@ -83,8 +80,8 @@ impl Office {
         self.clock.now()
     }
 
-    pub(crate) fn book(&self) -> MutexGuard<'_, Book> {
-        lock(&self.book)
+    pub(crate) fn book(&self) -> OpenBook<'_> {
+        self.gatehouse.book()
     }
 
     /// Tells the observer.
@@ -197,20 +194,9 @@ impl Office {
         drained
     }
 
-    /// A reply has come to a gate, and waits there.
-    pub(crate) fn stand_at_gate(&self, exchange: ExchangeId, link: &Arc<Link>) {
-        lock(&self.at_gates).entry(exchange).or_default().push(link.clone());
-    }
-
-    /// A reply waits at a gate no more.
-    pub(crate) fn leave_gate(&self, exchange: ExchangeId, link: &Link) {
-        let mut at_gates = lock(&self.at_gates);
-        if let Some(links) = at_gates.get_mut(&exchange) {
-            links.retain(|other| other.id != link.id);
-            if links.is_empty() {
-                at_gates.remove(&exchange);
-            }
-        }
+    /// Where replies stand at gates.
+    pub(crate) fn gatehouse(&self) -> &Gatehouse<Link> {
+        &self.gatehouse
     }
 
     /// Something may have changed at a gate.
@@ -221,32 +207,15 @@ impl Office {
     /// Opens gates and releases exchanges as their time comes, for ever.
     pub(crate) async fn keep_gates(&self) {
         loop {
-            self.release_due().await;
             let changed = self.gates_changed.notified();
-            let next = self.book().next_gate_at();
-            match next {
-                None => changed.await,
+            match self.gatehouse.turn(self.now()) {
+                Turn::Opened(opened) => self.report(Observation::GateOpened(opened)),
+                // The released reply is written before the next one is let through: tasks of this thread run in turn.
+                Turn::Released => tokio::task::yield_now().await,
+                Turn::Idle { next: None } => changed.await,
                 // The timer's grain is a millisecond; a look too early costs one more turn, no more.
-                Some(at) => drop(tokio::time::timeout(at.since(self.now()), changed).await),
+                Turn::Idle { next: Some(at) } => drop(tokio::time::timeout(at.since(self.now()), changed).await),
             }
-        }
-    }
-
-    async fn release_due(&self) {
-        loop {
-            let opened = self.book().open_gate(self.now());
-            if let Some(opened) = opened {
-                self.report(Observation::GateOpened(opened));
-                continue;
-            }
-            let released = self.book().release(self.now());
-            let Some(exchange) = released else { return };
-            let links = lock(&self.at_gates).get(&exchange).cloned();
-            for link in links.into_iter().flatten() {
-                link.changed.notify_one();
-            }
-            // The released reply is written before the next one is let through: tasks of this thread run in turn.
-            tokio::task::yield_now().await;
         }
     }
 
@@ -255,6 +224,12 @@ impl Office {
         for link in links {
             link.changed.notify_one();
         }
+    }
+}
+
+impl Rung for Link {
+    fn ring(&self) {
+        self.changed.notify_one();
     }
 }
 

@@ -1,41 +1,53 @@
 //! One finding, as a person reads it: the fact first, the command that replays it last.
 //!
-//! Between them stand the delivery map, the picture, the bytes that matter, and why it counts. The card is what
-//! `assert_isolated` panics with, so it is bounded, whatever the gateway did.
+//! Between them stand the delivery map, the picture, the proof step by step, the bytes that matter, and why it counts.
+//! The card is what `assert_isolated` panics with, so it is bounded, whatever the gateway did: where there is much to
+//! tell, the picture gives way first, for it says nothing that the proof leaves out.
 
-use vocabulary::finding::{Finding, Leg, Proof};
+use vocabulary::finding::{Excuse, Finding, LeftOut, Leg, Proof, Reproduction, Size};
 use vocabulary::scenario::Level;
 
 use crate::Style;
+use crate::chain::chain;
 use crate::delivery_map::delivery_map;
 use crate::ink::Ink;
 use crate::neutral;
-use crate::sketch::sketch;
+use crate::sketch::{STEPS_MAX, sketch};
+use crate::steps::Case;
 use crate::wire::quotations;
 use crate::wrap::{counted, wrapped};
 
 /// Columns of the words before a fact.
 const MARGIN: usize = 15;
+/// Lines of a card where the terminal has as many columns.
+const LINES_MAX: usize = 50;
+const COLUMNS_MIN: usize = 80;
+/// Fewer steps are not worth a picture.
+const STEPS_MIN: usize = 5;
+/// Excuses told on a card. All of them are in the record.
+const EXCUSES_MAX: usize = 3;
 
 /// A finding in full. `replay` is the command that replays it; it stands alone on the last line, to be copied.
 pub fn card(finding: &Finding, replay: &str, style: Style) -> String {
     let finding = &neutral::finding(finding);
-    let mut lines = vec![heading(finding, style)];
-    lines.extend(wrapped(&finding.sentence, style.columns(), 0));
-    for part in [delivery_map(finding, style), sketch(finding, style), quotations(finding, style)] {
-        if !part.is_empty() {
-            lines.push(String::new());
-            lines.extend(part);
-        }
-    }
-    lines.push(String::new());
-    lines.extend(facts(finding, style));
-    lines.push(format!("replay: {}", neutral::command(replay)));
-    lines.join("\n") + "\n"
+    let mut head = heading(finding, style);
+    head.extend(wrapped(&finding.sentence, style.columns(), 0));
+    let (map, proof, bytes) = (delivery_map(finding, style), chain(finding, style), quotations(finding, style));
+    let facts = facts(finding, style);
+    let taken: usize = [&head, &map, &proof, &bytes, &facts].iter().map(|part| part.len() + 1).sum();
+    // Of the picture's own lines, one names the lifelines, one counts what is left out, one stands empty.
+    let picture = match (style.columns() < COLUMNS_MIN, LINES_MAX.saturating_sub(taken + 3)) {
+        (true, _) => sketch(finding, style, STEPS_MAX),
+        (false, steps_max @ STEPS_MIN..) => sketch(finding, style, steps_max.min(STEPS_MAX)),
+        (false, _) => Vec::new(),
+    };
+    let parts = [head, map, picture, proof, bytes, facts];
+    let parts: Vec<String> = parts.iter().filter(|part| !part.is_empty()).map(|part| part.join("\n")).collect();
+    format!("{}\nreplay: {}\n", parts.join("\n\n"), neutral::command(replay))
 }
 
 /// `leak · shift by 1 · cross-tenant · interim-100-late-final · 20 of 20 replays`, in colour and in columns.
-fn heading(finding: &Finding, style: Style) -> String {
+fn heading(finding: &Finding, style: Style) -> Vec<String> {
     let ink = Ink::of(style);
     let severity = finding.severity.to_string();
     let (severity, alarm) = match finding.level {
@@ -48,7 +60,7 @@ fn heading(finding: &Finding, style: Style) -> String {
         Some(rest) => format!("{alarm}{}", ink.bold(rest)),
         None => ink.bold(line),
     });
-    painted.collect::<Vec<_>>().join("\n")
+    painted.collect()
 }
 
 /// What a finding is, without its severity, on one line. The summary lists findings by it.
@@ -67,23 +79,83 @@ fn rate(finding: &Finding) -> String {
     }
 }
 
-/// Why it counts and how big it is.
+/// Why it counts, what it takes to see it, and what does not excuse it.
 fn facts(finding: &Finding, style: Style) -> Vec<String> {
-    let size = finding.shrunk;
+    let plan = if finding.plan.is_empty() { String::new() } else { format!(" · {}", finding.plan) };
+    let mut facts =
+        vec![("requirement", finding.requirement.clone()), ("proof", format!("{} · {}", proof(finding), leg(finding)))];
+    facts.extend(not_excused(&finding.excuses));
+    facts.extend([
+        ("compared", compared(finding)),
+        ("smallest plan", format!("{}{plan}", size(finding.shrunk))),
+        ("shrunk", shrunk(finding)),
+        ("finding", format!("{} {}", finding.id, finding.fingerprint).trim().to_owned()),
+    ]);
+    let facts = facts.iter().filter(|(_, fact)| !fact.is_empty());
+    facts.flat_map(|(what, fact)| wrapped_fact(what, fact, style.columns())).collect()
+}
+
+fn size(size: Size) -> String {
     let size = [
         counted(size.tenants.into(), "tenant"),
         counted(size.exchanges.into(), "exchange"),
         counted(size.faults.into(), "fault"),
     ];
-    let plan = if finding.plan.is_empty() { String::new() } else { format!(" · {}", finding.plan) };
-    let facts = [
-        ("requirement", finding.requirement.clone()),
-        ("proof", format!("{} · {}", proof(finding), leg(finding.leg))),
-        ("smallest plan", format!("{}{plan}", size.join(", "))),
-        ("finding", format!("{} {}", finding.id, finding.fingerprint).trim().to_owned()),
+    size.join(", ")
+}
+
+/// `the same plan without its fault: 0 of 20 · on the reference gateway: 0 of 20 · on this gateway: 20 of 20`, as far as
+/// it was measured: the difference is the cause.
+fn compared(finding: &Finding) -> String {
+    let what = match (finding.counterfactual.left_out, finding.shrunk.faults) {
+        (LeftOut::Faults, 0 | 1) => "the same plan without its fault",
+        (LeftOut::Faults, _) => "the same plan without its faults",
+        (LeftOut::Overlap, _) => "the same requests one after the other",
+    };
+    let rate =
+        |what: &str, rate: Reproduction| (rate.runs > 0).then(|| format!("{what}: {} of {}", rate.failed, rate.runs));
+    let others = [
+        rate(what, finding.counterfactual.without),
+        rate("on the reference gateway", finding.counterfactual.on_reference),
     ];
-    let facts = facts.iter().filter(|(_, fact)| !fact.is_empty());
-    facts.flat_map(|(what, fact)| wrapped_fact(what, fact, style.columns())).collect()
+    let others: Vec<String> = others.into_iter().flatten().collect();
+    match others.is_empty() {
+        true => String::new(),
+        false => {
+            others.into_iter().chain(rate("on this gateway", finding.reproduction)).collect::<Vec<_>>().join(" · ")
+        }
+    }
+}
+
+/// The excuses that a reader thinks of first, each with the fact that rules it out.
+fn not_excused(excuses: &[Excuse]) -> Vec<(&'static str, String)> {
+    let told = excuses.iter().take(EXCUSES_MAX).map(|Excuse { excuse, source, ruled_out_by }| {
+        let source = source.replace("section ", "§");
+        format!("{excuse} ({source}): {ruled_out_by}")
+    });
+    let more = excuses.len().saturating_sub(EXCUSES_MAX);
+    let more = (more > 0).then(|| format!("… and {more} more, in record.json"));
+    let margin = |index: usize| if index == 0 { "not excused by" } else { "" };
+    told.chain(more).enumerate().map(|(index, line)| (margin(index), line)).collect()
+}
+
+/// `from 8 tenants, 60 exchanges, 9 faults in 212 runs, 3.1 s`, where it was tried.
+fn shrunk(finding: &Finding) -> String {
+    let shrinking = finding.shrinking;
+    if shrinking.tried == 0 {
+        return String::new();
+    }
+    let effort = format!(
+        "in {}, {}.{} s",
+        counted(shrinking.runs.into(), "run"),
+        shrinking.duration_ms / 1000,
+        shrinking.duration_ms % 1000 / 100
+    );
+    let short = if shrinking.cut_short { "; cut short, there may be a smaller one" } else { "" };
+    match shrinking.from == finding.shrunk {
+        true => format!("no smaller plan failed: {} tried {effort}{short}", counted(shrinking.tried.into(), "plan")),
+        false => format!("from {} {effort}{short}", size(shrinking.from)),
+    }
 }
 
 /// `what` in the margin, the fact beside it.
@@ -106,10 +178,11 @@ fn proof(finding: &Finding) -> &'static str {
     }
 }
 
-fn leg(leg: Leg) -> &'static str {
-    match leg {
+fn leg(finding: &Finding) -> &'static str {
+    match finding.leg {
         Leg::Request => "it went wrong on the way to the origin",
         Leg::Reply => "it went wrong on the way back",
+        Leg::Store if Case::of(finding).was_in_flight() => "the gateway shared the reply to a request in flight",
         Leg::Store => "it came from the gateway's store",
         Leg::Mint => "the gateway made it itself",
     }
@@ -133,13 +206,13 @@ mod tests {
     #[test]
     fn no_line_but_the_replay_command_is_wider_than_asked() {
         for (name, finding) in fixtures::all() {
-            for width in [40, 66, 80, 100, 140] {
+            for width in [40, 50, 66, 79, 80, 100, 140] {
                 let card = card(&finding, REPLAY, Style { color: false, width });
                 let lines: Vec<&str> = card.lines().collect();
                 let (replay, rest) = lines.split_last().unwrap();
                 assert_eq!(*replay, format!("replay: {REPLAY}"), "{name}");
                 assert!(rest.iter().all(|line| line.chars().count() <= width), "{name} at {width}:\n{card}");
-                assert!(width < 80 || rest.len() < 42, "{name} at {width}:\n{card}");
+                assert!(width < COLUMNS_MIN || rest.len() <= LINES_MAX, "{name} at {width}:\n{card}");
             }
         }
     }
@@ -168,6 +241,63 @@ mod tests {
         let finding = Finding { level: Level::Should, ..fixtures::status_mismatch() };
         assert!(card(&finding, REPLAY, Style::default()).starts_with("gate failed · corruption · status mismatch"));
         assert!(card(&fixtures::shift(), REPLAY, Style::default()).starts_with("leak · shift by 1 · cross-tenant"));
+    }
+
+    /// The lines of a fact, without the margin, as one.
+    fn told(finding: &Finding, what: &str) -> String {
+        let card = card(finding, REPLAY, Style::default());
+        let lines = card.lines().skip_while(|line| !line.starts_with(what));
+        let lines = lines.enumerate().take_while(|(index, line)| *index == 0 || line.starts_with("     "));
+        lines.map(|(_, line)| line.get(MARGIN..).unwrap_or_default()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn what_was_compared_is_told_and_what_was_not_measured_is_not() {
+        let mut finding = fixtures::shift();
+        assert_eq!(
+            told(&finding, "compared"),
+            "the same plan without its fault: 0 of 20 · on the reference gateway: 0 of 20 · on this gateway: 20 of 20"
+        );
+        finding.counterfactual.left_out = LeftOut::Overlap;
+        finding.counterfactual.on_reference = Reproduction::default();
+        let overlap = "the same requests one after the other: 0 of 20 · on this gateway: 20 of 20";
+        assert_eq!(told(&finding, "compared"), overlap);
+        finding.counterfactual.without = Reproduction::default();
+        assert_eq!(told(&finding, "compared"), "");
+    }
+
+    #[test]
+    fn how_it_was_made_smaller_is_told_where_it_was_tried() {
+        let mut finding = fixtures::shift();
+        assert_eq!(told(&finding, "shrunk"), "from 8 tenants, 60 exchanges, 9 faults in 212 runs, 3.1 s");
+        finding.shrinking.cut_short = true;
+        assert!(told(&finding, "shrunk").ends_with("3.1 s; cut short, there may be a smaller one"));
+        finding.shrinking.from = finding.shrunk;
+        assert!(told(&finding, "shrunk").starts_with("no smaller plan failed: 31 plans tried in 212 runs"));
+        finding.shrinking.tried = 0;
+        assert_eq!(told(&finding, "shrunk"), "");
+    }
+
+    #[test]
+    fn the_first_excuses_are_told_and_the_rest_is_counted() {
+        let mut finding = fixtures::shift();
+        let excuses = told(&finding, "not excused by");
+        assert!(excuses.starts_with("a retry of its own request (RFC 9110 §9.2.2): d1 answers e1"), "{excuses}");
+        let more = finding.excuses.len() - EXCUSES_MAX;
+        assert!(excuses.ends_with(&format!("… and {more} more, in record.json")), "{excuses}");
+        finding.excuses.truncate(EXCUSES_MAX);
+        assert!(!told(&finding, "not excused by").contains("more"));
+        finding.excuses.clear();
+        assert_eq!(told(&finding, "not excused by"), "");
+    }
+
+    #[test]
+    fn a_store_is_told_from_a_request_in_flight() {
+        let told = |finding: &Finding| told(finding, "proof  ");
+        assert!(told(&fixtures::duplicate_from_store()).ends_with("it came from the gateway's store"));
+        assert!(
+            told(&fixtures::duplicate_in_flight()).ends_with("the gateway shared the reply to a request in flight")
+        );
     }
 
     #[test]

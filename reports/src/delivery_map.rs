@@ -2,7 +2,7 @@
 //!
 //! It answers the first question of a reader, who got whose reply, and it stands even when the timeline is thin.
 
-use vocabulary::finding::{ExchangeEvidence, Finding, Shape};
+use vocabulary::finding::{Emitted, ExchangeEvidence, Finding, Shape};
 use vocabulary::identity::ExchangeId;
 
 use crate::Style;
@@ -131,24 +131,14 @@ fn row(finding: &Finding, case: &Case, evidence: &ExchangeEvidence) -> Row {
 
 /// `200 d1, surplus d1.2`: what the origin emitted for the exchange.
 fn owed(evidence: &ExchangeEvidence) -> String {
-    let short = |emitted: &String| {
-        let what = emitted.split_once(':').map_or(emitted.as_str(), |(what, _)| what);
-        let what = what.split_once(" on ").map_or(what, |(what, _)| what);
-        match (what.split_once(' '), is_surplus(emitted)) {
-            (Some((delivery, status)), false) => format!("{status} {delivery}"),
-            (Some((delivery, _)), true) => format!("surplus {delivery}"),
-            (None, _) => what.to_owned(),
-        }
+    let short = |emitted: &Emitted| match emitted.surplus {
+        false => format!("{} {}", emitted.status, emitted.delivery),
+        true => format!("surplus {}", emitted.delivery),
     };
     match evidence.emitted.is_empty() {
         true => "–".to_owned(),
         false => evidence.emitted.iter().map(short).collect::<Vec<_>>().join(", "),
     }
-}
-
-/// Whether a line of what the origin emitted tells of a reply that nobody had asked for.
-fn is_surplus(emitted: &str) -> bool {
-    emitted.split_once(':').map_or(emitted, |(what, _)| what).ends_with(", surplus")
 }
 
 /// What came and was the client's own, or nobody's.

@@ -7,7 +7,8 @@ mod tale;
 use std::path::Path;
 
 pub(crate) use findings::{
-    all, desync, duplicate_from_store, hostile, request_splice, shift, shift_of_many, status_mismatch,
+    all, desync, duplicate_from_store, duplicate_in_flight, hostile, request_splice, shift, shift_of_many,
+    status_mismatch,
 };
 pub(crate) use records::{clean, hostile_record, records, violated};
 

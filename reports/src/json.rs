@@ -1,11 +1,14 @@
-//! The record for programs: `record.json`, and its findings one a line.
+//! The record for programs: `record.json`, and the same in lines: the run, its scenarios, its findings.
 //!
 //! Both are the record as it is, so that they read back equal. Characters that could drive a terminal or a CI system
 //! are written as JSON escapes, because `-o -` sends this to stdout.
 
 use std::fmt::Write;
 
-use vocabulary::record::RunRecord;
+use serde::Serialize;
+use vocabulary::finding::Finding;
+use vocabulary::record::{GatewayRecord, RunRecord, ScenarioRecord, Totals};
+use vocabulary::verdict::Verdict;
 
 use crate::neutral::{is_command, is_harmless};
 
@@ -15,10 +18,43 @@ pub fn json(record: &RunRecord) -> String {
     escaped(&text) + "\n"
 }
 
-/// One finding a line; nothing when there is none.
+/// The record in lines, each with what it tells of in `line`: first the run, then each scenario, then each finding. A
+/// Clean run has lines too, so that an empty file always means that something failed.
 pub fn jsonl(record: &RunRecord) -> String {
-    let line = |finding| serde_json::to_string(finding).expect("a finding has string keys only, as a record has");
-    record.findings.iter().map(|finding| escaped(&line(finding)) + "\n").collect()
+    let line = |line: &Line| {
+        let text = serde_json::to_string(line).expect("a line has string keys only, as a record has");
+        escaped(&text) + "\n"
+    };
+    let RunRecord { schema, run_id, seed, verdict, exit_code, reasons, totals, gateway, .. } = record;
+    let run =
+        Line::Run { schema, run_id, seed: *seed, verdict: *verdict, exit_code: *exit_code, reasons, totals, gateway };
+    let scenarios = record.scenarios.iter().map(Line::Scenario);
+    std::iter::once(run)
+        .chain(scenarios)
+        .chain(record.findings.iter().map(Line::Finding))
+        .map(|one| line(&one))
+        .collect()
+}
+
+/// One line.
+#[derive(Serialize)]
+#[serde(tag = "line", rename_all = "kebab-case")]
+enum Line<'a> {
+    /// The run: what a program asks first.
+    Run {
+        schema: &'a str,
+        run_id: &'a str,
+        seed: u64,
+        verdict: Verdict,
+        exit_code: u8,
+        reasons: &'a [String],
+        totals: &'a Totals,
+        gateway: &'a GatewayRecord,
+    },
+    /// A scenario, as in the record.
+    Scenario(&'a ScenarioRecord),
+    /// A finding, as in the record.
+    Finding(&'a Finding),
 }
 
 /// The same JSON, in which every character that is not harmless is an escape. Outside strings JSON has none of them
@@ -42,14 +78,19 @@ fn escaped(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-    use vocabulary::finding::Finding;
-
     use super::*;
     use crate::fixtures;
+    use serde_json::Value;
 
     fn value(record: &RunRecord) -> Value {
         serde_json::from_str(&json(record)).unwrap()
+    }
+
+    /// The lines that tell of one kind.
+    fn lines(record: &RunRecord, kind: &str) -> Vec<Value> {
+        let lines = jsonl(record);
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        lines.filter(|line| line["line"] == kind).collect()
     }
 
     /// The names of an object's members, sorted.
@@ -64,8 +105,11 @@ mod tests {
             assert!(text.ends_with("}\n") && text.contains("\n  \"verdict\""), "{name}");
             assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), record, "{name}");
             let findings: Vec<Finding> =
-                jsonl(&record).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+                lines(&record, "finding").into_iter().map(|line| serde_json::from_value(line).unwrap()).collect();
             assert_eq!(findings, record.findings, "{name}");
+            let scenarios: Vec<ScenarioRecord> =
+                lines(&record, "scenario").into_iter().map(|line| serde_json::from_value(line).unwrap()).collect();
+            assert_eq!(scenarios, record.scenarios, "{name}");
         }
     }
 
@@ -108,7 +152,8 @@ mod tests {
     #[test]
     fn a_finding_has_the_members_that_other_programs_read() {
         let record = fixtures::violated();
-        let line: Value = serde_json::from_str(jsonl(&record).lines().next().unwrap()).unwrap();
+        let mut line = lines(&record, "finding").remove(0);
+        line.as_object_mut().unwrap().remove("line");
         assert_eq!(value(&record)["findings"][0], line);
         for (member, expected) in [
             ("id", "f1"),
@@ -127,6 +172,43 @@ mod tests {
         assert_eq!(members(&line["evidence"]), ["exchanges", "timeline"]);
         assert_eq!(line["shrunk"], serde_json::json!({ "tenants": 2, "exchanges": 2, "faults": 1 }));
         assert_eq!(line["reproduction"], serde_json::json!({ "runs": 20, "failed": 20 }));
+        assert_eq!(
+            line["counterfactual"],
+            serde_json::json!({
+                "left_out": "faults",
+                "without": { "runs": 20, "failed": 0 },
+                "on_reference": { "runs": 20, "failed": 0 },
+            })
+        );
+        assert_eq!(line["shrinking"]["from"], serde_json::json!({ "tenants": 8, "exchanges": 60, "faults": 9 }));
+        assert_eq!(members(&line["shrinking"]), ["cut_short", "duration_ms", "from", "runs", "tried"]);
+        assert_eq!(members(&line["chain"][0]), ["at", "connection", "end", "event", "exchange", "tie"]);
+        assert_eq!((&line["chain"][0]["tie"], &line["chain"][1]["tie"]), (&"first".into(), &"canary".into()));
+        assert_eq!(members(&line["excuses"][0]), ["excuse", "ruled_out_by", "source"]);
+        let emitted = &line["evidence"]["exchanges"][0]["emitted"][0];
+        assert_eq!(members(emitted), ["connection", "delivery", "head", "status", "surplus"]);
+    }
+
+    #[test]
+    fn near_misses_are_counted_by_scenario() {
+        let record = value(&fixtures::violated());
+        let expected =
+            serde_json::json!({ "a reply was owed": 12, "a reply was owed to a client that had gone": 1204 });
+        assert_eq!(record["scenarios"][1]["near_misses"], expected);
+        assert!(!record["scenarios"][0].as_object().unwrap().contains_key("near_misses"), "none, none written");
+    }
+
+    #[test]
+    fn a_clean_run_has_a_line_for_itself_and_one_for_each_scenario() {
+        let record = fixtures::clean();
+        let run = lines(&record, "run").remove(0);
+        assert_eq!((&run["schema"], &run["verdict"]), (&"crosswire.record/1".into(), &"clean".into()));
+        assert_eq!(run["totals"]["exposures"], record.totals.exposures);
+        assert_eq!(run["exit_code"], 0);
+        assert_eq!(jsonl(&record).lines().count(), 1 + record.scenarios.len());
+        for (name, record) in fixtures::records() {
+            assert!(jsonl(&record).starts_with("{\"line\":\"run\","), "{name}");
+        }
     }
 
     #[test]
@@ -134,7 +216,7 @@ mod tests {
         let record = value(&fixtures::clean());
         assert_eq!(record["totals"]["upper_bound_95"], 3.0 / 5212.0);
         assert_eq!(record["findings"], serde_json::json!([]));
-        assert_eq!(jsonl(&fixtures::clean()), "");
+        assert_eq!(lines(&fixtures::clean(), "finding"), Vec::<Value>::new());
     }
 
     #[test]

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod card;
+mod chain;
 mod delivery_map;
 #[cfg(test)]
 mod fixtures;

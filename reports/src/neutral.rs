@@ -6,7 +6,7 @@
 
 use std::fmt::Write;
 
-use vocabulary::finding::{Evidence, ExchangeEvidence, Excuse, Finding, ProofStep, TimelineEntry};
+use vocabulary::finding::{Emitted, Evidence, ExchangeEvidence, Excuse, Finding, ProofStep, TimelineEntry};
 use vocabulary::record::{GatewayRecord, ObligationRecord, ObservationRecord, RunRecord, ScenarioRecord, Skipped};
 
 /// Characters of a name, an id, a version.
@@ -139,10 +139,15 @@ fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
         upstream_ordinal: *upstream_ordinal,
         request_sent: excerpt(request_sent),
         request_seen: request_seen.as_deref().map(excerpt),
-        emitted: emitted.iter().map(|text| excerpt(text)).collect(),
+        emitted: emitted.iter().map(delivery).collect(),
         reply_received: reply_received.as_deref().map(excerpt),
         deliveries: deliveries.clone(),
     }
+}
+
+fn delivery(emitted: &Emitted) -> Emitted {
+    let Emitted { delivery, status, surplus, connection, head } = emitted;
+    Emitted { delivery: *delivery, status: *status, surplus: *surplus, connection: *connection, head: excerpt(head) }
 }
 
 fn entry(entry: &TimelineEntry) -> TimelineEntry {
@@ -194,7 +199,7 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
 #[rustfmt::skip]
 fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
     let ScenarioRecord {
-        name: own, family, level, verdict, crossing, cases, exchanges, verified, exposures, faults_performed,
+        name: own, family, level, verdict, crossing, cases, case_us_median, exchanges, verified, exposures, faults_performed,
         faults_prevented, upper_bound_95, obligations, anomalies, near_misses,
     } = scenario;
     ScenarioRecord {
@@ -204,6 +209,7 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
         verdict: *verdict,
         crossing: name(crossing),
         cases: *cases,
+        case_us_median: *case_us_median,
         exchanges: *exchanges,
         verified: *verified,
         exposures: *exposures,

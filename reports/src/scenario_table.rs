@@ -48,6 +48,9 @@ pub(crate) fn scenarios(record: &RunRecord, style: Style) -> Vec<String> {
         let open = scenario.obligations.iter().filter_map(obligation);
         let open = open.flat_map(|line| wrapped(&line, style.columns() - 4, 2));
         lines.extend(open.map(|line| format!("    {line}")));
+        let near = near_misses(scenario).into_iter();
+        let near = near.flat_map(|line| wrapped(&line, style.columns() - 4, 2));
+        lines.extend(near.map(|line| format!("    {line}")));
     }
     let sum = |count: fn(&ScenarioRecord) -> u64| record.scenarios.iter().map(count).sum::<u64>();
     let (cases, prevented) = (sum(|scenario| scenario.cases), sum(|scenario| scenario.faults_prevented));
@@ -126,6 +129,15 @@ impl Table {
         let numbers = numbers.iter().zip(&NUMBERS[1..]).map(|(cell, (_, width))| format!("{cell:>width$}"));
         format!("{name:width$}  {verdict:12}{}", numbers.collect::<String>(), width = self.name_width)
     }
+}
+
+/// What a connection was used again over: lawful by itself, and held against nobody.
+fn near_misses(scenario: &ScenarioRecord) -> Option<String> {
+    let mut counts: Vec<(&String, &u64)> = scenario.near_misses.iter().collect();
+    counts.sort_by_key(|(what, count)| (std::cmp::Reverse(**count), *what));
+    let times = |count: u64| if count == 1 { "once".to_owned() } else { format!("{} times", grouped(count)) };
+    let counts: Vec<String> = counts.iter().map(|(what, count)| format!("{} {what}", times(**count))).collect();
+    (!counts.is_empty()).then(|| format!("near misses, held against nobody: {}", counts.join(", ")))
 }
 
 /// What did not happen, and why.

@@ -16,11 +16,11 @@ use vocabulary::identity::{LaneId, Moment, TenantId};
 
 use crate::Style;
 use crate::ink::Ink;
-use crate::steps::{Act, Case, Client, Step};
+use crate::steps::{Act, Case, Client, Step, since};
 use crate::wrap::{columns, cut};
 
 /// Steps drawn at most.
-const STEPS_MAX: usize = 14;
+pub(crate) const STEPS_MAX: usize = 14;
 /// Columns that the picture takes at most, however wide the terminal.
 const COLUMNS_MAX: usize = 100;
 /// Columns of the time, with the margin before it.
@@ -30,16 +30,16 @@ const FIRST: usize = TIME + 6;
 /// The lines on both sides of a label, with its blanks, and the arrow's head.
 const AROUND_LABEL: usize = 7;
 
-/// The sketch, line by line; empty when the evidence has no timeline.
-pub(crate) fn sketch(finding: &Finding, style: Style) -> Vec<String> {
+/// The sketch of at most so many steps, line by line; empty when the evidence has no timeline.
+pub(crate) fn sketch(finding: &Finding, style: Style, steps_max: usize) -> Vec<String> {
     let case = Case::of(finding);
-    let (mut steps, mut left_out) = case.steps(STEPS_MAX);
+    let (mut steps, mut left_out) = case.steps(steps_max);
     if steps.is_empty() {
         return Vec::new();
     }
     let clients = clients(&steps);
     let ink = Ink::of(style);
-    let zero = steps.first().map_or(Moment(0), |step| step.at);
+    let zero = case.zero();
     let mut lines = match Lanes::lay(clients, style.columns().min(COLUMNS_MAX)) {
         Some(lanes) => {
             let before = steps.len();
@@ -129,7 +129,7 @@ impl Lanes {
 
     fn row(&self, step: &Step, zero: Moment, ink: Ink) -> String {
         let mut line = Line::blank();
-        let time = time(step, zero);
+        let time = since(step.at, zero);
         line.write(TIME - columns(&time), &time);
         for x in self.lifelines() {
             line.write(x, "│");
@@ -217,11 +217,6 @@ fn names(clients: &[Client], room: usize) -> Vec<String> {
     clients.iter().map(name).collect()
 }
 
-fn time(step: &Step, zero: Moment) -> String {
-    let offset = step.at.since(zero).as_micros();
-    format!("{}.{:03}", offset / 1000, offset % 1000)
-}
-
 /// A step without a picture.
 fn listed(step: &Step, zero: Moment, width: usize, ink: Ink) -> String {
     let who = |(tenant, _): Client| format!("client {tenant}");
@@ -233,7 +228,7 @@ fn listed(step: &Step, zero: Moment, width: usize, ink: Ink) -> String {
         Act::ClientNote(_) | Act::OriginNote => step.label.clone(),
     };
     let mark = if step.wrong { "✗" } else { " " };
-    let line = cut(&format!("{:>TIME$} {mark} {told}", time(step, zero)), width);
+    let line = cut(&format!("{:>TIME$} {mark} {told}", since(step.at, zero)), width);
     if step.wrong { ink.red(&line) } else { line }
 }
 
@@ -271,7 +266,7 @@ mod tests {
     fn the_picture_keeps_to_its_columns_and_lines() {
         for (name, finding) in fixtures::all() {
             for width in [40, 60, 78, 80, 91, 92, 99, 100, 160] {
-                let lines = sketch(&finding, Style { color: false, width });
+                let lines = sketch(&finding, Style { color: false, width }, STEPS_MAX);
                 assert!(lines.len() <= STEPS_MAX + 2, "{name}");
                 for line in &lines {
                     assert!(columns(line) <= width.min(COLUMNS_MAX), "{name} at {width}: {line}");
@@ -284,7 +279,7 @@ mod tests {
     fn the_wrong_delivery_shows_at_every_width() {
         for (name, finding) in fixtures::all() {
             for width in [40, 80, 100] {
-                let lines = sketch(&finding, Style { color: false, width });
+                let lines = sketch(&finding, Style { color: false, width }, STEPS_MAX);
                 assert!(lines.is_empty() || lines.iter().any(|line| line.contains('✗')), "{name} at {width}");
             }
         }
@@ -292,7 +287,7 @@ mod tests {
 
     #[test]
     fn red_is_the_wrong_delivery_and_nothing_else() {
-        let lines = sketch(&fixtures::shift(), Style { color: true, width: 100 });
+        let lines = sketch(&fixtures::shift(), Style { color: true, width: 100 }, STEPS_MAX);
         let red: Vec<&String> = lines.iter().filter(|line| line.contains('\x1b')).collect();
         assert_eq!(red.len(), 1);
         assert!(red[0].contains("\x1b[1;31m✗│◀━"), "{}", red[0]);
@@ -302,6 +297,6 @@ mod tests {
     fn without_a_timeline_there_is_no_picture() {
         let mut finding = fixtures::shift();
         finding.evidence.timeline.clear();
-        assert_eq!(sketch(&finding, Style::default()), Vec::<String>::new());
+        assert_eq!(sketch(&finding, Style::default(), STEPS_MAX), Vec::<String>::new());
     }
 }

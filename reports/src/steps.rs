@@ -111,6 +111,28 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// From which moment picture and proof count.
+    pub(crate) fn zero(&self) -> Moment {
+        let told = self.finding.evidence.timeline.iter().map(|entry| entry.at);
+        let proven = self.finding.chain.iter().map(|step| step.at);
+        told.chain(proven).min().unwrap_or(Moment(0))
+    }
+
+    /// Whether the receiver was sent while the reply that it got had not reached its owner: no store can have held it.
+    pub(crate) fn was_in_flight(&self) -> bool {
+        let Some(edge) = self.finding.edges.first() else { return false };
+        let moment = |exchange, ends: bool| {
+            let mut entries = self.finding.evidence.timeline.iter().filter(|entry| entry.exchange == Some(exchange));
+            let is = |step: &TimelineStep| match ends {
+                true => matches!(step, TimelineStep::Receives { .. } | TimelineStep::GivesUp),
+                false => matches!(step, TimelineStep::Sends),
+            };
+            entries.find(|entry| is(&entry.step)).map(|entry| entry.at)
+        };
+        let (sent, ended) = (moment(edge.receiver, false), moment(edge.delivery.exchange, true));
+        sent.zip(ended).is_some_and(|(sent, ended)| ended > sent)
+    }
+
     /// How early the story needs an exchange: those of the first wrong delivery are needed first.
     fn rank(&self, exchange: Option<ExchangeId>) -> usize {
         let is_in = |edge: &Edge| Some(edge.receiver) == exchange || Some(edge.delivery.exchange) == exchange;
@@ -147,7 +169,8 @@ impl<'a> Case<'a> {
         order.sort_by_key(|index| {
             let step = &steps[*index];
             let rank = self.rank(step.exchange);
-            (!(step.wrong && rank == 0), rank, !step.wrong, *index)
+            let proves = self.finding.chain.iter().any(|proof| (proof.at, proof.exchange) == (step.at, step.exchange));
+            (!(step.wrong && rank == 0), !proves, rank, !step.wrong, *index)
         });
         order.truncate(steps_max);
         order.sort();
@@ -245,6 +268,12 @@ impl<'a> Case<'a> {
         let others = if wrong.len() > 1 { ", owed to others" } else { "" };
         format!("{}{others}", [own, foreign].concat().join(" + "))
     }
+}
+
+/// Milliseconds between two moments, as pictures and proofs write them.
+pub(crate) fn since(at: Moment, zero: Moment) -> String {
+    let offset = at.since(zero).as_micros();
+    format!("{}.{:03}", offset / 1000, offset % 1000)
 }
 
 fn connection(entry: &TimelineEntry) -> String {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
+use vocabulary::plan::Target;
 
+use crate::client::{BodyWord, FormWord};
 use crate::draw::{Draw, Number, Quantity};
 use crate::error::{ScenarioError, Source};
 use crate::language::{File, Lane, Schedule, Variant};
@@ -55,7 +57,23 @@ fn check_schedule(source: Source<'_>, variant: &Variant, schedule: &Spanned<Sche
         // Otherwise some orders would be skipped and others repeated from case to case.
         return Err(source.contradiction(rounds.span(), "beside a schedule the number of rounds must be fixed"));
     }
-    let counted = lane.copies.max().0 > 1 || lane.requests.max().0 > 1 || lane.plain_after.max().0 > 0;
+    match (&schedule.get_ref().exchanges, schedule.get_ref().orders.as_deref()) {
+        (Some(_), None) | (None, Some([_, ..])) => {}
+        (Some(_), Some(_)) => {
+            return Err(source.contradiction(schedule.span(), "a schedule has either exchanges or orders, not both"));
+        }
+        (None, None | Some([])) => {
+            let what =
+                "a schedule says how many exchanges it has, or which orders: exchanges = 2 or orders = [\"0110\"]";
+            return Err(source.contradiction(schedule.span(), what));
+        }
+    }
+    let counted = lane.copies.is_some()
+        || lane.workers.is_some()
+        || lane.in_turn
+        || lane.login.is_some()
+        || lane.requests.max().0 > 1
+        || lane.plain_after.max().0 > 0;
     let acted = lane.start.is_some() || lane.until.is_some() || lane.abort.is_some() || lane.read.is_some();
     if counted || acted || !lane.origin.is_empty() {
         let what = "a schedule decides by itself who sends how often and when, and what the origin holds";
@@ -103,6 +121,7 @@ impl Lanes<'_> {
                 let what = "a lane that may stop early cannot take part in a second round";
                 return Err(self.source.contradiction(until.span(), what));
             }
+            self.check_request(lane)?;
             self.check_program(lane)?;
         }
         self.check_size(around)
@@ -117,6 +136,13 @@ impl Lanes<'_> {
             }
             let own: Vec<&Lane> = earlier.iter().filter(|lane| lane.tenants_of.is_none()).collect();
             self.known(owner.span(), owner.get_ref(), &own)?;
+        }
+        if let (Some(_), Some(workers)) = (&lane.copies, &lane.workers) {
+            return Err(self.source.contradiction(workers.span(), "either copies or workers, not both"));
+        }
+        for count in lane.copies.iter().chain(&lane.workers) {
+            let known: Vec<&Lane> = earlier.iter().collect();
+            count.get_ref().lanes().try_for_each(|name| self.known(count.span(), name, &known))?;
         }
         if let Some(after) = lane.start.as_ref().and_then(|start| start.after.as_ref()) {
             let known: Vec<&Lane> = earlier.iter().collect();
@@ -143,6 +169,22 @@ impl Lanes<'_> {
         }
         let expected = lanes.iter().map(|lane| lane.name.get_ref().clone()).collect();
         Err(self.source.unknown(span, "lane", name, expected))
+    }
+
+    /// A form has a path of its own, and what a ghost's body spells leaves no room for another text.
+    fn check_request(self, lane: &Lane) -> Result<(), ScenarioError> {
+        let request = &lane.request;
+        let formed = request.form.0.iter().any(|form| *form != FormWord::Plain);
+        let ghost = request.body.iter().flat_map(|body| &body.0).any(|body| matches!(body, BodyWord::Ghost { .. }));
+        let own = request.target.0.iter().all(|target| *target == Target::Own);
+        let what = if formed && !own {
+            "a form brings a path of its own, so the request's target must be \"own\""
+        } else if ghost && (formed || request.rich) {
+            "the body of a ghost spells a request, so it can be neither rich nor of a form"
+        } else {
+            return Ok(());
+        };
+        Err(self.source.contradiction(lane.name.span(), what))
     }
 
     /// The acts of one program, in their order.

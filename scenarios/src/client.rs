@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
-use vocabulary::plan::{AbortHow, Credential, EventKind, Target, Version};
+use vocabulary::directive::Field;
+use vocabulary::plan::{self, AbortHow, Absolute, Credential, EventKind, Target, Version};
 
 use crate::draw::{Choice, Draw, Number, Time};
-use crate::fields::{Fields, is_token};
+use crate::fields::{Fields, is_token, line};
 use crate::origin::Bytes;
 
 /// A request. What it leaves open, the swarm decides.
@@ -14,6 +15,8 @@ use crate::origin::Bytes;
 pub(crate) struct RequestForm {
     pub(crate) method: Option<Choice<Method>>,
     pub(crate) target: Choice<Target>,
+    /// Whether the target is in absolute form, and whose authority it names.
+    pub(crate) absolute: Option<Choice<Absolute>>,
     pub(crate) version: Choice<Version>,
     pub(crate) host: Option<Choice<String>>,
     pub(crate) credential: Option<Choice<Credential>>,
@@ -24,6 +27,111 @@ pub(crate) struct RequestForm {
     pub(crate) trailers: bool,
     /// Whether bytes follow that spell a request of another, optional, exchange.
     pub(crate) tail: bool,
+    /// The application's form in which the request is spelled; it brings a path and a body.
+    pub(crate) form: Choice<FormWord>,
+    /// Whether the request has everything a request can have, all of it with its canary.
+    pub(crate) rich: bool,
+}
+
+/// The form of a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum FormWord {
+    #[default]
+    Plain,
+    Chat,
+    Responses,
+    Messages,
+    Mcp,
+    Polyglot,
+    Own {
+        #[serde(default)]
+        method: Option<Method>,
+        path: Path,
+        #[serde(default)]
+        fields: Lines,
+        #[serde(default)]
+        body: String,
+        #[serde(default)]
+        reply: Option<String>,
+    },
+}
+
+impl FormWord {
+    /// As a plan says it, with the method that goes with it; a plain form has none.
+    pub(crate) fn close(&self) -> (plan::Form, Option<String>) {
+        let own_method = match self {
+            FormWord::Own { method, .. } => method.as_ref().map(|method| method.0.clone()),
+            _ => None,
+        };
+        let form = match self {
+            FormWord::Plain => plan::Form::Plain,
+            FormWord::Chat => plan::Form::Chat,
+            FormWord::Responses => plan::Form::Responses,
+            FormWord::Messages => plan::Form::Messages,
+            FormWord::Mcp => plan::Form::Mcp,
+            FormWord::Polyglot => plan::Form::Polyglot,
+            FormWord::Own { path, fields, body, reply, .. } => plan::Form::Own(plan::OwnForm {
+                path: path.0.clone(),
+                fields: fields.0.clone(),
+                body: body.clone(),
+                reply: reply.clone(),
+            }),
+        };
+        let method = own_method.or_else(|| form.spelling().map(|spelling| spelling.method.to_owned()));
+        (form, method)
+    }
+}
+
+/// Header fields that are always the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Lines(pub(crate) Vec<Field>);
+
+impl<'de> Deserialize<'de> for Lines {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let lines = Vec::<String>::deserialize(deserializer)?;
+        lines.iter().map(|text| line(text)).collect::<Result<_, _>>().map(Lines).map_err(D::Error::custom)
+    }
+}
+
+/// A path behind the gateway's base path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Path(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Path {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.starts_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
+            Ok(Path(text))
+        } else {
+            Err(D::Error::custom(format!("{text:?} is no path, expected one such as \"/v1/ask\", without spaces")))
+        }
+    }
+}
+
+/// The login that comes before a worker's first request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Login {
+    /// Where.
+    pub(crate) path: Path,
+    /// The name of the cookie that the origin sets.
+    pub(crate) cookie: CookieName,
+}
+
+/// The name of a cookie: a token (RFC 6265 §4.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CookieName(pub(crate) String);
+
+impl<'de> Deserialize<'de> for CookieName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if is_token(&text) {
+            Ok(CookieName(text))
+        } else {
+            Err(D::Error::custom(format!("{text:?} is no name of a cookie, expected a token such as \"sid\"")))
+        }
+    }
 }
 
 /// A method.
@@ -58,6 +166,9 @@ pub(crate) enum BodyWord {
     },
     Ghost {
         chunked: bool,
+        /// Bytes behind what the body spells, so that a gateway refuses it for its size.
+        #[serde(default = "no_bytes")]
+        filler: Bytes,
     },
 }
 
@@ -124,6 +235,10 @@ impl GiveUpWhen {
             GiveUpWhen::ReplyBytes(_) => None,
         }
     }
+}
+
+fn no_bytes() -> Bytes {
+    Draw::just(Number(0))
 }
 
 fn any_chunk() -> Draw<Number<1, 1_048_576>> {

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 
 use toml::Spanned;
-use vocabulary::plan::{AbortHow, Audience, ConnectionUse, EventKind, Target, Until};
+use vocabulary::directive::{ChunkDefect, Close, CutBy};
+use vocabulary::plan::{AbortHow, Absolute, Audience, ConnectionUse, Credential, EventKind, Target, Until, Version};
 
-use crate::client::{BodyWord, GiveUp, GiveUpWhen};
-use crate::draw::{Choice, one_of};
-use crate::language::{Lane, Scenario, Variant};
+use crate::client::{BodyWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, RequestForm};
+use crate::draw::{Choice, Count, Draw, Time, one_of};
+use crate::language::{DirectiveAt, Lane, Order, Scenario, Variant};
 use crate::origin::{
     Act, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
     SurplusWord,
@@ -29,16 +30,38 @@ impl Scenario {
                 name => writeln!(text, "{name} ({} of {shares} cases), told {rounds}:", variant.weight),
             };
             if let Some(schedule) = variant.schedule.as_ref().map(Spanned::get_ref) {
-                let exchanges = &schedule.exchanges;
-                let _ = writeln!(
-                    text,
-                    "  Each round is the next of all orders in which {exchanges} exchanges can be sent and released."
-                );
+                let each = match (&schedule.exchanges, &schedule.orders) {
+                    (Some(exchanges), _) => {
+                        format!("all orders in which {exchanges} exchanges can be sent and released")
+                    }
+                    (None, orders) => {
+                        let orders = orders.iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                        format!(
+                            "the orders {orders}; a digit's first place sends that exchange, its second releases it"
+                        )
+                    }
+                };
+                let _ = writeln!(text, "  Each round is the next of {each}{}.", apart(&schedule.gap));
+            }
+            if let Some(gate) = &variant.gate {
+                let order = words(&gate.order, |order| match order {
+                    Order::Fifo => "as planned".to_owned(),
+                    Order::Lifo => "the other way round".to_owned(),
+                    Order::Random => "in any order".to_owned(),
+                });
+                let _ = writeln!(text, "  A gate releases {order}{}.", apart(&gate.gap));
             }
             for lane in &variant.lanes {
                 let _ = writeln!(text, "  {}: {}", lane.name.get_ref(), client(lane, variant));
                 let _ = writeln!(text, "    The origin {}.", origin(lane));
             }
+        }
+        if !self.swarm.is_empty() {
+            let knobs: Vec<String> = self.swarm.iter().map(|knob| knob.word().to_owned()).collect();
+            let _ = writeln!(text, "\nEach case switches on some of: {}", knobs.join(", "));
+        }
+        if self.needs_directive_at == DirectiveAt::Body {
+            text.push_str("\nThe origin reads the whole request before it does anything.\n");
         }
         let list = |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join("; ") };
         let _ = writeln!(text, "\nRequirement: {}", head.requirement);
@@ -65,12 +88,21 @@ fn client(lane: &Lane, variant: &Variant) -> String {
         (None, Some(tenants)) => counted(&tenants.get_ref().to_string(), "tenant"),
         (None, None) => "1 tenant".to_owned(),
     };
-    let copies = if lane.copies.max().0 == 1 { String::new() } else { format!(" × {} clients", lane.copies) };
+    let clients = match (&lane.workers, lane.copies()) {
+        (Some(workers), _) => format!(" on {}", counted(&workers.get_ref().to_string(), "client")),
+        (None, copies) if copies == Count::one() && !lane.in_turn => String::new(),
+        (None, copies) if lane.in_turn => format!(" on {}", counted(&copies.to_string(), "client")),
+        (None, copies) => format!(" × {}", counted(&copies.to_string(), "client")),
+    };
+    let turns = if lane.in_turn { ", each of which takes them in turn" } else { "" };
     let requests = match variant.schedule {
         Some(_) => "requests as scheduled".to_owned(),
         None => format!("{} each", counted(&lane.requests.to_string(), "request")),
     };
-    let mut text = format!("{tenants}{copies}, {requests} ({})", request(lane));
+    let mut text = format!("{tenants}{clients}{turns}, {requests} ({})", request(lane));
+    if let Some(Login { path, cookie }) = lane.login.as_ref().map(Spanned::get_ref) {
+        let _ = write!(text, ", after a login at {} that sets the cookie {}", path.0, cookie.0);
+    }
     if let Some(connection) = &lane.connection {
         let word = |connection: &ConnectionUse| match connection {
             ConnectionUse::Kept => "kept connections".to_owned(),
@@ -120,9 +152,19 @@ fn request(lane: &Lane) -> String {
     if let Some(body) = &form.body {
         let word = |body: &BodyWord| match body {
             BodyWord::None => "no body".to_owned(),
-            BodyWord::Sized { bytes, .. } => format!("{bytes} bytes of body"),
-            BodyWord::Chunked { bytes, .. } => format!("{bytes} bytes of chunked body"),
-            BodyWord::Ghost { .. } => "a body that spells another request".to_owned(),
+            BodyWord::Sized { bytes, declared_off_by } => match declared_off_by.0.as_slice() {
+                [0] => format!("{bytes} bytes of body"),
+                off => {
+                    let off: Vec<String> = off.iter().map(|off| format!("{off:+}")).collect();
+                    format!("{bytes} bytes of body that declare {}", one_of(&off))
+                }
+            },
+            BodyWord::Chunked { bytes, chunk } => format!("{bytes} bytes of body in chunks of {chunk}"),
+            BodyWord::Ghost { chunked, filler } => {
+                let framing = if *chunked { "chunked body" } else { "body" };
+                let more = if filler.max().0 > 0 { format!(" and {filler} bytes more") } else { String::new() };
+                format!("a {framing} that spells another request{more}")
+            }
         };
         let _ = write!(text, ", {}", words(body, word));
     }
@@ -133,7 +175,66 @@ fn request(lane: &Lane) -> String {
         Target::Authority(authority) => authority.clone(),
     };
     let _ = write!(text, " of {}{}", words(&form.target, word), form.fields);
+    request_details(form, &mut text);
     text
+}
+
+/// What only some scenarios say of a request.
+fn request_details(form: &RequestForm, text: &mut String) {
+    if let Some(absolute) = &form.absolute {
+        let word = |absolute: &Absolute| match absolute {
+            Absolute::Host => "its own host".to_owned(),
+            Absolute::Other(authority) => authority.clone(),
+        };
+        let _ = write!(text, ", in absolute form with {}", words(absolute, word));
+    }
+    if form.version.0.iter().any(|version| *version == Version::Http10) {
+        let word = |version: &Version| match version {
+            Version::Http11 => "HTTP/1.1".to_owned(),
+            Version::Http10 => "HTTP/1.0".to_owned(),
+        };
+        let _ = write!(text, ", {}", words(&form.version, word));
+    }
+    if let Some(host) = &form.host {
+        let _ = write!(text, ", host {}", words(host, String::clone));
+    }
+    if let Some(credential) = &form.credential {
+        let word = |credential: &Credential| match credential {
+            Credential::Both => "Authorization and a cookie".to_owned(),
+            Credential::Authorization => "Authorization".to_owned(),
+            Credential::Cookie => "a cookie".to_owned(),
+            Credential::None => "no credential".to_owned(),
+        };
+        let _ = write!(text, ", with {}", words(credential, word));
+    }
+    if form.form.0.iter().any(|form| *form != FormWord::Plain) {
+        let word = |form: &FormWord| match form {
+            FormWord::Own { path, .. } => format!("own ({})", path.0),
+            built_in => built_in.close().0.word().to_owned(),
+        };
+        let _ = write!(text, ", form {}", words(&form.form, word));
+    }
+    if form.rich {
+        text.push_str(", with everything that a request can have");
+    }
+    if let Some(expect) = &form.expect {
+        let _ = write!(text, ", expecting {}", words(expect, String::clone));
+    }
+    if let Some(pace) = &form.pace {
+        let word = |pace: &PaceWord| match pace {
+            PaceWord::AtOnce => "at once".to_owned(),
+            PaceWord::Slow { writes, gap } => format!("in {writes} writes {gap} apart"),
+            PaceWord::AfterContinue { wait } => format!("after a 100 or {wait}"),
+            PaceWord::Withheld => "never".to_owned(),
+        };
+        let _ = write!(text, ", the body {}", words(pace, word));
+    }
+    if form.trailers {
+        text.push_str(", with a trailer");
+    }
+    if form.tail {
+        text.push_str(", followed by bytes that spell another request");
+    }
 }
 
 fn abort(give_up: &GiveUp) -> String {
@@ -162,7 +263,12 @@ fn origin(lane: &Lane) -> String {
     if lane.origin.is_empty() {
         return "answers plainly".to_owned();
     }
-    lane.origin.iter().map(|act| self::act(act.get_ref())).collect::<Vec<_>>().join("; ")
+    let acts = lane.origin.iter().map(|act| self::act(act.get_ref())).collect::<Vec<_>>().join("; ");
+    if lane.every_attempt { format!("{acts}; the same for every attempt") } else { acts }
+}
+
+fn apart(gap: &Draw<Time>) -> String {
+    if gap.max().us > 0 { format!(", {gap} apart") } else { String::new() }
 }
 
 fn act(act: &Act) -> String {
@@ -209,14 +315,29 @@ fn final_reply(reply: &FinalReply) -> String {
             FramingWord::Length => "an exact length".to_owned(),
             FramingWord::LengthShort { by } => format!("a length {by} bytes too short"),
             FramingWord::LengthLong { by } => format!("a length {by} bytes too long"),
-            FramingWord::LengthTwice { .. } => "two lengths".to_owned(),
+            FramingWord::LengthTwice { off_by } => {
+                format!("two lengths, {} apart", words(off_by, |off_by| format!("{off_by:+}")))
+            }
             FramingWord::Chunked => "chunks".to_owned(),
             FramingWord::LengthAndChunked => "a length and chunks".to_owned(),
-            FramingWord::ChunkedBroken(_) => "broken chunks".to_owned(),
+            FramingWord::ChunkedBroken(defect) => words(defect, |defect| match defect {
+                ChunkDefect::NoLastChunk => "chunks without a last one".to_owned(),
+                ChunkDefect::BadSize => "chunks with a size that is no number".to_owned(),
+                ChunkDefect::TooLong => "chunks longer than they say".to_owned(),
+            }),
             FramingWord::Close => "the connection's end".to_owned(),
             FramingWord::BodyWhereNone => "a body where none is allowed".to_owned(),
         };
         let _ = write!(text, ", framed by {}", words(framing, word));
+    }
+    if let Some(chunk) = &reply.chunk {
+        let _ = write!(text, " of {chunk} bytes");
+    }
+    if reply.trailers == Some(true) {
+        text.push_str(", with a trailer");
+    }
+    if let Some(writes) = &reply.writes {
+        let _ = write!(text, ", in {} writes {} apart", writes.count, writes.gap);
     }
     if reply.early {
         text.push_str(", before it has read the request's body");
@@ -225,7 +346,12 @@ fn final_reply(reply: &FinalReply) -> String {
         text.push_str(", which no other tenant may receive");
     }
     if let Some(cut) = &reply.cut {
-        let _ = write!(text, ", cut off after {} bytes", cut.after_bytes);
+        let then = words(&cut.then, |then| match then {
+            CutBy::Close(Close::Fin) => "the connection ends by FIN".to_owned(),
+            CutBy::Close(Close::Rst) => "the connection ends by RST".to_owned(),
+            CutBy::Bait => "the rest follows the next request".to_owned(),
+        });
+        let _ = write!(text, ", cut off after {} bytes, then {then}", cut.after_bytes);
     }
     text
 }

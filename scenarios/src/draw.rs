@@ -1,7 +1,8 @@
 //! Open values: a number, a range or a list in the scenario file, which a case's seed closes.
 //!
 //! `requests = 2`, `requests = "1..=3"`, `status = [100, 102, "190..=199"]`; durations carry their unit: `"300us"`,
-//! `"0ms..=15ms"`, `"timeout+200ms"`. A list is drawn from evenly, so that repeating an entry gives it more weight.
+//! `"0ms..=15ms"`, `"timeout+200ms"`. A list is drawn from evenly; an entry with a weight, `"30*2"`, counts as often as
+//! if it stood there so many times. A number of workers may refer to another lane's: `"warm+1"`, `"warm/2"`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -11,6 +12,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::dice::Dice;
+
+/// Weights are shares of a hundred, or smaller.
+const WEIGHT_MAX: usize = 100;
 
 /// An open quantity: alternatives, each one value or a range of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +44,15 @@ impl<T: Quantity> Draw<T> {
     pub(crate) fn draw(&self, dice: &mut Dice) -> T {
         let (low, high) = *dice.pick(&self.0);
         T::between(low, high, dice)
+    }
+
+    /// Closes it, without a number of the dice where there is nothing to decide: for what scenarios could not say once,
+    /// so that the plans of those that do not say it stay what they were.
+    pub(crate) fn draw_if_open(&self, dice: &mut Dice) -> T {
+        match self.0.as_slice() {
+            [(low, high)] if low == high => *low,
+            _ => self.draw(dice),
+        }
     }
 
     /// The largest value that can be drawn.
@@ -203,7 +216,8 @@ impl<'de, T: Quantity> Deserialize<'de> for Draw<T> {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Draw<T>, E> {
-                range(text).map(|ends| Draw(vec![ends])).map_err(E::custom)
+                let (weight, text) = weighted(text).map_err(E::custom)?;
+                range(text).map(|ends| Draw(vec![ends; weight])).map_err(E::custom)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Draw<T>, A::Error> {
@@ -221,6 +235,19 @@ impl<'de, T: Quantity> Deserialize<'de> for Draw<T> {
         }
 
         deserializer.deserialize_any(Open(PhantomData))
+    }
+}
+
+/// The weight before a `*`, 1 where there is none. Only digits make a weight: `*` may stand in a method.
+fn weighted(text: &str) -> Result<(usize, &str), String> {
+    let Some((weight, rest)) = text.split_once('*') else { return Ok((1, text)) };
+    let weight = weight.trim();
+    if weight.is_empty() || !weight.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok((1, text));
+    }
+    match weight.parse() {
+        Ok(number @ 1..=WEIGHT_MAX) => Ok((number, rest.trim())),
+        _ => Err(format!("{weight} is no weight, expected 1 to {WEIGHT_MAX} before the *")),
     }
 }
 
@@ -255,6 +282,11 @@ impl<T> Choice<T> {
     pub(crate) fn draw<'a>(&'a self, dice: &mut Dice) -> &'a T {
         dice.pick(&self.0)
     }
+
+    /// Closes it, without a number of the dice where there is nothing to decide (as [`Draw::draw_if_open`]).
+    pub(crate) fn draw_if_open<'a>(&'a self, dice: &mut Dice) -> &'a T {
+        if let [only] = self.0.as_slice() { only } else { self.draw(dice) }
+    }
 }
 
 impl<T: Default> Default for Choice<T> {
@@ -263,11 +295,11 @@ impl<T: Default> Default for Choice<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Choice<T> {
+impl<'de, T: Deserialize<'de> + Clone> Deserialize<'de> for Choice<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneOrMany<T>(PhantomData<T>);
 
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+        impl<'de, T: Deserialize<'de> + Clone> Visitor<'de> for OneOrMany<T> {
             type Value = Choice<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -279,7 +311,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Choice<T> {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Choice<T>, E> {
-                T::deserialize(text.into_deserializer()).map(Choice::just)
+                let (weight, text) = weighted(text).map_err(E::custom)?;
+                T::deserialize(text.into_deserializer()).map(|word| Choice(vec![word; weight]))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Choice<T>, A::Error> {
@@ -288,13 +321,164 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Choice<T> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choice<T>, A::Error> {
                 let mut choices = Vec::new();
-                while let Some(choice) = list.next_element()? {
-                    choices.push(choice);
+                // Each entry is read as a choice of its own: it may have a weight, and an error points at it.
+                while let Some(Choice(entry)) = list.next_element::<Choice<T>>()? {
+                    choices.extend(entry);
                 }
                 if choices.is_empty() { Err(A::Error::custom("the list is empty")) } else { Ok(Choice(choices)) }
             }
         }
 
         deserializer.deserialize_any(OneOrMany(PhantomData))
+    }
+}
+
+/// A number of workers: drawn, or in relation to the workers of an earlier lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Count(Vec<CountOf>);
+
+/// One alternative of a number of workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum CountOf {
+    Range(Number<1, 64>, Number<1, 64>),
+    /// `warm`, `warm/2`, `warm+1`: as many as that lane has in this case, half of them, one more.
+    Lane {
+        lane: String,
+        half: bool,
+        plus: u64,
+    },
+}
+
+impl CountOf {
+    /// The number, given the workers of the lane that it refers to; within what a lane may have, and at least 1.
+    fn of(&self, workers: u64) -> u64 {
+        match self {
+            CountOf::Range(low, _) => low.0,
+            CountOf::Lane { half, plus, .. } => {
+                ((if *half { workers / 2 } else { workers }) + plus).clamp(1, WORKERS_MAX)
+            }
+        }
+    }
+}
+
+/// Workers of one lane.
+pub(crate) const WORKERS_MAX: u64 = 64;
+
+impl Count {
+    /// Always one.
+    pub(crate) fn one() -> Count {
+        Count(vec![CountOf::Range(Number(1), Number(1))])
+    }
+
+    /// Closes it. `workers` knows how many workers an earlier lane has.
+    pub(crate) fn draw(&self, dice: &mut Dice, workers: impl Fn(&str) -> u64) -> u64 {
+        match dice.pick(&self.0) {
+            CountOf::Range(low, high) => Number::between(*low, *high, dice).0,
+            related @ CountOf::Lane { lane, .. } => related.of(workers(lane)),
+        }
+    }
+
+    /// The largest number, where `workers` knows the most workers of an earlier lane.
+    pub(crate) fn max(&self, workers: impl Fn(&str) -> u64) -> u64 {
+        let each = self.0.iter().map(|count| match count {
+            CountOf::Range(_, high) => high.0,
+            related @ CountOf::Lane { lane, .. } => related.of(workers(lane)),
+        });
+        each.max().unwrap_or(1)
+    }
+
+    /// The lanes that it refers to.
+    pub(crate) fn lanes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|count| match count {
+            CountOf::Lane { lane, .. } => Some(lane.as_str()),
+            CountOf::Range(..) => None,
+        })
+    }
+
+    fn entry(text: &str) -> Result<Count, String> {
+        let (weight, text) = weighted(text)?;
+        let count = match text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            true => relation(text)?,
+            false => range(text).map(|(low, high)| CountOf::Range(low, high))?,
+        };
+        Ok(Count(vec![count; weight]))
+    }
+}
+
+fn relation(text: &str) -> Result<CountOf, String> {
+    let (rest, plus) = match text.split_once('+') {
+        Some((rest, plus)) => match plus.trim().parse() {
+            Ok(plus @ 0..=WORKERS_MAX) => (rest.trim_end(), plus),
+            _ => {
+                return Err(format!(
+                    "{text:?} is no number of workers, expected a number after the +, as in \"warm+1\""
+                ));
+            }
+        },
+        None => (text, 0),
+    };
+    let (lane, half) = match rest.split_once('/') {
+        Some((lane, "2")) => (lane, true),
+        Some(_) => return Err(format!("{text:?} is no number of workers, only halves can be taken, as in \"warm/2\"")),
+        None => (rest, false),
+    };
+    Ok(CountOf::Lane { lane: lane.to_owned(), half, plus })
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words: Vec<String> = Vec::new();
+        for count in &self.0 {
+            let word = match count {
+                CountOf::Range(low, high) if low == high => low.to_string(),
+                CountOf::Range(low, high) => format!("{low} to {high}"),
+                CountOf::Lane { lane, half, plus } => {
+                    let part = if *half { "half as many as" } else { "as many as" };
+                    let more = if *plus > 0 { format!(" and {plus} more") } else { String::new() };
+                    format!("{part} {lane}{more}")
+                }
+            };
+            if !words.contains(&word) {
+                words.push(word);
+            }
+        }
+        f.write_str(&one_of(&words))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Open;
+
+        impl<'de> Visitor<'de> for Open {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}, or another lane's number such as \"warm+1\"", Number::<1, WORKERS_MAX>::expected())
+            }
+
+            fn visit_i64<E: Error>(self, integer: i64) -> Result<Count, E> {
+                let number = Number::from_integer(integer).map_err(E::custom)?;
+                Ok(Count(vec![CountOf::Range(number, number)]))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Count, E> {
+                Count::entry(text).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
+                let mut alternatives = Vec::new();
+                while let Some(Count(entry)) = list.next_element::<Count>()? {
+                    alternatives.extend(entry);
+                }
+                if alternatives.is_empty() {
+                    Err(A::Error::custom("the list is empty"))
+                } else {
+                    Ok(Count(alternatives))
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Open)
     }
 }

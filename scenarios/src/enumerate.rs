@@ -10,21 +10,38 @@ use crate::language::{Lane, Schedule};
 use crate::schedule::{Step, schedules, steps};
 use crate::stage::Stage;
 
+impl Schedule {
+    /// The orders that it stands for.
+    pub(crate) fn all(&self) -> Vec<Vec<u8>> {
+        if let Some(orders) = &self.orders {
+            return orders.iter().map(|order| order.0.clone()).collect();
+        }
+        let wanted = |n: u64| {
+            let alternatives = self.exchanges.iter().flat_map(|exchanges| exchanges.alternatives());
+            alternatives.into_iter().any(|(low, high)| (low.0..=high.0).contains(&n))
+        };
+        (2..=4).filter(|n| wanted(*n)).flat_map(|n| schedules(n as u8)).collect()
+    }
+}
+
 impl Stage {
     /// Plays the next few of all small schedules. Each step waits for the observed effect of the one before.
     pub(crate) fn enumerate(&mut self, schedule: &Schedule, lane: &Lane, rounds: u64, turn: u64) {
-        let wanted = |n: u64| schedule.exchanges.alternatives().iter().any(|(low, high)| (low.0..=high.0).contains(&n));
-        let all: Vec<Vec<u8>> = (2..=4).filter(|n| wanted(*n)).flat_map(|n| schedules(n as u8)).collect();
+        let all = schedule.all();
 
         let tenants = lane.tenants.as_ref().map_or(1, |tenants| tenants.get_ref().draw(&mut self.closer.dice).0);
         let tenants = self.new_tenants(tenants as u16);
         let name = lane.name.get_ref();
-        let workers = schedule.exchanges.max().0 as usize;
+        let workers = all.iter().map(|order| order.len() / 2).max().unwrap_or(0);
         self.lanes.resize_with(workers, || plan::Lane { name: name.clone(), stimuli: Vec::new(), until: None });
 
         let mut previous: Option<Event> = None;
         for number in 1..=rounds {
             let order = &all[((turn * rounds + number - 1) % all.len() as u64) as usize];
+            // So that a reader can paste into a scenario of his own what a case has played.
+            let separator = if self.note.is_empty() { "" } else { " " };
+            self.note.push_str(separator);
+            self.note.extend(order.iter().map(|digit| char::from(b'0' + digit)));
             let gap_us = self.closer.us(&schedule.gap);
             previous = self.play_schedule(order, lane, &tenants, (number, gap_us), previous);
         }

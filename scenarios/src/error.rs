@@ -187,6 +187,7 @@ fn noun(expected: &[String]) -> &'static str {
         Some("fresh") => "knob",
         Some("kept") => "use of a connection",
         Some("length") => "framing",
+        Some("plain") => "form",
         Some("exchange") => "audience",
         _ => "word",
     }

@@ -112,7 +112,8 @@ impl<'de> Deserialize<'de> for Entry {
     }
 }
 
-fn line(text: &str) -> Result<Field, String> {
+/// One line of a head.
+pub(crate) fn line(text: &str) -> Result<Field, String> {
     match text.split_once(':') {
         Some((name, value)) if is_token(name) && !value.contains(['\r', '\n', '\0']) => {
             Ok(Field { name: name.to_owned(), value: value.trim().to_owned() })

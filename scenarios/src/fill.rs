@@ -4,10 +4,12 @@ use vocabulary::directive::{
     Cut, Directive, Field, Final, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus, SurplusKind,
     SurplusTiming, Writes,
 };
-use vocabulary::identity::{ExchangeId, GateId};
-use vocabulary::plan::{Abort, AbortWhen, BodyPace, Event, Request, RequestBody, SlowRead, Target};
+use vocabulary::identity::{ExchangeId, GateId, TenantId};
+use vocabulary::plan::{
+    Abort, AbortWhen, BodyPace, CANARY_PLACE, Event, Form, OwnForm, Request, RequestBody, SlowRead, Stimulus, Target,
+};
 
-use crate::client::{BodyWord, GiveUp, GiveUpWhen, PaceWord, ReadSlowly, RequestForm};
+use crate::client::{BodyWord, GiveUp, GiveUpWhen, Login, PaceWord, ReadSlowly, RequestForm};
 use crate::dice::Dice;
 use crate::draw::{Draw, Time};
 use crate::origin::{
@@ -15,6 +17,9 @@ use crate::origin::{
     SurplusWhen, SurplusWord,
 };
 use crate::swarm::Swarm;
+
+/// The body of the reply to a login.
+const LOGIN_BYTES: u64 = 64;
 
 /// What closes open values in one case.
 #[derive(Debug)]
@@ -44,7 +49,13 @@ impl Closer {
 
     /// What a client sends in the given round, counted from 1.
     pub(crate) fn request(&mut self, form: &RequestForm, round: u64) -> Request {
-        let (method, body) = self.method_and_body(form);
+        let (form_of, form_method) = form.form.draw_if_open(&mut self.dice).close();
+        let (mut method, mut body) = self.method_and_body(form);
+        if let Some(form_method) = form_method {
+            // What the swarm says of methods and bodies is for requests without a form; a lane's own word stands.
+            method = form.method.as_ref().map_or(form_method, |_| method);
+            body = if form.body.is_some() { body } else { RequestBody::None };
+        }
         let dice = &mut self.dice;
         let mut fields = form.fields.draw(dice);
         if self.swarm.asks_to_close(dice) && !fields.iter().any(|field| field.name.eq_ignore_ascii_case("connection")) {
@@ -58,7 +69,7 @@ impl Closer {
             Target::Shared(path) => Target::Shared(path.replace("{round}", &round.to_string())),
             other => other.clone(),
         };
-        let pace = match form.pace.as_ref().map(|pace| pace.draw(dice).clone()) {
+        let mut pace = match form.pace.as_ref().map(|pace| pace.draw(dice).clone()) {
             None | Some(PaceWord::AtOnce) => BodyPace::AtOnce,
             Some(PaceWord::Slow { writes, gap }) => {
                 BodyPace::Slow { writes: writes.draw(dice).0 as u32, gap_us: gap.draw(dice).us(self.timeout_us) }
@@ -68,18 +79,35 @@ impl Closer {
             }
             Some(PaceWord::Withheld) => BodyPace::Withheld,
         };
+        let version = *form.version.draw(dice);
+        let host = match &form.host {
+            Some(host) => Some(host.draw(dice).clone()),
+            None => self.swarm.host(dice),
+        };
+        let mut expect = form.expect.as_ref().map(|expect| expect.draw(dice).clone());
+        if let (None, None, Some(awaits)) = (&form.pace, &expect, self.swarm.expects_continue(body, dice)) {
+            (pace, expect) = (awaits, Some("100-continue".to_owned()));
+        }
+        if form.method.is_none() && form_of.is_plain() {
+            let known = fields.iter().any(|field| field.name.to_ascii_lowercase().starts_with("if-"));
+            fields.extend(self.swarm.condition(body, dice).filter(|_| !known));
+        }
         Request {
             method,
             target,
-            version: *form.version.draw(dice),
-            host: form.host.as_ref().map(|host| host.draw(dice).clone()),
+            version,
+            host,
             credential,
             fields,
             body,
             pace,
-            expect: form.expect.as_ref().map(|expect| expect.draw(dice).clone()),
-            trailers: form.trailers && matches!(body, RequestBody::Chunked { .. }),
+            expect,
+            trailers: (form.trailers || form.rich) && matches!(body, RequestBody::Chunked { .. }),
             tail: form.tail.then(|| self.exchange()),
+            absolute: form.absolute.as_ref().map(|absolute| absolute.draw(&mut self.dice).clone()),
+            form: form_of,
+            rich: form.rich,
+            keep_cookies: false,
         }
     }
 
@@ -99,10 +127,30 @@ impl Closer {
             (_, Some(BodyWord::Chunked { bytes, chunk })) => {
                 RequestBody::Chunked { bytes: bytes.draw(&mut self.dice).0, chunk: chunk.draw(&mut self.dice).0 }
             }
-            (_, Some(BodyWord::Ghost { chunked })) => RequestBody::Ghost { exchange: self.exchange(), chunked },
+            (_, Some(BodyWord::Ghost { chunked, filler })) => {
+                RequestBody::Ghost { exchange: self.exchange(), chunked, filler: filler.draw_if_open(&mut self.dice).0 }
+            }
         };
         let usual = if body == RequestBody::None { "GET" } else { "POST" };
         (method.unwrap_or_else(|| usual.to_owned()), body)
+    }
+
+    /// A login: its reply sets a cookie that is the tenant's own, by the canary in it. The exchange and the tenant are
+    /// filled in by the caller.
+    pub(crate) fn login(&mut self, login: &Login) -> Stimulus {
+        let form = Form::Own(OwnForm {
+            path: login.path.0.clone(),
+            fields: Vec::new(),
+            body: format!("{{\"user\":\"{CANARY_PLACE}\"}}"),
+            reply: None,
+        });
+        let request = Request { method: "POST".to_owned(), form, keep_cookies: true, ..Request::get() };
+        let cookie = format!("{}={CANARY_PLACE}; Path=/; HttpOnly", login.cookie.0);
+        let fields = [("Set-Cookie", cookie), ("Cache-Control", "no-store".to_owned())];
+        let fields = fields.map(|(name, value)| Field { name: name.to_owned(), value });
+        let reply = OriginAct::Final(Final { fields: fields.to_vec(), ..Final::ok(LOGIN_BYTES) });
+        let directive = Directive { acts: vec![reply], every_attempt: false };
+        Stimulus { request, directive, ..Stimulus::get(ExchangeId(0), TenantId(0)) }
     }
 
     pub(crate) fn abort(&mut self, give_up: &GiveUp) -> Abort {

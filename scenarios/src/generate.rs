@@ -60,6 +60,7 @@ impl Scenario {
             scenario: self.head.clone(),
             seed,
             case,
+            note: stage.note,
             tenants: stage.tenants,
             gates: stage.gates,
             lanes: stage.lanes,

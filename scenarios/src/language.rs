@@ -13,10 +13,11 @@ use vocabulary::plan::{Audience, ConnectionUse, Until};
 use vocabulary::scenario::{Level, Obligation, Prevented, ScenarioHead};
 
 use crate::check::check;
-use crate::client::{GiveUp, ReadSlowly, RequestForm, at_once};
-use crate::draw::{Choice, Draw, Number, Time};
+use crate::client::{GiveUp, Login, ReadSlowly, RequestForm, at_once};
+use crate::draw::{Choice, Count, Draw, Number, Time};
 use crate::error::{ScenarioError, Source};
 use crate::origin::{Act, EventOf};
+use crate::schedule::OrderString;
 use crate::swarm::Knob;
 
 /// One incident, retold so that any gateway can be tried with it.
@@ -148,7 +149,12 @@ pub(crate) enum Order {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Schedule {
-    pub(crate) exchanges: Draw<Number<2, 4>>,
+    /// All orders of so many exchanges.
+    #[serde(default)]
+    pub(crate) exchanges: Option<Draw<Number<2, 4>>>,
+    /// Or these orders, as a report has printed them.
+    #[serde(default)]
+    pub(crate) orders: Option<Vec<OrderString>>,
     #[serde(default = "at_once")]
     pub(crate) gap: Draw<Time>,
 }
@@ -165,8 +171,18 @@ pub(crate) struct Lane {
     #[serde(default)]
     pub(crate) tenants_of: Option<Spanned<String>>,
     /// Client workers for each tenant.
-    #[serde(default = "one_copy")]
-    pub(crate) copies: Draw<Number<1, 64>>,
+    #[serde(default)]
+    pub(crate) copies: Option<Spanned<Count>>,
+    /// Client workers in all, instead; they take the tenants in turn, and no more tenants take part than that.
+    #[serde(default)]
+    pub(crate) workers: Option<Spanned<Count>>,
+    /// Whether each worker's requests take the tenants in turn, as on the connections of a proxy in front of the
+    /// gateway. `copies` then says how many workers there are.
+    #[serde(default)]
+    pub(crate) in_turn: bool,
+    /// What each worker does before its first request, for each of its tenants.
+    #[serde(default)]
+    pub(crate) login: Option<Spanned<Login>>,
     /// Requests of each worker, in each round.
     #[serde(default = "one_request")]
     pub(crate) requests: Draw<Number<1, 256>>,
@@ -254,9 +270,23 @@ impl Variant {
 }
 
 impl Lane {
+    /// Its copies, 1 where it does not say.
+    pub(crate) fn copies(&self) -> Count {
+        self.copies.as_ref().map_or_else(Count::one, |copies| copies.get_ref().clone())
+    }
+
     /// The most plan lanes that it becomes.
     pub(crate) fn workers_max(&self, lanes: &[Lane]) -> u64 {
-        self.tenants_max(lanes) * self.copies.max().0
+        let of = |name: &str| {
+            let earlier = lanes.iter().take_while(|lane| lane.name.get_ref() != self.name.get_ref());
+            earlier.into_iter().find(|lane| lane.name.get_ref() == name).map_or(1, |lane| lane.workers_max(lanes))
+        };
+        let copies = self.copies().max(of);
+        match &self.workers {
+            Some(workers) => workers.get_ref().max(of),
+            None if self.in_turn => copies,
+            None => self.tenants_max(lanes) * copies,
+        }
     }
 
     /// The most tenants that take part.
@@ -279,10 +309,6 @@ impl Lane {
 
 fn one_share() -> NonZeroU8 {
     NonZeroU8::MIN
-}
-
-fn one_copy() -> Draw<Number<1, 64>> {
-    Draw::just(Number(1))
 }
 
 fn one_request() -> Draw<Number<1, 256>> {

@@ -4,6 +4,73 @@
 //! its reply is released. Exchanges are alike, so a digit appears for the first time in order; that leaves 3, 15 and
 //! 105 schedules of 2, 3 and 4 exchanges.
 
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+
+/// A schedule as it stands in a file: `"010212"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OrderString(pub(crate) Vec<u8>);
+
+impl OrderString {
+    fn read(text: &str) -> Result<OrderString, String> {
+        let wrong = |why: String| Err(format!("{text:?} is no schedule: {why}, as in \"010212\""));
+        let mut digits = Vec::new();
+        let mut sent = 0;
+        for letter in text.chars() {
+            let Some(digit) = letter.to_digit(10).map(|digit| digit as u8) else {
+                return wrong(format!("{letter:?} is no digit, each exchange is one"));
+            };
+            match digits.iter().filter(|seen| **seen == digit).count() {
+                0 if digit == sent => sent += 1,
+                0 => {
+                    return wrong(format!(
+                        "{digit} is sent before {sent}, exchanges are numbered in the order of sending"
+                    ));
+                }
+                1 => {}
+                _ => return wrong(format!("{digit} stands there more than twice, once to send and once to release")),
+            }
+            digits.push(digit);
+        }
+        if let Some(open) = (0..sent).find(|digit| digits.iter().filter(|seen| *seen == digit).count() == 1) {
+            return wrong(format!("{open} is sent and never released"));
+        }
+        if sent == 0 {
+            return wrong("it has no exchange".to_owned());
+        }
+        Ok(OrderString(digits))
+    }
+}
+
+impl fmt::Display for OrderString {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|digit| write!(f, "{digit}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for OrderString {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Order;
+
+        impl Visitor<'_> for Order {
+            type Value = OrderString;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a schedule such as \"010212\"")
+            }
+
+            // Not after the visit: only an error in here is given the place of the entry.
+            fn visit_str<E: Error>(self, text: &str) -> Result<OrderString, E> {
+                OrderString::read(text).map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Order)
+    }
+}
+
 /// All schedules of so many exchanges, in alphabetical order.
 pub(crate) fn schedules(exchanges: u8) -> Vec<Vec<u8>> {
     let mut found = Vec::new();

@@ -18,18 +18,22 @@ pub(crate) struct Stage {
     pub(crate) tenants: u16,
     pub(crate) gates: Vec<Gate>,
     pub(crate) lanes: Vec<plan::Lane>,
+    /// What the plan says of how it came about.
+    pub(crate) note: String,
 }
 
 /// The client workers of one lane of the scenario.
 struct Cast {
-    /// For each worker its tenant and the index of its lane in the plan.
-    workers: Vec<(TenantId, usize)>,
+    /// For each worker its tenants, which its requests take in turn, and the index of its lane in the plan.
+    workers: Vec<(Vec<TenantId>, usize)>,
     tenants: Vec<TenantId>,
 }
 
 /// The exchanges of one worker in one round.
 #[derive(Default)]
 struct Part {
+    /// A login for each of the worker's tenants, in the first round.
+    logins: Vec<ExchangeId>,
     own: Vec<ExchangeId>,
     plain_after: Vec<ExchangeId>,
 }
@@ -54,7 +58,7 @@ impl Round {
 
 impl Stage {
     pub(crate) fn new(closer: Closer) -> Stage {
-        Stage { closer, tenants: 0, gates: Vec::new(), lanes: Vec::new() }
+        Stage { closer, tenants: 0, gates: Vec::new(), lanes: Vec::new(), note: String::new() }
     }
 
     /// Tells the story of a variant, as often as its rounds say.
@@ -77,23 +81,32 @@ impl Stage {
     fn cast(&mut self, variant: &Variant) -> Vec<Cast> {
         let mut casts: Vec<Cast> = Vec::new();
         for lane in &variant.lanes {
+            let of = |name: &str| {
+                let lane = variant.lane(name).and_then(|index| casts.get(index));
+                lane.map_or(1, |cast| cast.workers.len() as u64)
+            };
+            let in_all = lane.workers.as_ref().map(|workers| workers.get_ref().draw(&mut self.closer.dice, of));
             let owner = lane.tenants_of.as_ref().and_then(|owner| variant.lane(owner.get_ref()));
             let tenants = match owner {
                 Some(owner) => casts[owner].tenants.clone(),
                 None => {
                     let tenants =
                         lane.tenants.as_ref().map_or(1, |tenants| tenants.get_ref().draw(&mut self.closer.dice).0);
-                    self.new_tenants(tenants as u16)
+                    // A tenant without a worker would take part in nothing.
+                    self.new_tenants(tenants.min(in_all.unwrap_or(tenants)) as u16)
                 }
             };
-            let copies = lane.copies.draw(&mut self.closer.dice).0;
+            let copies = lane.copies().draw(&mut self.closer.dice, of);
+            let taken: Vec<Vec<TenantId>> = match in_all {
+                _ if lane.in_turn => (0..in_all.unwrap_or(copies)).map(|_| tenants.clone()).collect(),
+                Some(workers) => tenants.iter().cycle().take(workers as usize).map(|tenant| vec![*tenant]).collect(),
+                None => (0..copies).flat_map(|_| &tenants).map(|tenant| vec![*tenant]).collect(),
+            };
             let mut workers = Vec::new();
-            for _ in 0..copies {
-                for tenant in &tenants {
-                    workers.push((*tenant, self.lanes.len()));
-                    let until = lane.until.as_ref().map(|until| *until.get_ref());
-                    self.lanes.push(plan::Lane { name: lane.name.get_ref().clone(), stimuli: Vec::new(), until });
-                }
+            for tenants in taken {
+                workers.push((tenants, self.lanes.len()));
+                let until = lane.until.as_ref().map(|until| *until.get_ref());
+                self.lanes.push(plan::Lane { name: lane.name.get_ref().clone(), stimuli: Vec::new(), until });
             }
             casts.push(Cast { workers, tenants });
         }
@@ -114,7 +127,9 @@ impl Stage {
             // Workers that meet at a gate do equally much: a gate that waits for somebody who is done never opens.
             let in_step = holds_at_gate(lane).then(|| lane.requests.draw(&mut self.closer.dice).0);
             let mut of_lane = Vec::new();
-            for _ in &cast.workers {
+            for (tenants, _) in &cast.workers {
+                let logins = if number == 1 && lane.login.is_some() { tenants.len() } else { 0 };
+                let logins = (0..logins).map(|_| self.closer.exchange()).collect();
                 let requests = in_step.unwrap_or_else(|| lane.requests.draw(&mut self.closer.dice).0);
                 let plain_after = lane.plain_after.draw(&mut self.closer.dice).0;
                 let own: Vec<ExchangeId> = (0..requests).map(|_| self.closer.exchange()).collect();
@@ -123,7 +138,7 @@ impl Stage {
                     held[position].push(*exchange);
                 }
                 let plain_after = (0..plain_after).map(|_| self.closer.exchange()).collect();
-                of_lane.push(Part { own, plain_after });
+                of_lane.push(Part { logins, own, plain_after });
             }
             parts.push(of_lane);
         }
@@ -160,8 +175,18 @@ impl Stage {
         round: &Round,
         previous: Option<&Round>,
     ) {
-        let (tenant, target) = cast.workers[worker];
+        let (tenants, target) = &cast.workers[worker];
+        let target = *target;
         let part = &round.parts[index][worker];
+        if let Some(login) = &lane.login {
+            for (exchange, tenant) in part.logins.iter().zip(tenants) {
+                let login = self.closer.login(login.get_ref());
+                self.lanes[target].stimuli.push(Stimulus { exchange: *exchange, tenant: *tenant, ..login });
+            }
+        }
+        // Neighbours begin with different tenants, and each goes on where its round before has ended.
+        let first = worker + round.number as usize - 1;
+        let tenant_at = |position: usize| tenants[(first + position) % tenants.len()];
         let event = |of: &EventOf| {
             let lane = variant.lane(&of.lane).expect("the check has found the lane");
             round.event(lane, worker, of.kind)
@@ -181,25 +206,42 @@ impl Stage {
                     Directive { acts, every_attempt: lane.every_attempt }
                 }
             };
+            let connection = match self.connection(lane) {
+                // What goes out behind a request that is given up goes down with it.
+                ConnectionUse::Pipelined if self.has_just_given_up(target) => ConnectionUse::Kept,
+                connection => connection,
+            };
             let stimulus = Stimulus {
                 exchange: *exchange,
-                tenant,
+                tenant: tenant_at(position),
                 start,
-                connection: self.connection(lane),
+                connection,
                 request: self.closer.request(&lane.request, round.number),
-                abort: lane.abort.as_ref().map(|give_up| self.closer.abort(give_up)),
+                abort: match &lane.abort {
+                    Some(give_up) => Some(self.closer.abort(give_up)),
+                    // The first request is the one that other lanes wait for.
+                    None if lane.origin.is_empty() && position > 0 && connection != ConnectionUse::Pipelined => {
+                        self.closer.swarm.abort(&mut self.closer.dice)
+                    }
+                    None => None,
+                },
                 read: lane.read.as_ref().map(|slowly| self.closer.read(slowly)),
                 audience: lane.audience,
                 directive,
             };
             self.lanes[target].stimuli.push(stimulus);
         }
-        for exchange in &part.plain_after {
+        for (position, exchange) in (part.own.len()..).zip(&part.plain_after) {
+            let tenant = tenant_at(position);
             let start = Start { after: None, delay_us: self.closer.us(&lane.think) };
             let request = self.closer.request(&lane.request, round.number);
             let stimulus = Stimulus { audience: lane.audience, ..self.plain(*exchange, tenant, start, request) };
             self.lanes[target].stimuli.push(stimulus);
         }
+    }
+
+    fn has_just_given_up(&self, lane: usize) -> bool {
+        self.lanes[lane].stimuli.last().is_some_and(|stimulus| stimulus.abort.is_some())
     }
 
     /// When a worker begins a round: with its lane's event, or when the last lane has ended the round before.

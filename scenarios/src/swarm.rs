@@ -4,8 +4,8 @@
 //! touched. A knob that is off touches none, so that a case with large HEAD-free uploads and nothing else exists.
 
 use serde::Deserialize;
-use vocabulary::directive::{Final, Framing, Writes};
-use vocabulary::plan::{ConnectionUse, Credential, RequestBody};
+use vocabulary::directive::{Field, Final, Framing, Writes};
+use vocabulary::plan::{Abort, AbortHow, AbortWhen, BodyPace, ConnectionUse, Credential, EventKind, RequestBody};
 
 use crate::dice::Dice;
 use crate::generate::Draws;
@@ -34,7 +34,48 @@ pub(crate) enum Knob {
     Cookies,
     /// Half of the replies wait up to 3 ms; in some cases one in eight waits up to 30 ms instead.
     Delays,
+    /// One reply in sixteen waits 100 ms, the others 1 ms.
+    BimodalDelays,
+    /// Half of the requests go out on their connection before the replies to those before them have come.
+    Pipelining,
+    /// A quarter of the requests without a body are conditional (`If-None-Match`).
+    Conditional,
+    /// Half of the requests name another host: one of two, or the first in other letters.
+    Hosts,
+    /// An eighth of the plainly answered requests are given up, within 4 ms or once the origin has seen them.
+    Aborts,
+    /// Half of the requests with a body send it after `100 Continue`, or 10 ms without one.
+    Expect,
 }
+
+impl Knob {
+    /// The knob as scenarios write it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Knob::Fresh => "fresh",
+            Knob::Bodies => "bodies",
+            Knob::Head => "head",
+            Knob::Chunked => "chunked",
+            Knob::Trailers => "trailers",
+            Knob::SeveralWrites => "several-writes",
+            Knob::ConnectionClose => "connection-close",
+            Knob::BoundarySizes => "boundary-sizes",
+            Knob::Cookies => "cookies",
+            Knob::Delays => "delays",
+            Knob::BimodalDelays => "bimodal-delays",
+            Knob::Pipelining => "pipelining",
+            Knob::Conditional => "conditional",
+            Knob::Hosts => "hosts",
+            Knob::Aborts => "aborts",
+            Knob::Expect => "expect",
+        }
+    }
+}
+
+/// Hosts that requests name; the last differs from the first in letters only, which mean nothing (RFC 9110 §4.2.3).
+const HOSTS: [&str; 3] = ["a.crosswire.test", "b.crosswire.test:8080", "A.Crosswire.TEST"];
+/// How long a client waits for a 100 before it sends its body all the same.
+const CONTINUE_US: u64 = 10_000;
 
 /// Sizes one below, at, and one above what buffers usually hold.
 const BOUNDARY_SIZES: [u64; 17] =
@@ -78,7 +119,43 @@ impl Swarm {
     }
 
     pub(crate) fn connection(&self, dice: &mut Dice) -> ConnectionUse {
-        if self.touches(Knob::Fresh, 2, dice) { ConnectionUse::Fresh } else { ConnectionUse::Kept }
+        if self.touches(Knob::Fresh, 2, dice) {
+            ConnectionUse::Fresh
+        } else if self.touches(Knob::Pipelining, 2, dice) {
+            ConnectionUse::Pipelined
+        } else {
+            ConnectionUse::Kept
+        }
+    }
+
+    /// A client that gives up, on a request that nothing else is planned for.
+    pub(crate) fn abort(&self, dice: &mut Dice) -> Option<Abort> {
+        if !self.touches(Knob::Aborts, 8, dice) {
+            return None;
+        }
+        let how = *dice.pick(&[AbortHow::Fin, AbortHow::Rst]);
+        let when = match dice.one_in(2) {
+            true => AbortWhen::AfterSent { us: dice.within(0, 4_000) },
+            false => AbortWhen::AfterEvent { event: EventKind::Seen, us: dice.within(0, 2_000) },
+        };
+        Some(Abort { how, when })
+    }
+
+    /// The host that a request names, where it is not the gateway's own.
+    pub(crate) fn host(&self, dice: &mut Dice) -> Option<String> {
+        self.touches(Knob::Hosts, 2, dice).then(|| (*dice.pick(&HOSTS)).to_owned())
+    }
+
+    /// RFC 9110 §13.1.2: an entity tag that nobody has given out, so that an honest answer is the whole reply.
+    pub(crate) fn condition(&self, body: RequestBody, dice: &mut Dice) -> Option<Field> {
+        let asks = body == RequestBody::None && self.touches(Knob::Conditional, 4, dice);
+        asks.then(|| Field { name: "If-None-Match".to_owned(), value: "\"crosswire\"".to_owned() })
+    }
+
+    /// RFC 9110 §10.1.1: whether the body waits for a 100, and for how long.
+    pub(crate) fn expects_continue(&self, body: RequestBody, dice: &mut Dice) -> Option<BodyPace> {
+        let asks = body != RequestBody::None && self.touches(Knob::Expect, 2, dice);
+        asks.then_some(BodyPace::AfterContinue { wait_us: CONTINUE_US })
     }
 
     pub(crate) fn credential(&self, dice: &mut Dice) -> Credential {
@@ -142,6 +219,13 @@ impl Swarm {
         match long {
             false if self.touches(Knob::Delays, 2, dice) => dice.within(0, 3_000),
             true if self.touches(Knob::Delays, 8, dice) => dice.within(0, 30_000),
+            _ if self.touches(Knob::BimodalDelays, 1, dice) => {
+                if dice.one_in(16) {
+                    100_000
+                } else {
+                    1_000
+                }
+            }
             _ => 0,
         }
     }

@@ -250,3 +250,108 @@ fn variants() {
     );
     assert_eq!(message(with("", "")), "scenarios/x.toml:12:1: there is no lane, so nobody would send anything");
 }
+
+#[test]
+fn weights_and_relations() {
+    check("requests = \"1..=3\"", "requests = [\"0*1\", 2]", "14:13: 0 is no weight, expected 1 to 100 before the *");
+    check(
+        "requests = \"1..=3\"",
+        "requests = [2, \"101*1\"]",
+        "14:16: 101 is no weight, expected 1 to 100 before the *",
+    );
+    check("requests = \"1..=3\"", "requests = \"3*many\"", "14:12: \"many\" is no number");
+    check(
+        "length = \"zero\"",
+        "length = [\"2*absent\", \"3*zeero\"]",
+        "16:65: unknown word \"zeero\", did you mean \"zero\"?",
+    );
+    check("tenants = \"1..=3\"", "copies = \"frist+1\"", "22:10: unknown lane \"frist\", did you mean \"first\"?");
+    check(
+        "tenants = \"1..=3\"",
+        "workers = [2, \"next/2\"]",
+        "22:11: the lane \"next\" cannot be referred to from here, only other lanes, listed earlier",
+    );
+    check(
+        "tenants = \"1..=3\"",
+        "copies = [1, \"first/3\"]",
+        "22:14: \"first/3\" is no number of workers, only halves can be taken, as in \"warm/2\"",
+    );
+    check(
+        "tenants = \"1..=3\"",
+        "copies = \"first+x\"",
+        "22:10: \"first+x\" is no number of workers, expected a number after the +, as in \"warm+1\"",
+    );
+    check("tenants = \"1..=3\"", "copies = 2\nworkers = 3", "23:11: either copies or workers, not both");
+    check(
+        "tenants = \"1..=3\"",
+        "copies = true",
+        "22:10: expected a number from 1 to 64, a range such as \"1..=3\", or a list of them, or another lane's number such as \"warm+1\", found boolean `true`",
+    );
+}
+
+#[test]
+fn requests() {
+    let with =
+        |request: &str, expected: &str| check("tenants = \"1..=3\"", &format!("request = {{ {request} }}"), expected);
+    with("form = \"chatt\"", "22:20: unknown form \"chatt\", did you mean \"chat\"?");
+    with("form = { own = { pth = \"/\" } }", "22:30: unknown key \"pth\", did you mean \"path\"?");
+    with(
+        "form = { own = { path = \"ask\" } }",
+        "22:37: \"ask\" is no path, expected one such as \"/v1/ask\", without spaces",
+    );
+    with(
+        "form = \"chat\", target = \"asterisk\"",
+        "21:8: a form brings a path of its own, so the request's target must be \"own\"",
+    );
+    with(
+        "rich = true, body = { ghost = { chunked = true } }",
+        "21:8: the body of a ghost spells a request, so it can be neither rich nor of a form",
+    );
+    check(
+        "tenants = \"1..=3\"",
+        "login = { path = \"/in\", cookie = \"a b\" }",
+        "22:34: \"a b\" is no name of a cookie, expected a token such as \"sid\"",
+    );
+}
+
+#[test]
+fn schedules() {
+    let varied = SOUND.split("\n[[lane]]").next().unwrap();
+    let error = |schedule: &str| {
+        let text = format!(
+            "{varied}\n[[variant]]\nname = \"v\"\nschedule = {{ {schedule} }}\n[[variant.lane]]\nname = \"a\"\n"
+        );
+        parse(&text).expect_err("the spoilt file was read").to_string()
+    };
+    let expected = |what: &str| format!("scenarios/x.toml:{what}");
+    assert_eq!(
+        error("orders = [\"0011\", \"0110a\"]"),
+        expected("14:32: \"0110a\" is no schedule: 'a' is no digit, each exchange is one, as in \"010212\"")
+    );
+    assert_eq!(
+        error("orders = [\"0210\"]"),
+        expected(
+            "14:24: \"0210\" is no schedule: 2 is sent before 1, exchanges are numbered in the order of sending, as in \"010212\""
+        )
+    );
+    assert_eq!(
+        error("orders = [\"010\"]"),
+        expected("14:24: \"010\" is no schedule: 1 is sent and never released, as in \"010212\"")
+    );
+    assert_eq!(
+        error("orders = [\"000\"]"),
+        expected(
+            "14:24: \"000\" is no schedule: 0 stands there more than twice, once to send and once to release, as in \"010212\""
+        )
+    );
+    assert_eq!(
+        error("orders = [\"0011\"], exchanges = 2"),
+        expected("14:12: a schedule has either exchanges or orders, not both")
+    );
+    assert_eq!(
+        error("gap = \"0ms\""),
+        expected(
+            "14:12: a schedule says how many exchanges it has, or which orders: exchanges = 2 or orders = [\"0110\"]"
+        )
+    );
+}

@@ -1,5 +1,6 @@
 //! The language as its readers meet it: the page in README.md, every act in TOML, a scenario in words, globs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use scenarios::{DirectiveAt, DrawContext, Scenario, SelectError, catalogue, select};
@@ -7,7 +8,9 @@ use vocabulary::directive::{
     ChunkDefect, Close, Cut, CutBy, FaultKind, Framing, Hold, OriginAct, SurplusKind, SurplusTiming,
 };
 use vocabulary::identity::CaseNumber;
-use vocabulary::plan::{BodyPace, Credential, Plan, RequestBody, Target, Version};
+use vocabulary::plan::{
+    Absolute, BodyPace, ConnectionUse, Credential, Form, Plan, RequestBody, Stimulus, Target, Version,
+};
 
 const HEAD: &str = r#"
 name = "x"
@@ -198,4 +201,201 @@ fn a_glob_that_matches_nothing_says_what_was_probably_meant() {
     );
     assert_eq!(error(&["zzz"], &[]), "no scenario matches \"zzz\"");
     assert_eq!(error(&["interim/*"], &["interim*"]), "every chosen scenario is skipped");
+}
+
+/// How often each count of workers in the lane of this name occurs over many cases.
+fn worker_counts(lines: &str, lane: &str, cases: u32) -> BTreeMap<usize, u32> {
+    let scenario = Scenario::parse("x.toml", &format!("{HEAD}{lines}")).expect("the lines are sound");
+    let mut counts = BTreeMap::new();
+    for case in 0..cases {
+        let plan = scenario.plan(1, CaseNumber(case), &DrawContext::default());
+        assert_eq!(plan.defect(), None);
+        *counts.entry(plan.lanes.iter().filter(|it| it.name == lane).count()).or_insert(0) += 1;
+    }
+    counts
+}
+
+#[test]
+fn an_entry_with_a_weight_counts_as_often_as_it_says() {
+    let crowd = "[[lane]]\nname = \"a\"\ntenants = [2, 3, 8]\nworkers = [\"30*2\", \"25*3\", \"20*4\", \"15*8\", \"7*16\", \"3*64\"]";
+    let counts = worker_counts(crowd, "a", 2000);
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [2, 3, 4, 8, 16, 64]);
+    for (workers, share) in [(2, 0.30), (3, 0.25), (4, 0.20), (8, 0.15), (16, 0.07), (64, 0.03)] {
+        let drawn = f64::from(counts[&workers]) / 2000.0;
+        assert!((drawn - share).abs() < 0.03, "{workers} workers in {drawn} of the cases");
+    }
+    let words = "[[lane]]\nname = \"a\"\nrequests = 256\nthink = [\"9*0ms\", \"1ms..=2ms\"]\nrequest = { method = [\"3*GET\", \"DELETE\"] }";
+    let plan = draw(words);
+    let deletes = plan.stimuli().filter(|(_, stimulus)| stimulus.request.method == "DELETE").count();
+    let thinks = plan.stimuli().filter(|(_, stimulus)| stimulus.start.delay_us > 0).count();
+    assert!((40..90).contains(&deletes) && (10..45).contains(&thinks), "{deletes} {thinks}");
+}
+
+#[test]
+fn workers_take_the_tenants_in_turn_and_no_tenant_is_without_one() {
+    let plan = draw("[[lane]]\nname = \"a\"\ntenants = 8\nworkers = 3");
+    let tenants: Vec<u16> = plan.lanes.iter().map(|lane| lane.stimuli[0].tenant.0).collect();
+    assert_eq!((tenants, plan.tenants), (vec![1, 2, 3], 3));
+    let plan = draw("[[lane]]\nname = \"a\"\ntenants = 2\nworkers = 3");
+    let tenants: Vec<u16> = plan.lanes.iter().map(|lane| lane.stimuli[0].tenant.0).collect();
+    assert_eq!(tenants, [1, 2, 1]);
+}
+
+#[test]
+fn tenants_may_share_a_connection_as_behind_a_proxy() {
+    let plan = draw(
+        "[[lane]]\nname = \"a\"\ntenants = 2\ncopies = 2\nin_turn = true\nrequests = 4\nplain_after = 1\nconnection = \"pipelined\"",
+    );
+    let tenants = |lane: usize| plan.lanes[lane].stimuli.iter().map(|stimulus| stimulus.tenant.0).collect::<Vec<_>>();
+    assert_eq!((plan.lanes.len(), tenants(0), tenants(1)), (2, vec![1, 2, 1, 2, 1], vec![2, 1, 2, 1, 2]));
+}
+
+/// A pool of u connections, of which c stay; then a burst of one more than were ever open.
+#[test]
+fn a_lane_may_be_as_large_as_another_half_of_it_or_one_larger() {
+    let pool = |workers: &str| {
+        format!("[[lane]]\nname = \"warm\"\ncopies = [1, 2, 4, 16]\n[[lane]]\nname = \"burst\"\nworkers = {workers}")
+    };
+    let keys = |workers: &str| worker_counts(&pool(workers), "burst", 200).into_keys().collect::<Vec<_>>();
+    assert_eq!(keys("\"warm\""), [1, 2, 4, 16]);
+    assert_eq!(keys("\"warm/2\""), [1, 2, 8]);
+    assert_eq!(keys("\"warm+1\""), [2, 3, 5, 17]);
+    assert_eq!(keys("\"warm/2+1\""), [1, 2, 3, 9]);
+    let mixed = worker_counts(&pool("[1, \"2*warm/2\", \"warm\", \"warm+1\"]"), "burst", 400);
+    assert!([1, 2, 3, 4, 5, 8, 16, 17].iter().all(|workers| mixed.contains_key(workers)), "{mixed:?}");
+}
+
+#[test]
+fn schedules_can_be_pasted_and_stand_in_the_plan() {
+    let plan = draw(
+        "[[variant]]\nname = \"v\"\nrounds = 3\nschedule = { orders = [\"010212\", \"0011\"] }\n[[variant.lane]]\nname = \"a\"\ntenants = 2",
+    );
+    assert_eq!((plan.note.as_str(), plan.stimuli().count()), ("010212 0011 010212", 8));
+    let all = draw(
+        "[[variant]]\nname = \"v\"\nrounds = 3\nschedule = { exchanges = 2 }\n[[variant.lane]]\nname = \"a\"\ntenants = 2",
+    );
+    assert_eq!(all.note, "0011 0101 0110");
+    let pasted = draw(&format!(
+        "[[variant]]\nname = \"v\"\nrounds = 3\nschedule = {{ orders = [\"{}\"] }}\n[[variant.lane]]\nname = \"a\"\ntenants = 2",
+        all.note.replace(' ', "\", \"")
+    ));
+    assert_eq!((pasted.note, pasted.lanes), (all.note, all.lanes), "the same plan by its strings");
+}
+
+#[test]
+fn a_rich_request_has_trailers_where_it_can() {
+    let plan = draw(
+        "[[lane]]\nname = \"a\"\nrequest = { rich = true, body = { chunked = { bytes = 10 } } }\n[[lane]]\nname = \"b\"\nrequest = { rich = true, method = \"GET\" }",
+    );
+    let request = |lane: usize| &plan.lanes[lane].stimuli[0].request;
+    assert!(request(0).rich && request(0).trailers && request(1).rich && !request(1).trailers);
+}
+
+#[test]
+fn one_path_under_several_authorities_can_be_asked_for() {
+    let plan = draw(
+        r#"[[lane]]
+        name = "a"
+        requests = 64
+        request = { target = { shared = "/p" }, host = ["a.test", "A.test", "a.test:8080"], absolute = ["host", { other = "b.test" }] }"#,
+    );
+    let mut seen = BTreeSet::new();
+    for (_, stimulus) in plan.stimuli() {
+        assert_eq!(stimulus.request.target, Target::Shared("/p".to_owned()));
+        seen.insert((stimulus.request.host.clone().unwrap(), stimulus.request.absolute == Some(Absolute::Host)));
+    }
+    assert_eq!(seen.len(), 6);
+}
+
+#[test]
+fn what_a_gateway_answers_itself_can_be_asked_for_with_a_ghost_in_the_body() {
+    let plan = draw(
+        r#"[[lane]]
+        name = "a"
+        request = { method = "OPTIONS", target = "asterisk", fields = ["Max-Forwards: 0"], body = { ghost = { chunked = false } } }
+        [[lane]]
+        name = "b"
+        request = { method = "POST", body = { ghost = { chunked = true, filler = 2000000 } } }
+        [[lane]]
+        name = "c"
+        request = { method = "GET", target = { shared = "/p" }, fields = ["If-None-Match: \"v1\""], body = { ghost = { chunked = false } } }"#,
+    );
+    let ghosts: Vec<RequestBody> = plan.stimuli().map(|(_, stimulus)| stimulus.request.body).collect();
+    assert!(ghosts.iter().all(|body| matches!(body, RequestBody::Ghost { .. })));
+    assert!(matches!(ghosts[1], RequestBody::Ghost { chunked: true, filler: 2_000_000, .. }));
+}
+
+#[test]
+fn forms_bring_their_method_and_a_body() {
+    let of = |words: &str| {
+        draw(&format!("[[lane]]\nname = \"a\"\nrequest = {{ {words} }}")).lanes[0].stimuli[0].request.clone()
+    };
+    for (word, form) in [
+        ("chat", Form::Chat),
+        ("responses", Form::Responses),
+        ("messages", Form::Messages),
+        ("mcp", Form::Mcp),
+        ("polyglot", Form::Polyglot),
+    ] {
+        let request = of(&format!("form = \"{word}\""));
+        assert_eq!((request.form, request.method.as_str(), request.body), (form, "POST", RequestBody::None));
+    }
+    let own = of(
+        "form = { own = { method = \"PUT\", path = \"/ask\", fields = [\"x-key: {tenant}\"], body = '{\"q\":\"{canary}\"}', reply = \"/a\" } }, body = { chunked = { bytes = 64, chunk = 16 } }",
+    );
+    let Form::Own(form) = own.form else { panic!("a form of one's own was planned") };
+    assert_eq!((own.method.as_str(), own.body), ("PUT", RequestBody::Chunked { bytes: 64, chunk: 16 }));
+    assert_eq!(
+        (form.path.as_str(), form.body.as_str(), form.reply.as_deref()),
+        ("/ask", "{\"q\":\"{canary}\"}", Some("/a"))
+    );
+    assert_eq!((form.fields[0].name.as_str(), form.fields[0].value.as_str()), ("x-key", "{tenant}"));
+}
+
+#[test]
+fn a_worker_logs_in_once_for_each_of_its_tenants_before_its_first_request() {
+    let plan = draw(
+        "rounds = 2\n[[lane]]\nname = \"a\"\ntenants = 2\nrequests = 2\nlogin = { path = \"/login\", cookie = \"sid\" }",
+    );
+    for lane in &plan.lanes {
+        let logins: Vec<bool> = lane.stimuli.iter().map(|stimulus| stimulus.request.keep_cookies).collect();
+        assert_eq!(logins, [true, false, false, false, false]);
+        let (login, first) = (&lane.stimuli[0], &lane.stimuli[1]);
+        assert_eq!((login.tenant, login.request.method.as_str()), (first.tenant, "POST"));
+        let OriginAct::Final(reply) = &login.directive.acts[0] else { panic!("a login is answered") };
+        assert_eq!(reply.fields[0].value, "sid={canary}; Path=/; HttpOnly");
+    }
+}
+
+#[test]
+fn the_knobs_of_the_sheet_touch_half_of_the_cases() {
+    let text = format!(
+        "{HEAD}swarm = [\"pipelining\", \"conditional\", \"hosts\", \"aborts\", \"expect\", \"bimodal-delays\", \"bodies\"]\n[[lane]]\nname = \"a\"\nrequests = 64"
+    );
+    let scenario = Scenario::parse("x.toml", &text).unwrap();
+    let mut touched = BTreeMap::new();
+    for case in 0..200 {
+        let plan = scenario.plan(1, CaseNumber(case), &DrawContext::default());
+        let stimuli: Vec<_> = plan.stimuli().map(|(_, stimulus)| stimulus).collect();
+        let has = |what: &dyn Fn(&Stimulus) -> bool| stimuli.iter().any(|stimulus| what(stimulus));
+        let waits = |us| move |stimulus: &Stimulus| stimulus.directive.acts[0] == OriginAct::Wait { us };
+        for (knob, on) in [
+            ("pipelining", has(&|stimulus| stimulus.connection == ConnectionUse::Pipelined)),
+            ("conditional", has(&|stimulus| stimulus.request.fields.iter().any(|field| field.name == "If-None-Match"))),
+            ("hosts", has(&|stimulus| stimulus.request.host.as_deref() == Some("A.Crosswire.TEST"))),
+            ("aborts", has(&|stimulus| stimulus.abort.is_some())),
+            ("bimodal", has(&waits(1_000)) && has(&waits(100_000))),
+        ] {
+            *touched.entry(knob).or_insert(0) += u32::from(on);
+        }
+        let expecting = stimuli.iter().filter(|stimulus| stimulus.request.expect.is_some());
+        assert!(expecting.into_iter().all(|stimulus| stimulus.request.body != RequestBody::None));
+        assert!(stimuli[0].abort.is_none(), "others wait for it");
+        for pair in stimuli.windows(2) {
+            assert!(pair[0].abort.is_none() || pair[1].connection != ConnectionUse::Pipelined);
+        }
+    }
+    for (knob, cases) in touched {
+        assert!((75..=125).contains(&cases), "{knob} touches {cases} of 200 cases");
+    }
 }

@@ -147,25 +147,32 @@ impl Net {
         }
     }
 
-    /// Sends something on its way, behind what was sent before it (`last`). Gives it back if it is there at once.
-    pub(crate) fn post(&self, wire: &Arc<Wire>, to: Side, parcel: Parcel, last: &mut Option<Due>) -> Option<Parcel> {
+    /// Sends something on its way, behind what was sent before it (`last`). Or says that it is there at once, and does
+    /// not take it.
+    pub(crate) fn takes(
+        &self,
+        wire: &Arc<Wire>,
+        to: Side,
+        last: &mut Option<Due>,
+        parcel: impl FnOnce() -> Parcel,
+    ) -> bool {
         let mut state = self.state();
         let (latency, lot) = (state.dice.latency(), state.dice.lot());
         if latency.is_zero() && last.is_none() {
-            return Some(parcel);
+            return false;
         }
         let drawn = Due { at: Instant::now() + latency, lot };
         let due = last.map_or(drawn, |last| last.max(drawn));
         *last = Some(due);
         state.posted += 1;
-        let arrival = Arrival { due, number: state.posted, wire: Arc::downgrade(wire), to, parcel };
+        let arrival = Arrival { due, number: state.posted, wire: Arc::downgrade(wire), to, parcel: parcel() };
         let first = state.on_the_way.peek().is_none_or(|Reverse(first)| arrival < *first);
         state.on_the_way.push(Reverse(arrival));
         drop(state);
         if first {
             self.0.posted.notify_one();
         }
-        None
+        true
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -38,7 +38,7 @@ impl Side {
     }
 }
 
-/// What is sent from one end to the other.
+/// What is on its way from one end to the other.
 #[derive(Debug)]
 pub(crate) enum Parcel {
     /// A segment with bytes.
@@ -47,6 +47,31 @@ pub(crate) enum Parcel {
     Fin,
     /// The connection is over.
     Rst,
+}
+
+/// What is sent, or arrives: bytes are copied only where they have to wait.
+#[derive(Debug, Clone, Copy)]
+enum Sent<'a> {
+    Bytes(&'a [u8]),
+    Fin,
+    Rst,
+}
+
+impl Sent<'_> {
+    fn bytes(self) -> usize {
+        match self {
+            Sent::Bytes(bytes) => bytes.len(),
+            Sent::Fin | Sent::Rst => 0,
+        }
+    }
+
+    fn to_parcel(self) -> Parcel {
+        match self {
+            Sent::Bytes(bytes) => Parcel::Bytes(bytes.to_vec()),
+            Sent::Fin => Parcel::Fin,
+            Sent::Rst => Parcel::Rst,
+        }
+    }
 }
 
 /// A connection, shared by its ends.
@@ -166,48 +191,45 @@ impl Wire {
         if socket.parcels == 0 {
             socket.last = None;
         }
-        if let Parcel::Bytes(bytes) = &parcel {
-            socket.coming -= bytes.len();
-        }
-        self.deliver(&mut sockets, to, parcel);
+        let sent = match &parcel {
+            Parcel::Bytes(bytes) => Sent::Bytes(bytes),
+            Parcel::Fin => Sent::Fin,
+            Parcel::Rst => Sent::Rst,
+        };
+        socket.coming -= sent.bytes();
+        self.deliver(&mut sockets, to, sent);
     }
 
     /// Sends something to one side.
-    fn send(self: &Arc<Self>, sockets: &mut [Socket; 2], to: Side, parcel: Parcel) {
+    fn send(self: &Arc<Self>, sockets: &mut [Socket; 2], to: Side, sent: Sent<'_>) {
         let (socket, _) = both(sockets, to);
-        let bytes = if let Parcel::Bytes(bytes) = &parcel { bytes.len() } else { 0 };
-        match self.net.post(self, to, parcel, &mut socket.last) {
-            Some(parcel) => self.deliver(sockets, to, parcel),
-            None => {
-                socket.coming += bytes;
-                socket.parcels += 1;
-            }
+        if self.net.takes(self, to, &mut socket.last, || sent.to_parcel()) {
+            socket.coming += sent.bytes();
+            socket.parcels += 1;
+        } else {
+            self.deliver(sockets, to, sent);
         }
     }
 
-    fn deliver(self: &Arc<Self>, sockets: &mut [Socket; 2], to: Side, parcel: Parcel) {
+    fn deliver(self: &Arc<Self>, sockets: &mut [Socket; 2], to: Side, sent: Sent<'_>) {
         let (socket, peer) = both(sockets, to);
-        match parcel {
+        match sent {
             // RFC 9293 §3.10.7.1: what comes for a closed connection is answered by a reset.
-            Parcel::Bytes(_) if socket.gone => {
+            Sent::Bytes(_) if socket.gone => {
                 if !peer.gone {
-                    self.send(sockets, to.other(), Parcel::Rst);
+                    self.send(sockets, to.other(), Sent::Rst);
                 }
             }
             _ if socket.gone || socket.reset != Reset::No => {}
-            Parcel::Bytes(bytes) if socket.arrived.is_empty() => {
-                socket.arrived = bytes;
+            Sent::Bytes(bytes) => {
+                socket.arrived.extend_from_slice(bytes);
                 socket.wake_reader();
             }
-            Parcel::Bytes(bytes) => {
-                socket.arrived.extend_from_slice(&bytes);
-                socket.wake_reader();
-            }
-            Parcel::Fin => {
+            Sent::Fin => {
                 socket.ended = true;
                 socket.wake_reader();
             }
-            Parcel::Rst => {
+            Sent::Rst => {
                 let kind = if socket.ended { ErrorKind::BrokenPipe } else { ErrorKind::ConnectionReset };
                 socket.reset = Reset::Untold(kind);
                 socket.wake_reader();
@@ -260,7 +282,7 @@ impl End {
             return Err(ErrorKind::WouldBlock.into());
         }
         if count > 0 {
-            self.wire.send(sockets, self.side.other(), Parcel::Bytes(bytes[..count].to_vec()));
+            self.wire.send(sockets, self.side.other(), Sent::Bytes(&bytes[..count]));
         }
         Ok(count)
     }
@@ -324,7 +346,7 @@ impl End {
         if !own.shut {
             own.shut = true;
             own.wake_writer();
-            self.wire.send(&mut sockets, self.side.other(), Parcel::Fin);
+            self.wire.send(&mut sockets, self.side.other(), Sent::Fin);
         }
         Ok(())
     }
@@ -362,8 +384,8 @@ impl Drop for End {
         own.start = 0;
         match (over, resets, shut) {
             (true, _, _) | (false, false, true) => {}
-            (false, true, _) => self.wire.send(&mut sockets, self.side.other(), Parcel::Rst),
-            (false, false, false) => self.wire.send(&mut sockets, self.side.other(), Parcel::Fin),
+            (false, true, _) => self.wire.send(&mut sockets, self.side.other(), Sent::Rst),
+            (false, false, false) => self.wire.send(&mut sockets, self.side.other(), Sent::Fin),
         }
     }
 }

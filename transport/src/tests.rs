@@ -1,5 +1,4 @@
 //! One set of tests, over loopback TCP and over simulated networks of several seeds.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 use std::future::poll_fn;
 use std::io::ErrorKind;

@@ -340,17 +340,18 @@ pub struct ProofStep {
     pub connection: Option<ConnectionId>,
     /// What happens, for people, present tense.
     pub event: String,
-    /// What ties it to the step before.
+    /// What ties it to what it follows from.
     pub tie: Tie,
 }
 
-/// What ties a step of a proof to the one before it: why the order of the two is not in doubt.
+/// What ties a step of a proof to what it follows from, which is the step before, or the last one of its own exchange
+/// or connection: why its place is not in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tie {
     /// It is the first step.
     First,
-    /// A canary of the exchange before stands in what is seen here.
+    /// A canary that was sent in a step before stands in what is seen here.
     Canary,
     /// Both happen on one connection, whose bytes have an order.
     SameConnection,
@@ -364,12 +365,26 @@ pub enum Tie {
     SameClock,
 }
 
+impl fmt::Display for Tie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Tie::First => "first",
+            Tie::Canary => "canary",
+            Tie::SameConnection => "same connection",
+            Tie::SameWrite => "same write",
+            Tie::Acknowledged => "acknowledged",
+            Tie::Awaited => "awaited",
+            Tie::SameClock => "same clock",
+        })
+    }
+}
+
 /// Something that makes a foreign reply lawful, tried on a finding, and why it does not apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excuse {
     /// What would have excused it, in a few words.
     pub excuse: String,
-    /// Where it stands: an RFC section.
+    /// Where it stands: an RFC section; where it would be a mistake of ours, what of ours excludes it.
     pub source: String,
     /// The fact that rules it out.
     pub ruled_out_by: String,
@@ -405,12 +420,27 @@ pub struct ExchangeEvidence {
     pub request_sent: String,
     /// The head of the request as the origin saw it, printable.
     pub request_seen: Option<String>,
-    /// What the origin emitted for it, a line each.
-    pub emitted: Vec<String>,
+    /// What the origin emitted for it.
+    pub emitted: Vec<Emitted>,
     /// The head of the reply as received, and the beginning of its body, printable.
     pub reply_received: Option<String>,
     /// The deliveries whose canaries stand in the reply.
     pub deliveries: Vec<DeliveryId>,
+}
+
+/// One delivery of an exchange, as the origin emitted it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Emitted {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Its status.
+    pub status: u16,
+    /// Whether nobody had asked for it.
+    pub surplus: bool,
+    /// The upstream connection.
+    pub connection: ConnectionId,
+    /// Its status line and fields, printable.
+    pub head: String,
 }
 
 /// One line of the evidence's timeline.

@@ -5,9 +5,13 @@
 //! Example: two lanes; lane `first` sends `e1` of tenant 1, lane `next` sends `e2` of tenant 2 six milliseconds after
 //! `e1`'s interim reply was written.
 
+mod form;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+
+pub use form::{CANARY_PLACE, Form, OwnForm, Spelling, TENANT_PLACE};
 
 use crate::directive::{Directive, FaultKind, Field, Hold, OriginAct, is_false};
 use crate::finding::Size;
@@ -29,6 +33,9 @@ pub struct Plan {
     pub seed: u64,
     /// Which case of the scenario.
     pub case: CaseNumber,
+    /// What a reader should know of how it came about: the schedules that it plays (`010212 0011`). Decides nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
     /// How many tenants take part, numbered from 1.
     pub tenants: u16,
     /// Where the origin holds replies for each other.
@@ -47,6 +54,7 @@ impl Plan {
             scenario: ScenarioHead::bare(name),
             seed: 0,
             case: CaseNumber(0),
+            note: String::new(),
             tenants: tenants.unwrap_or(0),
             gates: Vec::new(),
             lanes,
@@ -67,8 +75,9 @@ impl Plan {
     /// The highest exchange number, ghosts included: how many wire numbers the plan takes.
     pub fn highest_exchange(&self) -> u32 {
         let own = self.stimuli().map(|(_, stimulus)| stimulus.exchange.0);
-        let ghosts = self.stimuli().filter_map(|(_, stimulus)| stimulus.request.ghost()).map(|ghost| ghost.0);
-        own.chain(ghosts).max().unwrap_or(0)
+        let ghosts =
+            self.stimuli().flat_map(|(_, stimulus)| stimulus.request.ghost().into_iter().chain(stimulus.request.tail));
+        own.chain(ghosts.map(|ghost| ghost.0)).max().unwrap_or(0)
     }
 
     /// The faults that the plan holds, at either end.
@@ -298,6 +307,9 @@ pub struct Request {
     /// The target.
     #[serde(default)]
     pub target: Target,
+    /// The authority that the target begins with, where it is in absolute form (RFC 9112 §3.2.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absolute: Option<Absolute>,
     /// The version of HTTP that the request line names.
     #[serde(default)]
     pub version: Version,
@@ -325,6 +337,18 @@ pub struct Request {
     /// Bytes after the message that spell a request of another, optional, exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<ExchangeId>,
+    /// The application's form in which it is spelled. A form brings a path, fields and a body of its own; of `body`,
+    /// only the framing is used then.
+    #[serde(default, skip_serializing_if = "Form::is_plain")]
+    pub form: Form,
+    /// Whether it has everything a request can have: 30 fields, cookies, query parameters, unknown members in its body,
+    /// all with its canary. What a bare request of somebody else shows of that was left over from this one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub rich: bool,
+    /// Whether the cookies that its reply sets go into its tenant's jar, and from there into all later requests of the
+    /// tenant that carry a session cookie: a login.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub keep_cookies: bool,
 }
 
 impl Request {
@@ -342,6 +366,10 @@ impl Request {
             expect: None,
             trailers: false,
             tail: None,
+            absolute: None,
+            form: Form::Plain,
+            rich: false,
+            keep_cookies: false,
         }
     }
 
@@ -378,6 +406,16 @@ pub enum Target {
     Asterisk,
     /// An authority, for CONNECT.
     Authority(String),
+}
+
+/// Whose authority a target in absolute form names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absolute {
+    /// The one that `Host` names, as RFC 9112 §3.2.2 demands of clients.
+    Host,
+    /// Another one. RFC 9112 §3.2.2: whoever receives it must ignore `Host` then.
+    Other(String),
 }
 
 /// The version of HTTP that a request line names.
@@ -435,6 +473,9 @@ pub enum RequestBody {
         exchange: ExchangeId,
         /// Whether the body is chunked; otherwise it has a `Content-Length`.
         chunked: bool,
+        /// Bytes that follow what the body spells, so that a gateway refuses it for its size.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        filler: u64,
     },
 }
 
@@ -529,6 +570,11 @@ pub enum Audience {
     Public,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -548,6 +594,27 @@ pub(crate) mod tests {
         let plan = plan_of(&[1, 2]);
         let json = serde_json::to_string_pretty(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+    }
+
+    /// What was added since does not change the bytes of a plan that does not use it, nor keep an old plan from loading.
+    #[test]
+    fn what_a_plan_does_not_use_does_not_stand_in_it() {
+        let json = serde_json::to_string(&plan_of(&[1])).unwrap();
+        for key in ["note", "absolute", "form", "rich", "keep_cookies"] {
+            assert!(!json.contains(&format!("\"{key}\"")), "{key} in {json}");
+        }
+        let ghost = RequestBody::Ghost { exchange: ExchangeId(2), chunked: false, filler: 0 };
+        assert_eq!(serde_json::to_string(&ghost).unwrap(), r#"{"ghost":{"exchange":2,"chunked":false}}"#);
+    }
+
+    #[test]
+    fn ghosts_and_tails_take_numbers_too() {
+        let mut plan = plan_of(&[1]);
+        plan.lanes[0].stimuli[0].request.body =
+            RequestBody::Ghost { exchange: ExchangeId(2), chunked: true, filler: 0 };
+        assert_eq!(plan.highest_exchange(), 2);
+        plan.lanes[0].stimuli[0].request.tail = Some(ExchangeId(3));
+        assert_eq!(plan.highest_exchange(), 3);
     }
 
     #[test]

@@ -231,6 +231,9 @@ pub struct CaseSummary {
     /// begins with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub near_misses: BTreeMap<String, u64>,
+    /// Microseconds that it took, cleaning up after it included.
+    #[serde(default)]
+    pub duration_us: u64,
     /// Fingerprints of the findings in this case.
     pub findings: Vec<String>,
     /// What could not be proven to be the gateway's fault.
@@ -345,6 +348,9 @@ pub struct ScenarioRecord {
     pub crossing: String,
     /// Cases run.
     pub cases: u64,
+    /// Microseconds that half of them took at most, cleaning up after each included.
+    #[serde(default)]
+    pub case_us_median: u64,
     /// Requests sent.
     pub exchanges: u64,
     /// Replies verified.

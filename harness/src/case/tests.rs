@@ -28,7 +28,7 @@ fn with_bench<T>(seed: u64, work: impl AsyncFnOnce(&mut Bench) -> T) -> T {
 
 /// The histories of every scenario's first cases, each with its scenario's name.
 fn histories(seed: u64, fresh_gateway: bool) -> Vec<(String, History)> {
-    let context = DrawContext { gateway_timeout: Some(Decisions::caching().reply_wait) };
+    let context = DrawContext { gateway_timeout: Some(Decisions::caching().reply_wait), ..DrawContext::default() };
     with_bench(seed, async |bench| {
         let mut histories = Vec::new();
         for scenario in catalogue().all() {

@@ -64,6 +64,15 @@ impl Reply {
         }
     }
 
+    /// The cookies that it sets, by name. Of the attributes behind them nothing is used (RFC 6265 §5.2).
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
+        let head = String::from_utf8_lossy(&self.head);
+        let fields = head.lines().filter_map(|line| line.split_once(':'));
+        let set = fields.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        let pairs = set.filter_map(|(_, value)| value.split(';').next().and_then(|pair| pair.split_once('=')));
+        pairs.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect()
+    }
+
     /// Whether nothing of it has been read that could be shown to anybody.
     pub(crate) fn is_empty(&self) -> bool {
         self.interims.is_empty() && self.status == 0 && self.stray.is_empty()
@@ -294,6 +303,17 @@ mod tests {
         mangled.replace_range(20..24, "aaaa");
         let received = read(&with_body(&mangled));
         assert_eq!((received.canaries.len(), received.unverified), (0, 1));
+    }
+
+    #[test]
+    fn the_cookies_of_a_reply_are_read_without_their_attributes() {
+        let reply = Reply {
+            head: b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=a=b; Path=/\r\nset-cookie:t = 1\r\nCookie: no=1\r\n\r\n"
+                .to_vec(),
+            ..Reply::default()
+        };
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(reply.cookies(), [pair("sid", "a=b"), pair("t", "1")]);
     }
 
     #[test]

@@ -292,6 +292,9 @@ impl<'a> Talk<'a> {
             Patience::Owed => expected_body(stimulus, exchange, key),
             Patience::Optional => None,
         };
+        if stimulus.request.keep_cookies {
+            self.run.target.cookies.keep(stimulus.tenant, self.reply.cookies());
+        }
         self.reply.received(read_for, key, scanner, expected.as_ref())
     }
 }

@@ -2,15 +2,21 @@
 //!
 //! Pure. Where each canary goes is decided here; when each byte goes out is decided by whoever writes.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use transport::Address;
 use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
 use vocabulary::directive::Field;
 use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, TenantId};
-use vocabulary::plan::{self, BodyPace, Credential, Request, RequestBody, Stimulus, Version};
+use vocabulary::plan::{
+    self, Absolute, BodyPace, CANARY_PLACE, Credential, Request, RequestBody, Spelling, Stimulus, TENANT_PLACE, Version,
+};
+
+/// How many fields a rich request has beside those of every request.
+const RICH_FIELDS: u32 = 30;
 
 /// The gateway under test, as the clients address it.
 #[derive(Debug, Clone)]
@@ -25,6 +31,31 @@ pub(crate) struct Target {
     pub(crate) extra_fields: Vec<Field>,
     /// Numbers the connections to it, across the cases of a run.
     pub(crate) connections: ConnectionNumbers,
+    /// The cookies that logins have brought.
+    pub(crate) cookies: CookieJar,
+}
+
+impl Target {
+    /// The same for another case: nobody has logged in yet.
+    pub(crate) fn for_case(&self) -> Target {
+        Target { cookies: CookieJar::default(), ..self.clone() }
+    }
+}
+
+/// The cookies of each tenant, by name. There is one origin and nothing expires within a case, so that names are all
+/// there is to it: no `Domain`, no `Path` (RFC 6265 §5.3). Copies share their content.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CookieJar(Arc<Mutex<BTreeMap<TenantId, BTreeMap<String, String>>>>);
+
+impl CookieJar {
+    /// Puts in what a reply has set.
+    pub(crate) fn keep(&self, tenant: TenantId, cookies: impl IntoIterator<Item = (String, String)>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(tenant).or_default().extend(cookies);
+    }
+
+    fn of(&self, tenant: TenantId) -> BTreeMap<String, String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned().unwrap_or_default()
+    }
 }
 
 /// Numbers client connections from 1. Copies count together.
@@ -59,16 +90,19 @@ pub(crate) fn spell(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Ta
     let body = body(request, base, &minter, target);
     let mut head = String::with_capacity(768);
     line(&mut head, &[&request.method, " ", &target_of(request, base, &minter, target), " ", version(request)]);
-    let host = match (&request.host, &request.target) {
-        (Some(host), _) => host,
-        // RFC 9112 §3.2.3: a CONNECT names the tunnel's end in both places.
-        (None, plan::Target::Authority(authority)) => authority,
-        (None, plan::Target::Own | plan::Target::Shared(_) | plan::Target::Asterisk) => &target.authority,
-    };
-    field(&mut head, "Host", &[host]);
+    field(&mut head, "Host", &[host_of(request, target)]);
     field(&mut head, "User-Agent", &["crosswire/", env!("CARGO_PKG_VERSION")]);
     field(&mut head, "x-crosswire", &[minter.request(Site::Header).as_str()]);
-    credential(&mut head, request.credential, &minter);
+    credential(&mut head, request, &minter, &target.cookies);
+    for (name, value) in request.form.spelling().iter().flat_map(|form| &form.fields) {
+        // Who has no credential does not show one in a field of another name either.
+        if request.credential != Credential::None || !value.contains(TENANT_PLACE) {
+            field(&mut head, name, &[&minter.fill(value, Site::Header)]);
+        }
+    }
+    if request.rich {
+        rich_fields(&mut head, &minter);
+    }
     for Field { name, value } in request.fields.iter().chain(&target.extra_fields) {
         field(&mut head, name, &[value]);
     }
@@ -147,6 +181,13 @@ impl Minter<'_> {
         self.key.mint(Claim { role: Role::Tenant, exchange: ExchangeId(0), ..self.claim(site) })
     }
 
+    /// A template with its canaries filled in.
+    fn fill(&self, template: &str, site: Site) -> String {
+        let tenant = if site == Site::Header { Site::Authorization } else { site };
+        let filled = template.replace(CANARY_PLACE, self.request(site).as_str());
+        filled.replace(TENANT_PLACE, self.tenant(tenant).as_str())
+    }
+
     /// A complete request of this exchange, for places where no gateway may look for one.
     fn whole_request(&self, target: &Target) -> String {
         let canary = self.request(Site::Tail);
@@ -157,17 +198,37 @@ impl Minter<'_> {
     }
 }
 
+/// RFC 9112 §3.2.3: a CONNECT names the tunnel's end in both places.
+fn host_of<'a>(request: &'a Request, target: &'a Target) -> &'a str {
+    match (&request.host, &request.target) {
+        (Some(host), _) => host,
+        (None, plan::Target::Authority(authority)) => authority,
+        (None, plan::Target::Own | plan::Target::Shared(_) | plan::Target::Asterisk) => &target.authority,
+    }
+}
+
 fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> String {
     let base_path = &target.base_path;
-    match &request.target {
+    let path = match &request.target {
         plan::Target::Own => {
-            let (path, query) = (minter.request(Site::Path), minter.request(Site::Query));
-            format!("{base_path}/cw/{path}?cw={query}")
+            let query = minter.request(Site::Query);
+            let path = match request.form.spelling() {
+                Some(form) => form.path.to_owned(),
+                None => format!("/cw/{}", minter.request(Site::Path)),
+            };
+            let joined = if path.contains('?') { '&' } else { '?' };
+            let more = if request.rich { format!("&tag={query}&tag=second&{query}=1&empty=") } else { String::new() };
+            format!("{base_path}{path}{joined}cw={query}{more}")
         }
         // The case's base keeps what a store has learnt in one case from answering another.
         plan::Target::Shared(name) => format!("{base_path}/cw/shared/{name}-{base}"),
-        plan::Target::Asterisk => "*".to_owned(),
-        plan::Target::Authority(authority) => authority.clone(),
+        plan::Target::Asterisk => return "*".to_owned(),
+        plan::Target::Authority(authority) => return authority.clone(),
+    };
+    match &request.absolute {
+        None => path,
+        Some(Absolute::Host) => format!("http://{}{path}", host_of(request, target)),
+        Some(Absolute::Other(authority)) => format!("http://{authority}{path}"),
     }
 }
 
@@ -178,12 +239,35 @@ fn version(request: &Request) -> &'static str {
     }
 }
 
-fn credential(head: &mut String, credential: Credential, minter: &Minter<'_>) {
+/// RFC 6265 §5.4: a user agent sends one `Cookie` field at most.
+fn credential(head: &mut String, request: &Request, minter: &Minter<'_>, jar: &CookieJar) {
+    let credential = request.credential;
     if matches!(credential, Credential::Both | Credential::Authorization) {
         field(head, "Authorization", &["Bearer ", minter.tenant(Site::Authorization).as_str()]);
     }
+    let mut cookies = Vec::new();
     if matches!(credential, Credential::Both | Credential::Cookie) {
-        field(head, "Cookie", &["session=", minter.tenant(Site::Cookie).as_str()]);
+        cookies.push(format!("session={}", minter.tenant(Site::Cookie)));
+        cookies.extend(jar.of(minter.tenant).into_iter().map(|(name, value)| format!("{name}={value}")));
+    }
+    if request.rich {
+        cookies.extend([format!("cw={}", minter.request(Site::Cookie)), "theme=dark".to_owned()]);
+    }
+    if !cookies.is_empty() {
+        field(head, "Cookie", &[&cookies.join("; ")]);
+    }
+}
+
+/// Fields of a rich request: some that gateways know and map to something of their own, the others unknown to everybody.
+fn rich_fields(head: &mut String, minter: &Minter<'_>) {
+    let canary = minter.request(Site::Header);
+    field(head, "Accept", &["text/plain, application/json;q=0.9, */*;q=0.1"]);
+    field(head, "Accept-Language", &["en, x-", canary.as_str(), ";q=0.5"]);
+    field(head, "Referer", &["http://referer.test/", canary.as_str()]);
+    field(head, "X-Request-Id", &[canary.as_str()]);
+    field(head, "X-Session-Token", &[canary.as_str()]);
+    for number in 6..=RICH_FIELDS {
+        field(head, &format!("x-rich-{number}"), &[canary.as_str()]);
     }
 }
 
@@ -205,17 +289,28 @@ enum BodyFraming {
 
 fn body(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> Option<Body> {
     let stripes = |bytes| Content::Stripes(StripedBody::new(minter.key, minter.claim(Site::Body), bytes));
+    let content = |bytes| match application_text(request, minter) {
+        Some(text) => Content::Text(padded(text, bytes)),
+        None => stripes(bytes),
+    };
     match request.body {
-        RequestBody::None => None,
+        RequestBody::None => {
+            let text = request.form.spelling().filter(|form| !form.body.is_empty());
+            let text = text.and_then(|_| application_text(request, minter))?;
+            let declared = text.len() as u64;
+            Some(Body { content: Content::Text(text), framing: BodyFraming::Length { declared } })
+        }
         RequestBody::Sized { bytes, declared_off_by } => {
-            let declared = bytes.saturating_add_signed(declared_off_by);
-            Some(Body { content: stripes(bytes), framing: BodyFraming::Length { declared } })
+            let content = content(bytes);
+            let declared = content.bytes().saturating_add_signed(declared_off_by);
+            Some(Body { content, framing: BodyFraming::Length { declared } })
         }
         RequestBody::Chunked { bytes, chunk } => {
-            Some(Body { content: stripes(bytes), framing: BodyFraming::Chunks { bytes_each: chunk.max(1) } })
+            Some(Body { content: content(bytes), framing: BodyFraming::Chunks { bytes_each: chunk.max(1) } })
         }
-        RequestBody::Ghost { exchange, chunked } => {
-            let text = minter.of(exchange, base).whole_request(target);
+        RequestBody::Ghost { exchange, chunked, filler } => {
+            let mut text = minter.of(exchange, base).whole_request(target);
+            text.extend(std::iter::repeat_n('-', usize::try_from(filler).unwrap_or(usize::MAX)));
             let bytes = text.len() as u64;
             let framing = match chunked {
                 true => BodyFraming::Chunks { bytes_each: bytes },
@@ -226,10 +321,49 @@ fn body(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> O
     }
 }
 
+/// The text that an application would expect, or that a rich request has in its place.
+fn application_text(request: &Request, minter: &Minter<'_>) -> Option<String> {
+    let form = request.form.spelling();
+    let template = match form.as_ref().map(|Spelling { body, .. }| *body).filter(|body| !body.is_empty()) {
+        Some(template) => template,
+        None if request.rich => r#"{"text":"{canary}"}"#,
+        None => return None,
+    };
+    let mut text = minter.fill(template, Site::Body);
+    if request.rich && text.ends_with('}') {
+        // A member whose name and value name their owner, and the same one level deeper: what is unknown to everybody is
+        // what a gateway copies from one request into another without noticing.
+        text.pop();
+        let canary = minter.request(Site::Body);
+        let joined = if text.ends_with('{') { "" } else { "," };
+        text.push_str(&format!(
+            r#"{joined}"x{canary}":"{canary}","nested":{{"x{canary}":{{"x{canary}":"{canary}"}}}}}}"#
+        ));
+    }
+    Some(text)
+}
+
+/// White space behind a text means nothing to whoever reads JSON (RFC 8259 §2).
+fn padded(mut text: String, bytes: u64) -> String {
+    let missing = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_sub(text.len());
+    text.extend(std::iter::repeat_n(' ', missing));
+    text
+}
+
+impl Content {
+    fn bytes(&self) -> u64 {
+        match self {
+            Content::Stripes(stripes) => stripes.len(),
+            Content::Text(text) => text.len() as u64,
+        }
+    }
+}
+
 impl Body {
     fn announce(&self, head: &mut String, request: &Request) {
         if !request.fields.iter().any(|field| field.name.eq_ignore_ascii_case("content-type")) {
-            field(head, "Content-Type", &["text/plain"]);
+            let json = matches!(&self.content, Content::Text(text) if text.starts_with('{'));
+            field(head, "Content-Type", &[if json { "application/json" } else { "text/plain" }]);
         }
         match self.framing {
             BodyFraming::Length { declared } => field(head, "Content-Length", &[&declared.to_string()]),
@@ -276,7 +410,7 @@ mod tests {
     use super::super::stage::{BASE, get, key, target};
     use super::*;
     use vocabulary::canary::Scanner;
-    use vocabulary::plan::Target as Aim;
+    use vocabulary::plan::{Form, OwnForm, Target as Aim};
 
     /// The request as text, each canary as `<role site tenant exchange>`, each line end as a newline.
     fn spelled(stimulus: &Stimulus) -> String {
@@ -381,7 +515,7 @@ mod tests {
         let ghost = |chunked| {
             with(|request| {
                 request.credential = Credential::None;
-                request.body = RequestBody::Ghost { exchange: ExchangeId(9), chunked };
+                request.body = RequestBody::Ghost { exchange: ExchangeId(9), chunked, filler: 0 };
             })
         };
         let inner = "GET /api/cw/<Tail t1 e109>?cw=<Tail t1 e109> HTTP/1.1\nHost: gateway.test\n\
@@ -391,6 +525,122 @@ mod tests {
         assert_eq!(content, inner);
         assert!(!head.contains("e109"));
         assert!(spelled(&ghost(true)).ends_with(&format!("{inner}\n0\n\n")));
+    }
+
+    #[test]
+    fn a_ghost_may_be_followed_by_so_much_that_the_request_is_refused_for_its_size() {
+        let large = with(|request| {
+            request.body = RequestBody::Ghost { exchange: ExchangeId(9), chunked: false, filler: 5000 };
+        });
+        let text = spelled(&large);
+        assert!(text.ends_with(&"-".repeat(5000)) && text.contains("<Tail t1 e109>\n\n-----"), "{text}");
+    }
+
+    #[test]
+    fn a_target_in_absolute_form_names_an_authority() {
+        let absolute = |absolute, target, host: Option<&str>| {
+            let stimulus = with(|request| {
+                (request.absolute, request.target) = (Some(absolute), target);
+                request.host = host.map(str::to_owned);
+            });
+            spelled(&stimulus).lines().take(2).collect::<Vec<_>>().join(" ")
+        };
+        let logo = || Aim::Shared("logo".to_owned());
+        assert_eq!(
+            absolute(Absolute::Host, logo(), Some("B.test:81")),
+            "GET http://B.test:81/api/cw/shared/logo-100 HTTP/1.1 Host: B.test:81"
+        );
+        assert_eq!(
+            absolute(Absolute::Other("a.test".to_owned()), logo(), None),
+            "GET http://a.test/api/cw/shared/logo-100 HTTP/1.1 Host: gateway.test"
+        );
+        assert_eq!(absolute(Absolute::Host, Aim::Asterisk, None), "GET * HTTP/1.1 Host: gateway.test");
+    }
+
+    #[test]
+    fn a_form_brings_its_path_its_fields_and_a_body_around_the_canary() {
+        let chat = spelled(&with(|request| (request.method, request.form) = ("POST".to_owned(), Form::Chat)));
+        assert!(chat.starts_with("POST /api/v1/chat/completions?cw=<Query t1 e101> HTTP/1.1\n"), "{chat}");
+        let (head, body) = chat.split_once("\n\n").unwrap();
+        assert!(head.contains("Content-Type: application/json\nContent-Length: 126"), "{head}");
+        assert_eq!(
+            body,
+            r#"{"model":"crosswire","messages":[{"role":"user","content":"<Body t1 e101>"}],"stream":false}"#
+        );
+        let keyed = with(|request| request.form = Form::Messages);
+        assert!(spelled(&keyed).contains("x-api-key: <Tenant Authorization t1 e0>\n"));
+        let mut bare = keyed;
+        bare.request.credential = Credential::None;
+        assert!(!spelled(&bare).contains("Tenant"));
+    }
+
+    #[test]
+    fn a_form_of_ones_own_is_spelled_as_written_and_framed_as_planned() {
+        let field = Field { name: "x-trace".to_owned(), value: "a-{canary}".to_owned() };
+        let own =
+            OwnForm { path: "/ask?v=2".to_owned(), fields: vec![field], body: "q={canary}".to_owned(), reply: None };
+        let stimulus = with(|request| {
+            request.form = Form::Own(own);
+            request.body = RequestBody::Chunked { bytes: 60, chunk: 50 };
+        });
+        let text = spelled(&stimulus);
+        assert!(text.starts_with("GET /api/ask?v=2&cw=<Query t1 e101> HTTP/1.1\n"), "{text}");
+        assert!(
+            text.contains("x-trace: a-<Header t1 e101>\n") && text.contains("Content-Type: text/plain\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n\n32\nq=<Body t1 e101>\na\n          \n0\n\n"), "{text:?}");
+    }
+
+    #[test]
+    fn a_rich_request_has_its_canary_in_names_and_values_everywhere_and_a_bare_one_does_not() {
+        let rich = spelled(&with(|request| {
+            request.rich = true;
+            request.trailers = true;
+            request.body = RequestBody::Chunked { bytes: 0, chunk: 10_000 };
+        }));
+        let (head, body) = rich.split_once("\n\n").unwrap();
+        assert!(
+            head.contains("?cw=<Query t1 e101>&tag=<Query t1 e101>&tag=second&<Query t1 e101>=1&empty= HTTP"),
+            "{head}"
+        );
+        assert!(head.contains("; cw=<Cookie t1 e101>; theme=dark\n") && head.contains("x-rich-30: <Header t1 e101>"));
+        assert_eq!(head.matches("Cookie:").count(), 1);
+        assert!(
+            body.contains(r#""x<Body t1 e101>":"<Body t1 e101>","nested":{"x<Body t1 e101>":{"x<Body t1 e101>":"#),
+            "{body}"
+        );
+        assert!(body.ends_with("\n0\nx-crosswire-end: <Trailer t1 e101>\n\n"), "{body}");
+        assert!(!spelled(&get(1)).contains("x-rich"));
+    }
+
+    #[test]
+    fn the_body_of_a_rich_request_is_json() {
+        let mut stimulus = with(|request| (request.rich, request.form) = (true, Form::Mcp));
+        for body in [RequestBody::None, RequestBody::Sized { bytes: 2000, declared_off_by: 0 }] {
+            stimulus.request.body = body;
+            let mut out = Vec::new();
+            let spelled = spell(&stimulus, BASE, &key(), &target(([127, 0, 0, 1], 80).into()), &mut out);
+            let json: serde_json::Value = serde_json::from_slice(&out[spelled.body..spelled.tail]).unwrap();
+            assert_eq!(json["method"], "tools/call");
+            assert_eq!(json.as_object().unwrap().len(), 6);
+        }
+    }
+
+    #[test]
+    fn what_a_login_has_set_goes_out_with_the_later_requests_of_its_tenant_only() {
+        let target = target(([127, 0, 0, 1], 80).into());
+        target.cookies.keep(TenantId(1), [("sid".to_owned(), "abc".to_owned())]);
+        let head = |stimulus: &Stimulus, target: &Target| {
+            let mut out = Vec::new();
+            spell(stimulus, BASE, &key(), target, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let (own, other) = (get(1), Stimulus { tenant: TenantId(2), ..get(2) });
+        assert!(head(&own, &target).contains("; sid=abc\r\n"));
+        assert!(!head(&other, &target).contains("sid="));
+        assert!(!head(&with(|request| request.credential = Credential::None), &target).contains("sid="));
+        assert!(!head(&own, &target.for_case()).contains("sid="));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use vocabulary::history::{ExchangeEnd, GaveUp, History, Observation, Performed, 
 use vocabulary::identity::{Attempt, ExchangeId, TenantId};
 use vocabulary::plan::{Event, EventKind, Lane, Plan, Start, Stimulus};
 
-use super::request::{ConnectionNumbers, Target};
+use super::request::{ConnectionNumbers, CookieJar, Target};
 use super::run_plan;
 use super::waiting::Idle;
 use crate::ledger::Ledger;
@@ -49,6 +49,7 @@ pub(super) fn target(addr: std::net::SocketAddr) -> Target {
         base_path: "/api".to_owned(),
         extra_fields: Vec::new(),
         connections: ConnectionNumbers::default(),
+        cookies: CookieJar::default(),
     }
 }
 

@@ -3,6 +3,8 @@
 //! A cache hit for another tenant is no violation where RFC 9111 allows it. [`permits`] decides from the reply's
 //! fields and the two requests alone; [`shareable`] takes those from a history.
 
+use std::fmt;
+
 use vocabulary::canary::{Role, Site};
 use vocabulary::directive::{Field, OriginAct};
 use vocabulary::history::History;
@@ -14,8 +16,58 @@ use vocabulary::plan::{Credential, Request, Stimulus, Target};
 pub(crate) enum Sharing {
     /// It may.
     May,
-    /// It must not, by this sentence of the RFC.
-    MustNot(&'static str),
+    /// It must not.
+    MustNot(Forbidden),
+}
+
+/// What forbids sharing: one sentence of the RFC each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forbidden {
+    Target,
+    Method,
+    NoStore,
+    Private,
+    NoCache,
+    Authorization,
+    VaryAll,
+    Vary,
+    /// Not the RFC: what nobody planned has no request to compare with.
+    Unplanned,
+}
+
+impl Forbidden {
+    /// Where it stands.
+    pub(crate) fn section(self) -> &'static str {
+        match self {
+            Forbidden::Target | Forbidden::Method | Forbidden::Unplanned => "RFC 9111 section 4",
+            Forbidden::NoStore => "RFC 9111 section 5.2.2.5",
+            Forbidden::Private => "RFC 9111 section 5.2.2.7",
+            Forbidden::NoCache => "RFC 9111 section 5.2.2.4",
+            Forbidden::Authorization => "RFC 9111 section 3.5",
+            Forbidden::VaryAll | Forbidden::Vary => "RFC 9111 section 4.1",
+        }
+    }
+
+    /// What stands there.
+    pub(crate) fn sentence(self) -> &'static str {
+        match self {
+            Forbidden::Target => "the presented target URI and that of the stored response match",
+            Forbidden::Method => "the request method allows the stored response to be used",
+            Forbidden::NoStore => "no-store: a cache must not store the response",
+            Forbidden::Private => "private: a shared cache must not store the response",
+            Forbidden::NoCache => "no-cache: not without successful validation",
+            Forbidden::Authorization => "a shared cache must not use a response to a request with Authorization",
+            Forbidden::VaryAll => "a stored response with Vary: * never matches",
+            Forbidden::Vary => "the fields nominated by Vary do not match",
+            Forbidden::Unplanned => "the delivery belongs to no planned exchange",
+        }
+    }
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.section(), self.sentence())
+    }
 }
 
 /// What the decision needs to know of a request.
@@ -45,34 +97,32 @@ impl Asked {
 /// Whether a store that was filled by `fill` with a reply of these fields may answer `asked` with it.
 pub(crate) fn permits(reply: &[Field], fill: &Asked, asked: &Asked) -> Sharing {
     if fill.uri != asked.uri {
-        return Sharing::MustNot("RFC 9111 section 4: the presented target URI and that of the stored response match");
+        return Sharing::MustNot(Forbidden::Target);
     }
     if !matches!(asked.method.as_str(), "GET" | "HEAD") || !matches!(fill.method.as_str(), "GET" | "HEAD") {
-        return Sharing::MustNot("RFC 9111 section 4: the request method allows the stored response to be used");
+        return Sharing::MustNot(Forbidden::Method);
     }
     let directives = directives(reply);
     let has = |name: &str| directives.iter().any(|(directive, _)| directive == name);
     let unqualified = |name: &str| directives.iter().any(|(directive, value)| directive == name && value.is_none());
     if has("no-store") {
-        return Sharing::MustNot("RFC 9111 section 5.2.2.5: no-store: a cache must not store the response");
+        return Sharing::MustNot(Forbidden::NoStore);
     }
     if unqualified("private") {
-        return Sharing::MustNot("RFC 9111 section 5.2.2.7: private: a shared cache must not store the response");
+        return Sharing::MustNot(Forbidden::Private);
     }
     if unqualified("no-cache") {
-        return Sharing::MustNot("RFC 9111 section 5.2.2.4: no-cache: not without successful validation");
+        return Sharing::MustNot(Forbidden::NoCache);
     }
     if fill.authorization.is_some() && !(has("public") || has("s-maxage") || has("must-revalidate")) {
-        return Sharing::MustNot(
-            "RFC 9111 section 3.5: a shared cache must not use a response to a request with Authorization",
-        );
+        return Sharing::MustNot(Forbidden::Authorization);
     }
     let vary: Vec<String> = list(reply, "vary").collect();
     if vary.iter().any(|name| name == "*") {
-        return Sharing::MustNot("RFC 9111 section 4.1: a stored response with Vary: * never matches");
+        return Sharing::MustNot(Forbidden::VaryAll);
     }
     match vary.iter().any(|name| fill.value(name) != asked.value(name)) {
-        true => Sharing::MustNot("RFC 9111 section 4.1: the fields nominated by Vary do not match"),
+        true => Sharing::MustNot(Forbidden::Vary),
         false => Sharing::May,
     }
 }
@@ -82,7 +132,7 @@ pub(super) fn shareable(history: &History, delivery: DeliveryId, receiver: Excha
     let (Some((_, fill)), Some((_, asked))) =
         (history.plan.stimulus(delivery.exchange), history.plan.stimulus(receiver))
     else {
-        return Sharing::MustNot("the delivery belongs to no planned exchange");
+        return Sharing::MustNot(Forbidden::Unplanned);
     };
     let reply = fill.directive.acts.iter().find_map(OriginAct::final_reply).map(|reply| reply.fields.as_slice());
     let filled = Asked { authorization: authorization_seen(history, delivery), ..asked_of(fill) };
@@ -164,7 +214,7 @@ mod tests {
     }
 
     fn forbids(sharing: Sharing, section: &str) -> bool {
-        matches!(sharing, Sharing::MustNot(sentence) if sentence.contains(section))
+        matches!(sharing, Sharing::MustNot(rule) if rule.to_string().contains(section))
     }
 
     #[test]

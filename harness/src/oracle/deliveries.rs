@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocabulary::canary::{Claim, Role, Site};
 use vocabulary::history::{ExchangeEnd, History, Place, Received};
 use vocabulary::identity::{DeliveryId, ExchangeId, TenantId};
+use vocabulary::plan::Target;
 
 use super::audience::{self, Sharing};
 
@@ -142,19 +143,23 @@ fn is_lawful(
         }
         vocabulary::plan::Audience::Tenant | vocabulary::plan::Audience::Exchange => {}
     }
-    // Sharing is only in question where something was shared: the owner accepted it too, or the receiver's own request
-    // never reached the origin. A reply that merely moved is no cache hit.
-    let reached = history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty());
-    let owner_accepted = map.accepted.get(&delivery).is_some_and(|by| by.contains(&delivery.exchange));
-    if reached && !owner_accepted {
-        return false;
-    }
-    matches!(audience::shareable(history, delivery, receiver), Sharing::May)
+    may_be_shared(history, map, delivery, receiver) && audience::shareable(history, delivery, receiver) == Sharing::May
 }
 
-fn same_target(history: &History, receiver: ExchangeId, delivery: DeliveryId) -> bool {
-    let target = |exchange| history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request.target);
-    target(receiver) == target(delivery.exchange)
+/// Sharing is only in question where something was shared: the owner accepted it too, or the receiver's own request
+/// never reached the origin. A reply that merely moved is no cache hit.
+pub(super) fn may_be_shared(history: &History, map: &DeliveryMap, delivery: DeliveryId, receiver: ExchangeId) -> bool {
+    let reached = history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty());
+    let owner_accepted = map.accepted.get(&delivery).is_some_and(|by| by.contains(&delivery.exchange));
+    !reached || owner_accepted
+}
+
+/// Whether a receiver asked for what a delivery answers. A target of its own is nobody else's.
+pub(super) fn same_target(history: &History, receiver: ExchangeId, delivery: DeliveryId) -> bool {
+    let request = |exchange| history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request);
+    let (Some(asked), Some(answered)) = (request(receiver), request(delivery.exchange)) else { return false };
+    let same = (&asked.target, &asked.host) == (&answered.target, &answered.host);
+    same && (asked.target != Target::Own || receiver == delivery.exchange)
 }
 
 /// Whether a request that the origin saw carries what only another exchange sent, and what that is.

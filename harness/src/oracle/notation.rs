@@ -13,19 +13,22 @@
 //! ghost:1>3 tail:1>3                        what exchange 1's body, or what came behind it, spelled has arrived
 //! status:1=500 cut:1 whole:1                what the origin emitted, and how it looked to the client
 //! error:2=504                               the gateway answered exchange 2 itself
+//! late:1>2                                  the owed reply to exchange 1 was baited: written when 2 had arrived
+//! aborted:1 interim-written:1 early-final:1 its client gave up; a 100 preceded its reply; that preceded its body
+//! http10:1                                  the gateway asked with HTTP/1.0
 //! ```
 //! It panics on anything else: it is read only from this source code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::canary::{BodyState, Claim, Encoding, Role, Site};
-use vocabulary::directive::{Directive, FaultKind, Interim, InterimLength, OriginAct, Segment};
+use vocabulary::directive::{Directive, FaultKind, Hold, Interim, InterimLength, OriginAct, Segment};
 use vocabulary::history::{
     Completeness, DeliveryKind, Fault, Found, GaveUp, History, Observation, Performed, Place, Received, Replied, Seen,
     Sent, Unasked, UnaskedKind, Why,
 };
 use vocabulary::identity::{Attempt, ConnectionId, DeliveryId, ExchangeId, LaneId, Moment, Ordinal, TenantId};
-use vocabulary::plan::{Audience, Credential, Lane, Plan, Request, RequestBody, Stimulus, Target};
+use vocabulary::plan::{Audience, Credential, EventKind, Lane, Plan, Request, RequestBody, Stimulus, Target};
 
 /// The history that a line describes.
 pub(crate) fn history(notation: &str) -> History {
@@ -62,6 +65,11 @@ struct Line {
     errors: BTreeMap<Number, u16>,
     cut: BTreeSet<Number>,
     whole: BTreeSet<Number>,
+    late: BTreeMap<Number, Number>,
+    aborted: BTreeSet<Number>,
+    interim_written: BTreeSet<Number>,
+    early_finals: BTreeSet<Number>,
+    http10: BTreeSet<Number>,
 }
 
 fn number(text: &str) -> Number {
@@ -113,6 +121,11 @@ impl Line {
             }
             "cut" => self.cut.extend(numbers(rest)),
             "whole" => self.whole.extend(numbers(rest)),
+            "late" => drop(self.late.insert(number(pair(rest, '>').0), number(pair(rest, '>').1))),
+            "aborted" => self.aborted.extend(numbers(rest)),
+            "interim-written" => self.interim_written.extend(numbers(rest)),
+            "early-final" => self.early_finals.extend(numbers(rest)),
+            "http10" => self.http10.extend(numbers(rest)),
             _ if word.starts_with('c') => {
                 for (index, exchange) in numbers(rest).enumerate() {
                     self.connections.insert(exchange, (number(&word[1..]), index as u32 + 1));
@@ -198,11 +211,19 @@ impl Line {
             let interim = Interim { status: 100, length, fields: Vec::new(), segment };
             directive.acts.insert(0, OriginAct::Interim(interim));
         }
+        if self.late.contains_key(&exchange) {
+            let last = directive.acts.len() - 1;
+            directive.acts.insert(last, OriginAct::Hold(Hold::Bait));
+        }
         Stimulus {
             request: Request {
                 target: if self.same_url { Target::Shared("a".to_owned()) } else { Target::Own },
                 credential: if self.authorization { Credential::Both } else { Credential::Cookie },
-                body: spelled.map_or(RequestBody::None, |exchange| RequestBody::Ghost { exchange, chunked: false }),
+                body: spelled.map_or(RequestBody::None, |exchange| RequestBody::Ghost {
+                    exchange,
+                    chunked: false,
+                    filler: 0,
+                }),
                 tail: self.tails.get(&exchange).map(|tail| ExchangeId(*tail)),
                 ..Request::get()
             },
@@ -230,14 +251,21 @@ impl Line {
         let surplus = self.surplus.keys();
         observations
             .extend(surplus.map(|delivery| Observation::Replied(self.replied(*delivery, DeliveryKind::Surplus))));
-        observations.extend(self.faults.iter().map(|exchange| {
+        let interims = self.faults.iter().map(|exchange| (*exchange, FaultKind::Interim));
+        let aborts = self.aborted.iter().map(|exchange| (*exchange, FaultKind::ClientAbort));
+        let early = self.early_finals.iter().map(|exchange| (*exchange, FaultKind::EarlyFinal));
+        observations.extend(interims.chain(aborts).chain(early).map(|(exchange, kind)| {
             Observation::Fault(Fault {
-                exchange: ExchangeId(*exchange),
-                kind: FaultKind::Interim,
+                exchange: ExchangeId(exchange),
+                kind,
                 performed: Performed::Fully,
-                connection: Some(self.connection(*exchange).0),
-                at: self.at(*exchange, 1),
+                connection: Some(self.connection(exchange).0),
+                at: self.at(exchange, 1),
             })
+        }));
+        observations.extend(self.interim_written.iter().map(|exchange| {
+            let at = Moment(self.at(*exchange, 1).0 + 1);
+            Observation::Event { exchange: ExchangeId(*exchange), kind: EventKind::InterimWritten, at }
         }));
         observations.extend(self.unasked.iter().map(|(after, what)| Observation::Unasked(self.unasked(*after, *what))));
         observations
@@ -276,14 +304,22 @@ impl Line {
             in_flight: if self.sequential { 1 } else { self.received.len() as u32 },
             authority: None,
             // As every gateway does that is no tunnel.
-            head: format!("GET /e{exchange} HTTP/1.1\nVia: 1.1 gateway"),
+            head: match self.http10.contains(&exchange) {
+                true => format!("GET /e{exchange} HTTP/1.0"),
+                false => format!("GET /e{exchange} HTTP/1.1\nVia: 1.1 gateway"),
+            },
         }
     }
 
     fn replied(&self, (exchange, count): Delivery, kind: DeliveryKind) -> Replied {
         let (connection, ordinal) = self.connection(exchange);
         let how = self.surplus.get(&(exchange, count)).copied();
-        let at = self.at(exchange, if how == Some("segment") { 2 } else { 2 + u64::from(count - 1) * 5 });
+        let bait = self.late.get(&exchange).filter(|_| kind == DeliveryKind::Owed);
+        let at = match (how, bait) {
+            (_, Some(next)) => Moment(self.at(*next, 1).0 + 20),
+            (Some("segment"), None) => self.at(exchange, 2),
+            (_, None) => self.at(exchange, 2 + u64::from(count - 1) * 5),
+        };
         Replied {
             delivery: DeliveryId { exchange: ExchangeId(exchange), number: count },
             attempt: Attempt(1),
@@ -311,7 +347,7 @@ impl Line {
                 exchange: ExchangeId(exchange),
                 lane,
                 connection: Some(connection),
-                why: Why::NoReply,
+                why: if self.aborted.contains(&exchange) { Why::Aborted } else { Why::NoReply },
                 at: self.at(exchange, 3),
                 partial: None,
             });

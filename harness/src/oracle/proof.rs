@@ -117,7 +117,7 @@ fn lay_acknowledged(history: &History, surplus: &Replied, sent_at: Moment) -> bo
 }
 
 /// Whether the client connection of an exchange is passed on as one upstream connection, with every head unchanged.
-fn is_passed_through(history: &History, exchange: ExchangeId) -> bool {
+pub(super) fn is_passed_through(history: &History, exchange: ExchangeId) -> bool {
     let sent = |exchange: &ExchangeHistory| exchange.sent.clone();
     let Some(connection) = history.exchanges.get(&exchange).and_then(sent).map(|sent| sent.connection) else {
         return false;

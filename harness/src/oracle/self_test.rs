@@ -8,7 +8,7 @@ use vocabulary::record::SelfTest;
 
 use super::{Known, judge, notation};
 
-const PLANTED: [(&str, Shape); 14] = [
+pub(super) const PLANTED: [(&str, Shape); 14] = [
     ("1<2 2<1", Shape::PairSwap),
     ("1<2 2<3 3<1", Shape::Rotation),
     ("c1:1,2 1<- 2<1", Shape::Shift),
@@ -25,7 +25,7 @@ const PLANTED: [(&str, Shape); 14] = [
     ("1<1 2<2 unasked:2<1", Shape::Desync),
 ];
 
-const CORRECT: [&str; 10] = [
+pub(super) const CORRECT: [&str; 10] = [
     "1<1 2<2 3<3",
     "seq c1:1,2,3 1<1 2<2 3<3",
     "1<- 2<2",

@@ -12,6 +12,7 @@ use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, History, Unas
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
 use vocabulary::plan::RequestBody;
 
+use super::audience::{self, Sharing};
 use super::deliveries::{self, DeliveryMap, Reading};
 use super::proof::{self, Doubt};
 use super::{Known, Suspicion};
@@ -65,23 +66,13 @@ impl<'a> Naming<'a> {
     fn splices(&mut self) {
         for (receiver, reading) in &self.map.readings {
             let owners = reading.own.len() + reading.lawful.len() + reading.foreign.len();
-            if reading.foreign.is_empty() || owners < 2 || self.is_validated_store(*receiver, reading) {
+            if reading.foreign.is_empty() || owners < 2 || is_combined_store(self.history, *receiver, reading) {
                 continue;
             }
             for delivery in &reading.foreign {
                 self.suspect(Shape::Splice, None, *receiver, *delivery);
             }
         }
-    }
-
-    /// RFC 9111 §3.2, §4.3.4: the head of a 304 or HEAD exchange may lawfully update a stored reply of the same resource.
-    fn is_validated_store(&self, receiver: ExchangeId, reading: &Reading) -> bool {
-        let target = |exchange| self.history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request.target);
-        let same = reading.foreign.iter().all(|delivery| target(delivery.exchange) == target(receiver));
-        let head_only = |delivery: &DeliveryId| {
-            proof::find(self.history, *delivery).is_some_and(|replied| replied.status == 304 || replied.body_bytes == 0)
-        };
-        same && reading.own.iter().any(head_only)
     }
 
     /// The same delivery accepted by two exchanges.
@@ -210,6 +201,11 @@ impl<'a> Naming<'a> {
                 if unasked.looks_like == UnaskedKind::Reply {
                     let fact = "was answered, and then a second final reply came on its connection unasked".to_owned();
                     self.suspect_fact(Shape::Desync, Leg::Mint, after, after, self.tenants[&after], fact);
+                    if proof::is_passed_through(self.history, after)
+                        && let Some(suspicion) = self.suspicions.last_mut()
+                    {
+                        suspicion.proof = Proof::PassedThrough;
+                    }
                 }
                 continue;
             };
@@ -238,8 +234,7 @@ impl<'a> Naming<'a> {
                 continue;
             };
             let Some(replied) = proof::find(self.history, *delivery) else { continue };
-            let converted =
-                matches!((replied.status, received.status), (304, 200) | (200, 206 | 304 | 416) | (206, 200));
+            let converted = is_lawful_conversion(replied.status, received.status);
             if replied.status != received.status && !converted && replied.status != 101 {
                 let fact = format!("was answered {} by the origin and received {}", replied.status, received.status);
                 self.suspect_fact(
@@ -387,6 +382,44 @@ impl<'a> Naming<'a> {
     }
 }
 
+/// Whether a reply of two owners is a stored one that another exchange of the same resource has lawfully completed: RFC
+/// 9111 §3.2, §4.3.4 let the head of a 304 or HEAD update it, RFC 9110 §15.3.7.3 lets ranges under one strong validator
+/// be put together.
+pub(super) fn is_combined_store(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
+    let same = reading.foreign.iter().all(|delivery| deliveries::same_target(history, receiver, *delivery));
+    let head_only = |delivery: &DeliveryId| {
+        proof::find(history, *delivery).is_some_and(|replied| replied.status == 304 || replied.body_bytes == 0)
+    };
+    same && (reading.own.iter().any(head_only) || are_ranges_of_one(history, receiver, reading))
+}
+
+/// Putting together uses a stored response, so it is lawful only where that one may be used at all.
+fn are_ranges_of_one(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
+    let usable = |delivery: &DeliveryId| audience::shareable(history, *delivery, receiver) == Sharing::May;
+    if !reading.foreign.iter().all(usable) {
+        return false;
+    }
+    let all = reading.own.iter().chain(&reading.lawful).chain(&reading.foreign);
+    let all: Vec<_> = all.map(|delivery| proof::find(history, *delivery)).collect();
+    let ranges = all.iter().flatten().any(|replied| replied.status == 206)
+        && all.iter().flatten().all(|replied| matches!(replied.status, 200 | 206));
+    let validators: BTreeSet<Option<&str>> =
+        all.iter().map(|replied| strong_validator(&replied.as_ref()?.head)).collect();
+    ranges && validators.len() == 1 && !validators.contains(&None)
+}
+
+/// The `ETag` of a head, unless it is a weak one.
+fn strong_validator(head: &str) -> Option<&str> {
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    let mut validators = fields.filter(|(name, _)| name.eq_ignore_ascii_case("etag")).map(|(_, value)| value.trim());
+    validators.next().filter(|value| !value.starts_with("W/"))
+}
+
+/// Whether a gateway may lawfully have made one status of the other: a stored reply validated, or a range taken of it.
+pub(super) fn is_lawful_conversion(emitted: u16, received: u16) -> bool {
+    matches!((emitted, received), (304, 200) | (200, 206 | 304 | 416) | (206, 200))
+}
+
 #[derive(PartialEq, Eq)]
 struct GroupKey {
     shape: Shape,
@@ -447,6 +480,10 @@ mod tests {
         }
         let judged = super::super::judge(&tunnel, Known { verbatim: true }).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
+        let mut unmarked = tunnel.clone();
+        unmarked.unasked[0].canaries.clear();
+        let judged = super::super::judge(&unmarked, Known { verbatim: true }).unwrap();
+        assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1), "whoever wrote it");
         // A gateway that reads HTTP leaves a mark.
         for exchange in tunnel.exchanges.values_mut() {
             exchange.seen[0].head.push_str("\nVia: 1.1 gateway");
@@ -512,6 +549,32 @@ mod tests {
     fn two_owners_in_one_reply_are_a_splice() {
         check("1<1 2<2+1", "splice, cross-tenant, reply leg");
         check("1<1 2<2 3<1+2", "splice, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn a_304_updates_what_is_stored_of_the_same_resource_and_of_no_other() {
+        silent("same-url authorization status:2=304 1<1 2<2+1");
+        check("authorization status:2=304 1<1 2<2+1", "splice, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn ranges_of_one_representation_may_be_put_together_and_of_two_may_not() {
+        let shapes = |notation: &str, validators: [&str; 2]| {
+            let mut history = history(notation);
+            for (exchange, validator) in [1, 2].into_iter().zip(validators) {
+                let replied = &mut history.exchanges.get_mut(&ExchangeId(exchange)).unwrap().replied[0];
+                replied.head.push_str(&format!("\nETag: {validator}"));
+            }
+            let map = deliveries::map(&history);
+            let all = classify(&history, &map, Known { verbatim: false });
+            all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
+        };
+        let ranges = "same-url status:1=206 status:2=206 1<- 2<2+1";
+        assert_eq!(shapes(ranges, ["\"a\"", "\"a\""]), []);
+        assert_eq!(shapes(ranges, ["\"a\"", "\"b\""]), [Shape::Splice], "two representations");
+        assert_eq!(shapes(ranges, ["W/\"a\"", "W/\"a\""]), [Shape::Splice], "a weak validator");
+        let credentials = ranges.replace("same-url", "same-url authorization");
+        assert_eq!(shapes(&credentials, ["\"a\"", "\"a\""]), [Shape::Splice], "not to be used for another");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! still owed.*
 
 use vocabulary::directive::{FaultKind, Interim, InterimLength, OriginAct};
-use vocabulary::finding::{Edge, End, Evidence, ExchangeEvidence, Leg, Shape, TimelineEntry, TimelineStep};
+use vocabulary::finding::{Edge, Emitted, End, Evidence, ExchangeEvidence, Leg, Shape, TimelineEntry, TimelineStep};
 use vocabulary::history::{
     Closer, DeliveryKind, ExchangeEnd, ExchangeHistory, Found, History, Place, Received, Replied, Seen, Unasked,
     UnaskedKind, Why,
@@ -100,7 +100,11 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
             Sharing::MustNot(rule) => format!(" ({rule})"),
             Sharing::May => String::new(),
         };
-        return Some(format!("no attempt of {receiver} reached the origin, the gateway answered from its store{rule}"));
+        let from = match was_in_flight(history, owner, receiver) {
+            true => format!("let it share the reply to {owner}, which was still in flight"),
+            false => "answered from its store".to_owned(),
+        };
+        return Some(format!("no attempt of {receiver} reached the origin, the gateway {from}{rule}"));
     }
     let replied = proof::find(history, edge.delivery)?;
     let connection = replied.connection;
@@ -132,6 +136,13 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
         }
     };
     Some(format!("{what}, and {meanwhile}"))
+}
+
+/// Whether an exchange had not ended when another was sent: no store can have held its reply by then.
+fn was_in_flight(history: &History, exchange: ExchangeId, when_sent: ExchangeId) -> bool {
+    let ended = history.exchanges.get(&exchange).and_then(|exchange| exchange.ended_at());
+    let sent = history.exchanges.get(&when_sent).and_then(|other| other.sent.as_ref()).map(|sent| sent.at);
+    sent.is_some_and(|sent| ended.is_none_or(|ended| ended > sent))
 }
 
 /// What had happened to an exchange that makes a gateway slip, in words.
@@ -226,15 +237,18 @@ fn deliveries<'a>(canaries: impl Iterator<Item = &'a Found>) -> Vec<DeliveryId> 
     deliveries
 }
 
-fn emitted(replied: &Replied) -> String {
-    let kind = match replied.kind {
-        DeliveryKind::Owed => "",
-        DeliveryKind::Surplus => ", surplus",
-    };
-    format!("{} {} on {}{}: {}", replied.delivery, replied.status, replied.connection, kind, replied.head)
+fn emitted(replied: &Replied) -> Emitted {
+    Emitted {
+        delivery: replied.delivery,
+        status: replied.status,
+        surplus: replied.kind == DeliveryKind::Surplus,
+        connection: replied.connection,
+        head: replied.head.clone(),
+    }
 }
 
-fn timeline_of(history: &History, exchange: ExchangeId) -> Vec<TimelineEntry> {
+/// What happened to an exchange at both ends.
+pub(super) fn timeline_of(history: &History, exchange: ExchangeId) -> Vec<TimelineEntry> {
     let Some(happened) = history.exchanges.get(&exchange) else { return Vec::new() };
     let mut entries = client_entries(history, exchange, happened);
     entries.extend(origin_entries(history, exchange, happened));
@@ -400,6 +414,14 @@ mod tests {
              at once, and e2 received the reply to e1."
         );
         assert!(sentence("same-url authorization store:2 1<1 2<1").contains("RFC 9111 section 3.5"));
+    }
+
+    #[test]
+    fn a_store_is_told_from_sharing_a_request_in_flight() {
+        let stored = sentence("seq same-url authorization store:2 1<1 2<1");
+        assert!(stored.contains("the gateway answered from its store (RFC 9111"), "{stored}");
+        let collapsed = sentence("same-url authorization store:2 1<1 2<1");
+        assert!(collapsed.contains("let it share the reply to e1, which was still in flight (RFC 9111"), "{collapsed}");
     }
 
     /// What happened to an exchange, judged or not, without the moments.

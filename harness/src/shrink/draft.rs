@@ -47,6 +47,8 @@ impl Draft {
             let acts = std::mem::take(&mut stimulus.directive.acts);
             stimulus.directive.acts = acts.into_iter().filter_map(|act| kept(act, &gates, stand_in)).collect();
         }
+        // What it says of the whole is not true of the rest.
+        plan.note.clear();
         let arrivals = self.arrivals.iter().copied().filter(|exchange| keep.contains(exchange)).collect();
         Draft { plan, arrivals }
     }
@@ -85,10 +87,10 @@ impl Draft {
             let moved = |event: Event| Some(Event { exchange: *exchanges.get(&event.exchange)?, ..event });
             stimulus.start.after = stimulus.start.after.and_then(moved);
             // Ghosts and tails are numbered behind everybody, each by who spells it.
-            let ghost = ExchangeId(spelled + stimulus.exchange.0);
-            stimulus.request.tail = stimulus.request.tail.map(|_| ghost);
+            let spelled_by = spelled + 2 * stimulus.exchange.0;
+            stimulus.request.tail = stimulus.request.tail.map(|_| ExchangeId(spelled_by));
             if let RequestBody::Ghost { exchange, .. } = &mut stimulus.request.body {
-                *exchange = ghost;
+                *exchange = ExchangeId(spelled_by - 1);
             }
             for act in &mut stimulus.directive.acts {
                 match act {

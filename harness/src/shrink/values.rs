@@ -1,7 +1,7 @@
 //! Smaller values: what can be plainer in one stimulus without leaving it out.
 
 use vocabulary::directive::{Final, Framing, Hold, Interim, InterimLength, OriginAct, Surplus, SurplusKind, Writes};
-use vocabulary::plan::{BodyPace, ConnectionUse, Credential, RequestBody, Stimulus, Version};
+use vocabulary::plan::{BodyPace, ConnectionUse, Credential, Form, RequestBody, Stimulus, Version};
 
 /// Bytes of a plain body: one stripe.
 const PLAIN_BYTES: u64 = 64;
@@ -47,12 +47,14 @@ pub(super) const PLAINER: [Plainer; 15] = [
             "GET".clone_into(&mut request.method);
             (request.body, request.pace, request.trailers) = (RequestBody::None, BodyPace::AtOnce, false);
             (request.expect, request.version) = (None, Version::Http11);
+            (request.form, request.rich, request.absolute) = (Form::Plain, false, None);
         }
     }),
     ("a request without further fields", |stimulus| {
         let request = &mut stimulus.request;
         request.fields.clear();
         (request.credential, request.host, stimulus.read) = (Credential::Both, None, None);
+        request.keep_cookies = false;
         if stimulus.connection == ConnectionUse::Fresh {
             stimulus.connection = ConnectionUse::Kept;
         }

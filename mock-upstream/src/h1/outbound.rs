@@ -240,14 +240,14 @@ impl<'a> Outbound<'a> {
             }),
             Hold::Gate(gate) => {
                 let Some((exchange, _)) = turn.answers.get() else { return Ok(Performed::Expired) };
-                line.office.stand_at_gate(exchange, line.link);
+                line.office.gatehouse().stand(exchange, line.link);
                 let passage = self.until(Some(CASE_WAIT), || match line.office.book().passage(gate, exchange) {
                     Passage::Released => Some(Performed::Fully),
                     Passage::Expired => Some(Performed::Expired),
                     Passage::Held => line.gateway_has_gone().then_some(Performed::PeerClosedFirst),
                 });
                 let passage = passage.await;
-                line.office.leave_gate(exchange, line.link);
+                line.office.gatehouse().leave(exchange, line.link);
                 let gone = line.gateway_has_gone().then_some(Performed::PeerClosedFirst);
                 Ok(gone.unwrap_or(passage?.unwrap_or(Performed::Expired)))
             }

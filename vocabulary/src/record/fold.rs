@@ -198,6 +198,7 @@ impl Fold {
             verdict,
             crossing: first.map(|case| case.crossing.clone()).unwrap_or_default(),
             cases: cases.len() as u64,
+            case_us_median: median(cases.iter().map(|case| case.duration_us).collect()),
             exchanges: sum(|case| case.exchanges),
             verified,
             exposures,
@@ -212,6 +213,12 @@ impl Fold {
             near_misses,
         }
     }
+}
+
+/// The upper one of the two in the middle where there are two.
+fn median(mut of: Vec<u64>) -> u64 {
+    of.sort_unstable();
+    of.get(of.len() / 2).copied().unwrap_or(0)
 }
 
 fn verdict_of(level: Level) -> Verdict {
@@ -235,6 +242,7 @@ fn not_run_record(planned: &PlannedScenario, reasons: &mut Vec<String>) -> Scena
         verdict: if observes { Verdict::Clean } else { Verdict::Inconclusive },
         crossing: String::new(),
         cases: 0,
+        case_us_median: 0,
         exchanges: 0,
         verified: 0,
         exposures: 0,

@@ -1,0 +1,56 @@
+//! Plans and scenarios in words, compared with what is written here. `UPDATE_GOLDEN=1` rewrites instead of comparing.
+
+use std::path::Path;
+use std::{env, fs};
+
+use scenarios::{DrawContext, Scenario, catalogue, describe_plan};
+use vocabulary::identity::CaseNumber;
+
+/// Compares with a file under `tests/golden`, or rewrites it.
+#[track_caller]
+fn compare(file: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    if env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        return;
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, golden, "UPDATE_GOLDEN=1 cargo test -p crosswire-scenarios --test words rewrites {file}");
+}
+
+/// A scenario of the test's own: the catalogue may change.
+const STORY: &str = include_str!("golden/story.toml");
+
+fn story() -> Scenario {
+    Scenario::parse("story.toml", STORY).unwrap()
+}
+
+#[test]
+fn a_scenario_is_told_in_words() {
+    compare("story-scenario.txt", &story().describe());
+}
+
+#[test]
+fn a_plan_is_told_in_words() {
+    compare("story-plan.txt", &describe_plan(&story().plan(1, CaseNumber(0), &DrawContext::default())));
+}
+
+#[test]
+fn a_plan_of_a_schedule_shows_the_string_that_can_be_pasted() {
+    compare("story-schedule.txt", &describe_plan(&story().plan(1, CaseNumber(1), &DrawContext::default())));
+}
+
+#[test]
+fn a_long_plan_is_abbreviated() {
+    for scenario in catalogue().all() {
+        for case in 0..20 {
+            let plan = scenario.plan(1, CaseNumber(case), &DrawContext::default());
+            let text = describe_plan(&plan);
+            let names = plan.lanes.iter().map(|lane| lane.name.as_str()).collect::<std::collections::BTreeSet<_>>();
+            assert!(text.lines().count() <= 4 + names.len() * 3 * 11 + 10, "{} lines", text.lines().count());
+            assert!(names.iter().all(|name| text.contains(&format!("\n{name}: "))), "{text}");
+            assert!(text.contains(&format!("{} exchanges", plan.stimuli().count())), "{text}");
+        }
+    }
+}
