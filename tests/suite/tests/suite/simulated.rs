@@ -4,9 +4,7 @@ use crosswire::{Builder, Gateway};
 use specimens::{Decisions, Mutant, mutants};
 use vocabulary::verdict::Verdict;
 
-/// Whether a run was violated, in the way that the mutant declares: by its first finding, or else by any.
-fn is_found(mutant: &Mutant, seed: u64) -> bool {
-    let gateway = simulated(mutant.name, seed, (mutant.decisions)());
+use crate::{run, story, unshrunk};
 
 /// Cases in which a defect must have shown.
 const CASES: u32 = 20;
@@ -37,16 +35,9 @@ fn the_simulated_reference_gateway_with_its_cache_is_clean() {
     }
 }
 
-<<<<<<< HEAD
-/// Whether the run was violated, in the way that the mutant declares.
-fn is_found(mutant: &Mutant, gateway: Gateway, seed: u64) -> bool {
-    let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
-    let record = report.record();
-=======
 /// Whether a run was violated, in the way that the mutant declares: by its first finding, or else by any.
 fn is_found(mutant: &Mutant, seed: u64) -> bool {
     let gateway = simulated(mutant.name, seed, (mutant.decisions)());
->>>>>>> sim
     let declared = (mutant.shape, mutant.boundary, mutant.leg);
     let finds = |say: fn(Builder) -> Builder| {
         let all = |builder: Builder| say(unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
