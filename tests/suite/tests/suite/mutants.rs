@@ -2,11 +2,12 @@
 
 use specimens::{Mutant, mutants};
 use vocabulary::directive::{Hold, OriginAct};
+use vocabulary::finding::{Shape, Size};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{Event, EventKind, Gate, Lane, Plan, Start, Stimulus};
 use vocabulary::verdict::Verdict;
 
-use crate::{run, seeds, specimen, story, unshrunk};
+use crate::{pursued, run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
@@ -25,6 +26,26 @@ fn must_be_found(mutant: &Mutant, seed: u64) {
         mutant.name,
         story(record)
     );
+}
+
+#[test]
+fn a_swap_that_needs_one_order_of_three_among_sixty_is_left_with_those_three() {
+    let least = Size { tenants: 2, exchanges: 3, faults: 1 };
+    let pursue = |name: &str, seed| {
+        let mutant = specimens::mutant(name).unwrap();
+        pursued(mutant, specimen(&format!("mutant:{name}"), (mutant.decisions)()), seed)
+    };
+    for seed in seeds() {
+        let (always, log) = pursue("replies-swapped-in-one-order", seed);
+        assert_eq!((always.shrinking.from.tenants, always.shrinking.from.exchanges), (8, 60));
+        assert_eq!((always.shape, always.shrunk), (Shape::PairSwap, least), "seed {seed}:\n{log}");
+        assert!(always.reproduction.failed >= 18, "seed {seed}: {:?}", always.reproduction);
+        // Three times in ten: the same minimum, and the card says how often.
+        let (now_and_then, log) = pursue("replies-swapped-in-one-order-now-and-then", seed);
+        assert_eq!((now_and_then.shape, now_and_then.shrunk), (Shape::PairSwap, least), "seed {seed}:\n{log}");
+        let rate = now_and_then.reproduction;
+        assert!((1..=14).contains(&rate.failed) && rate.runs == 20, "seed {seed}: {rate:?}");
+    }
 }
 
 macro_rules! mutant_is_found {
