@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use transport::{Address, Listener};
 use vocabulary::directive::Field;
+use vocabulary::limits::REPLY_WAIT_AFTER_WRITTEN;
 use vocabulary::record::GatewayRecord;
 
 use crate::client::{ConnectionNumbers, CookieJar, Target};
@@ -316,6 +317,7 @@ impl Gateway {
             extra_fields: self.fields.clone(),
             connections: ConnectionNumbers::default(),
             cookies: CookieJar::default(),
+            reply_wait: REPLY_WAIT_AFTER_WRITTEN,
         };
         Running { target, life }
     }

@@ -166,6 +166,7 @@ impl Shrink {
                     self.proposed = Some((draft, names));
                     let trial = match self.pass {
                         Pass::Steady => Trial::for_steady(),
+                        Pass::Values => Trial::of_the_plainer(self.rate),
                         _ => Trial::against(self.rate),
                     };
                     return Some(Proposal { plan, change, trial });

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use transport::Address;
 use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
@@ -33,6 +34,8 @@ pub(crate) struct Target {
     pub(crate) connections: ConnectionNumbers,
     /// The cookies that logins have brought.
     pub(crate) cookies: CookieJar,
+    /// How long a reply may be on its way through it once the origin has written it.
+    pub(crate) reply_wait: Duration,
 }
 
 impl Target {

@@ -13,6 +13,7 @@ use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody};
 use vocabulary::directive::{Directive, FaultKind};
 use vocabulary::history::{ExchangeEnd, GaveUp, History, Observation, Performed, Received, Sent, Unasked};
 use vocabulary::identity::{Attempt, ExchangeId, TenantId};
+use vocabulary::limits::REPLY_WAIT_AFTER_WRITTEN;
 use vocabulary::plan::{Event, EventKind, Lane, Plan, Start, Stimulus};
 
 use super::request::{ConnectionNumbers, CookieJar, Target};
@@ -50,6 +51,7 @@ pub(super) fn target(addr: std::net::SocketAddr) -> Target {
         extra_fields: Vec::new(),
         connections: ConnectionNumbers::default(),
         cookies: CookieJar::default(),
+        reply_wait: REPLY_WAIT_AFTER_WRITTEN,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use vocabulary::identity::ExchangeId;
-use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT, REPLY_WAIT_AFTER_WRITTEN};
+use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT};
 use vocabulary::plan::{Event, Start};
 
 use super::Run;
@@ -119,12 +119,12 @@ impl Run {
     /// `quiet_since`.
     pub(super) async fn patience(&self, exchange: ExchangeId, patience: Patience, quiet_since: Instant) {
         if patience == Patience::Optional {
-            return sleep_until(quiet_since + REPLY_WAIT_AFTER_WRITTEN).await;
+            return sleep_until(quiet_since + self.target.reply_wait).await;
         }
         let written = async {
             sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;
             self.ledger.origin_is_done(exchange).await;
-            sleep(REPLY_WAIT_AFTER_WRITTEN).await;
+            sleep(self.target.reply_wait).await;
         };
         let elsewhere = async {
             sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;
