@@ -392,8 +392,9 @@ fn after_fault(draft: &Draft, receiver: ExchangeId, owner: ExchangeId, delay_us:
         FaultKind::ClientAbort => EventKind::Aborted,
         // Its reply must have been received for the surplus behind it to be provably early.
         FaultKind::Surplus => EventKind::Concluded,
-        FaultKind::RequestFraming
-        | FaultKind::EarlyFinal
+        // By then the gateway may hold the connection to be idle, while what the request was taken for is still owed.
+        FaultKind::RequestFraming => EventKind::FinalWritten,
+        FaultKind::EarlyFinal
         | FaultKind::Reorder
         | FaultKind::PrivateReply
         | FaultKind::Framing
