@@ -140,7 +140,7 @@ impl Pursuit<'_> {
                 reproduction: rate,
                 taken: shown.is_some(),
             }))?;
-            shrink.tell(shown.as_ref().map(|shown| &shown.seen));
+            shrink.tell(shown.as_ref().map(|shown| (&shown.seen, shown.rate)));
             taken.extend(shown);
         }
         account.duration_ms = began.elapsed().as_millis() as u64;

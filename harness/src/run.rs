@@ -10,7 +10,7 @@ use scenarios::{DrawContext, Scenario, ScenarioError, SelectError};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use vocabulary::canary::CanaryKey;
-use vocabulary::finding::{Finding, Size};
+use vocabulary::finding::{Boundary, Finding, Size};
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
 use vocabulary::plan::{Form, Plan, RequestBody};
@@ -28,8 +28,10 @@ use crate::replay::PlanError;
 use crate::report::{Report, replay_command};
 use crate::shrink::without_gates;
 
-/// Cases with a finding after which a scenario has said what it has to say.
+/// Cases with a finding across tenants after which a scenario has said what it has to say.
 const FAILING_CASES_MAX: u32 = 5;
+/// As much as that many cases say, in which a tenant's reply reached another; any other failing case says a third.
+const SAID_MAX: u32 = 3 * FAILING_CASES_MAX;
 /// How long making one finding's plan smaller may take, where nobody says.
 const SHRINK_TIME: Duration = Duration::from_secs(30);
 
@@ -390,7 +392,8 @@ struct Progress {
     cases: u32,
     verified: u64,
     faults: u64,
-    failing_cases: u32,
+    /// How much its failing cases have said, up to [`SAID_MAX`].
+    said: u32,
 }
 
 impl Progress {
@@ -403,7 +406,7 @@ impl Progress {
 
     /// More cases would say nothing new.
     fn is_exhausted(&self, profile: &Profile) -> bool {
-        self.failing_cases >= FAILING_CASES_MAX || self.cases >= profile.cases_max
+        self.said >= SAID_MAX || self.cases >= profile.cases_max
     }
 }
 
@@ -414,7 +417,7 @@ impl Run<'_> {
         for scenario in chosen {
             match scenario.needs_gateway_timeout() && self.context.gateway_timeout.is_none() {
                 true => self.skip(&scenario)?,
-                false => scenarios.push(Progress { scenario, cases: 0, verified: 0, faults: 0, failing_cases: 0 }),
+                false => scenarios.push(Progress { scenario, cases: 0, verified: 0, faults: 0, said: 0 }),
             }
         }
         loop {
@@ -456,7 +459,12 @@ impl Run<'_> {
         progress.cases += 1;
         progress.verified += judgement.summary.verified;
         progress.faults += judgement.summary.faults_performed + judgement.summary.faults_prevented;
-        progress.failing_cases += u32::from(!judgement.findings.is_empty());
+        progress.said += match judgement.findings.iter().map(|finding| finding.boundary).max() {
+            None => 0,
+            Some(Boundary::CrossTenant) => SAID_MAX / FAILING_CASES_MAX,
+            // The same defect may still be seen to reach farther.
+            Some(Boundary::SameLane | Boundary::SameTenant) => 1,
+        };
         self.take_in(judgement, &plan).await
     }
 

@@ -120,6 +120,9 @@ pub(crate) struct Shrink {
     at: usize,
     /// Whether this round has left something out.
     progress: bool,
+    /// Whether a plan that was taken passed now and then: what chance has dropped then gets a second trial, once.
+    unsteady: bool,
+    again: bool,
     tried: Vec<Plan>,
     proposed: Option<(Draft, Names)>,
     guesses: Vec<(Draft, String)>,
@@ -134,7 +137,20 @@ impl Shrink {
         let seen = seen.renamed(&best.names());
         let guesses = guesses(&best, &seen);
         let tried = vec![best.plan().0];
-        Shrink { best, rate, seen, pass: Pass::Story, chunk: 1, at: 0, progress: false, tried, proposed: None, guesses }
+        Shrink {
+            best,
+            rate,
+            seen,
+            pass: Pass::Story,
+            chunk: 1,
+            at: 0,
+            progress: false,
+            unsteady: rate < STEADY,
+            again: false,
+            tried,
+            proposed: None,
+            guesses,
+        }
     }
 
     /// The smallest plan so far.
@@ -167,13 +183,14 @@ impl Shrink {
         }
     }
 
-    /// Whether the plan proposed last still fails often enough, and what was seen when it did.
-    pub(crate) fn tell(&mut self, seen: Option<&Seen>) {
+    /// Whether the plan proposed last still fails often enough, how often, and what was seen when it did.
+    pub(crate) fn tell(&mut self, failed: Option<(&Seen, Reproduction)>) {
         let Some((draft, names)) = self.proposed.take() else { return };
-        let Some(seen) = seen else {
+        let Some((seen, rate)) = failed else {
             self.at += self.chunk;
             return;
         };
+        self.unsteady |= rate.failed < rate.runs;
         self.best = draft;
         self.seen = seen.renamed(&names);
         // A plainer value makes nothing else superfluous.
@@ -207,11 +224,15 @@ impl Shrink {
             Pass::Lanes => Pass::Exchanges,
             Pass::Exchanges => Pass::Faults,
             Pass::Faults => Pass::Tenants,
+            // What is plainer is not looked for twice.
+            Pass::Tenants if self.again => return None,
             Pass::Tenants => Pass::Values,
-            Pass::Values if self.progress => {
+            Pass::Values if self.progress || self.unsteady => {
+                if self.unsteady {
+                    self.again = true;
+                    self.tried.truncate(1);
+                }
                 self.progress = false;
-                // What chance may have dropped gets its second trial.
-                self.tried.truncate(if self.rate < STEADY { 1 } else { usize::MAX });
                 Pass::Order
             }
             Pass::Values | Pass::Steady => return None,
@@ -278,7 +299,14 @@ impl Shrink {
         let own = self.best.plan.faults().into_iter().filter(|(_, kind)| *kind != FaultKind::Reorder);
         let mut exchanges: Vec<ExchangeId> = own.map(|(exchange, _)| exchange).collect();
         exchanges.dedup();
-        gates.chain(exchanges.into_iter().map(Faulty::Exchange)).collect()
+        let several = exchanges.iter().copied().filter(|exchange| self.interims(*exchange) > 1).map(Faulty::Interims);
+        let several: Vec<Faulty> = several.collect();
+        gates.chain(exchanges.into_iter().map(Faulty::Exchange)).chain(several).collect()
+    }
+
+    fn interims(&self, exchange: ExchangeId) -> usize {
+        let stimulus = self.best.plan.stimulus(exchange);
+        stimulus.map_or(0, |(_, one)| one.directive.acts.iter().filter(|act| act.interim().is_some()).count())
     }
 
     #[expect(clippy::option_option, reason = "as for proposal")]
@@ -297,6 +325,7 @@ impl Shrink {
                 }
             },
         );
+        let draft = draft.change(|exchange| gone.contains(&Faulty::Interims(exchange)), values::one_interim);
         Some(Some((draft, format!("without {}", counted(gone.len(), "fault")))))
     }
 
@@ -339,6 +368,8 @@ impl Shrink {
 enum Faulty {
     Gate(vocabulary::identity::GateId),
     Exchange(ExchangeId),
+    /// The interim replies to it but for one.
+    Interims(ExchangeId),
 }
 
 /// Guesses from the story, smallest first, each smaller than the draft.

@@ -21,6 +21,11 @@ impl Dice {
         Dice(hash.finish())
     }
 
+    /// Dice of their own, which these decide: how often either is thrown makes no difference to the other.
+    pub(crate) fn fork(&mut self) -> Dice {
+        Dice(self.next())
+    }
+
     /// A number below `bound`, which is at least 1.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64

@@ -25,6 +25,8 @@ const LOGIN_BYTES: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Closer {
     pub(crate) dice: Dice,
+    /// The knobs' own dice: the same story, knobs turned or not, has the same orders, times and numbers.
+    pub(crate) knobs: Dice,
     pub(crate) swarm: Swarm,
     /// The gateway's reply timeout.
     pub(crate) timeout_us: u64,
@@ -33,8 +35,8 @@ pub(crate) struct Closer {
 }
 
 impl Closer {
-    pub(crate) fn new(dice: Dice, swarm: Swarm, timeout_us: u64) -> Closer {
-        Closer { dice, swarm, timeout_us, next: 1 }
+    pub(crate) fn new(dice: Dice, knobs: Dice, swarm: Swarm, timeout_us: u64) -> Closer {
+        Closer { dice, knobs, swarm, timeout_us, next: 1 }
     }
 
     /// A new exchange.
@@ -58,12 +60,14 @@ impl Closer {
         }
         let dice = &mut self.dice;
         let mut fields = form.fields.draw(dice);
-        if self.swarm.asks_to_close(dice) && !fields.iter().any(|field| field.name.eq_ignore_ascii_case("connection")) {
+        if self.swarm.asks_to_close(&mut self.knobs)
+            && !fields.iter().any(|field| field.name.eq_ignore_ascii_case("connection"))
+        {
             fields.push(Field { name: "Connection".to_owned(), value: "close".to_owned() });
         }
         let credential = match &form.credential {
             Some(credential) => *credential.draw(dice),
-            None => self.swarm.credential(dice),
+            None => self.swarm.credential(&mut self.knobs),
         };
         let target = match form.target.draw(dice) {
             Target::Shared(path) => Target::Shared(path.replace("{round}", &round.to_string())),
@@ -82,15 +86,15 @@ impl Closer {
         let version = *form.version.draw(dice);
         let host = match &form.host {
             Some(host) => Some(host.draw(dice).clone()),
-            None => self.swarm.host(dice),
+            None => self.swarm.host(&mut self.knobs),
         };
         let mut expect = form.expect.as_ref().map(|expect| expect.draw(dice).clone());
-        if let (None, None, Some(awaits)) = (&form.pace, &expect, self.swarm.expects_continue(body, dice)) {
+        if let (None, None, Some(awaits)) = (&form.pace, &expect, self.swarm.expects_continue(body, &mut self.knobs)) {
             (pace, expect) = (awaits, Some("100-continue".to_owned()));
         }
         if form.method.is_none() && form_of.is_plain() {
             let known = fields.iter().any(|field| field.name.to_ascii_lowercase().starts_with("if-"));
-            fields.extend(self.swarm.condition(body, dice).filter(|_| !known));
+            fields.extend(self.swarm.condition(body, &mut self.knobs).filter(|_| !known));
         }
         Request {
             method,
@@ -116,7 +120,7 @@ impl Closer {
         let word = form.body.as_ref().map(|body| body.draw(&mut self.dice).clone());
         let body = match (&method, word) {
             (None, None) => {
-                let (method, body) = self.swarm.method_and_body(&mut self.dice);
+                let (method, body) = self.swarm.method_and_body(&mut self.knobs);
                 return (method.to_owned(), body);
             }
             (Some(_), None) | (_, Some(BodyWord::None)) => RequestBody::None,
@@ -169,9 +173,9 @@ impl Closer {
 
     /// A well-behaved answer, at once or after a while.
     pub(crate) fn plain(&mut self) -> Directive {
-        let delay = self.swarm.delay_us(&mut self.dice);
+        let delay = self.swarm.delay_us(&mut self.knobs);
         let wait = (delay > 0).then_some(OriginAct::Wait { us: delay });
-        let reply = OriginAct::Final(self.swarm.reply(&mut self.dice));
+        let reply = OriginAct::Final(self.swarm.reply(&mut self.knobs));
         Directive { acts: wait.into_iter().chain([reply]).collect(), every_attempt: false }
     }
 
@@ -215,17 +219,17 @@ impl Closer {
 
     fn reply(&mut self, reply: &FinalReply) -> Final {
         let dice = &mut self.dice;
-        let swarm = &self.swarm;
+        let (swarm, knobs) = (&self.swarm, &mut self.knobs);
         let bytes = match &reply.bytes {
             Some(bytes) => bytes.draw(dice).0,
-            None => swarm.bytes(dice),
+            None => swarm.bytes(knobs),
         };
         let chunk = |dice: &mut Dice| match &reply.chunk {
             Some(chunk) => chunk.draw(dice).0,
             None => *dice.pick(&[64, 512, 4096]),
         };
         let framing = match reply.framing.as_ref().map(|framing| framing.draw(dice).clone()) {
-            None => swarm.framing(chunk, dice),
+            None => swarm.framing(chunk, knobs),
             Some(FramingWord::Length) => Framing::Length,
             Some(FramingWord::LengthShort { by }) => Framing::LengthShort { by: by.draw(dice).0.min(bytes.max(1)) },
             Some(FramingWord::LengthLong { by }) => Framing::LengthLong { by: by.draw(dice).0 },
@@ -250,7 +254,7 @@ impl Closer {
             framing,
             bytes,
             fields: reply.fields.draw(dice),
-            trailers: reply.trailers.unwrap_or_else(|| swarm.trailers(framing, dice)),
+            trailers: reply.trailers.unwrap_or_else(|| swarm.trailers(framing, knobs)),
             writes,
             cut,
             early: reply.early,

@@ -45,9 +45,10 @@ impl Scenario {
     pub fn plan(&self, seed: u64, case: CaseNumber, context: &DrawContext) -> Plan {
         let (variant, turn) = self.variant_of(case);
         let mut dice = Dice::of_case(seed, self.name(), case);
-        let swarm = Swarm::draw(&self.swarm, context.draws, &mut dice);
+        let mut knobs = dice.fork();
+        let swarm = Swarm::draw(&self.swarm, context.draws, &mut knobs);
         let timeout = context.gateway_timeout.map(|timeout| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX / 2));
-        let closer = Closer::new(dice, swarm, timeout.unwrap_or(USUAL_TIMEOUT_US));
+        let closer = Closer::new(dice, knobs, swarm, timeout.unwrap_or(USUAL_TIMEOUT_US));
         let mut stage = Stage::new(closer);
         match (&variant.schedule, variant.lanes.as_slice()) {
             (Some(schedule), [lane]) => stage.enumerate(schedule.get_ref(), lane, variant.rounds().max().0, turn),

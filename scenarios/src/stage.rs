@@ -221,7 +221,7 @@ impl Stage {
                     Some(give_up) => Some(self.closer.abort(give_up)),
                     // The first request is the one that other lanes wait for.
                     None if lane.origin.is_empty() && position > 0 && connection != ConnectionUse::Pipelined => {
-                        self.closer.swarm.abort(&mut self.closer.dice)
+                        self.closer.swarm.abort(&mut self.closer.knobs)
                     }
                     None => None,
                 },
@@ -267,7 +267,7 @@ impl Stage {
     pub(crate) fn connection(&mut self, lane: &Lane) -> ConnectionUse {
         match &lane.connection {
             Some(connection) => *connection.draw(&mut self.closer.dice),
-            None => self.closer.swarm.connection(&mut self.closer.dice),
+            None => self.closer.swarm.connection(&mut self.closer.knobs),
         }
     }
 

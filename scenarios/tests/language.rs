@@ -368,7 +368,7 @@ fn a_worker_logs_in_once_for_each_of_its_tenants_before_its_first_request() {
 }
 
 #[test]
-fn the_knobs_of_the_sheet_touch_half_of_the_cases() {
+fn each_knob_touches_half_of_the_cases() {
     let text = format!(
         "{HEAD}swarm = [\"pipelining\", \"conditional\", \"hosts\", \"aborts\", \"expect\", \"bimodal-delays\", \"bodies\"]\n[[lane]]\nname = \"a\"\nrequests = 64"
     );

@@ -1,4 +1,4 @@
-//! Plans and scenarios in words, compared with what is written here. `UPDATE_GOLDEN=1` rewrites instead of comparing.
+//! Plans and scenarios in words, compared with what is written here. `UPDATE_GOLDENS=1` rewrites instead of comparing.
 
 use std::path::Path;
 use std::{env, fs};
@@ -10,12 +10,12 @@ use vocabulary::identity::CaseNumber;
 #[track_caller]
 fn compare(file: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
-    if env::var_os("UPDATE_GOLDEN").is_some() {
+    if env::var_os("UPDATE_GOLDENS").is_some() {
         fs::write(&path, text).expect("the folder is there");
         return;
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(text, golden, "UPDATE_GOLDEN=1 cargo test -p crosswire-scenarios --test words rewrites {file}");
+    assert_eq!(text, golden, "UPDATE_GOLDENS=1 cargo test -p crosswire-scenarios --test words rewrites {file}");
 }
 
 /// A scenario of the test's own: the catalogue may change.

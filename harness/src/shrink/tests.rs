@@ -1,7 +1,10 @@
+//! Shrinking against gateways that are functions of the plan.
+
 use std::collections::BTreeSet;
 
 use scenarios::{DrawContext, catalogue};
 use vocabulary::directive::{Hold, OriginAct};
+use vocabulary::finding::Reproduction;
 use vocabulary::identity::TenantId;
 use vocabulary::identity::{CaseNumber, ExchangeId, GateId};
 use vocabulary::plan::{Gate, Lane, Plan, Stimulus};
@@ -15,7 +18,8 @@ fn shrunk(plan: &Plan, seen: Seen, fails: impl Fn(&Plan) -> Option<Seen>) -> (Pl
     while let Some(proposal) = shrink.next() {
         assert_eq!(proposal.plan.defect(), None, "{}", proposal.change);
         tried += 1;
-        shrink.tell(fails(&proposal.plan).as_ref());
+        let always = Reproduction { runs: 2, failed: 2 };
+        shrink.tell(fails(&proposal.plan).as_ref().map(|seen| (seen, always)));
     }
     (shrink.plan(), tried)
 }

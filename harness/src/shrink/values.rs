@@ -10,15 +10,12 @@ const PLAIN_BYTES: u64 = 64;
 pub(super) type Plainer = (&'static str, fn(&mut Stimulus));
 
 /// From what costs most time to what merely reads worse.
-pub(super) const PLAINER: [Plainer; 15] = [
+pub(super) const PLAINER: [Plainer; 14] = [
     ("no wait at the origin", |stimulus| stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Wait { .. }))),
     ("no delay before the request", |stimulus| stimulus.start.delay_us = 0),
     ("no event awaited", |stimulus| stimulus.start.after = None),
     ("no bait", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Bait))),
     ("no event held for", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Event(_)))),
-    ("one interim reply", |stimulus| {
-        stimulus.directive.acts.dedup_by(|later, act| act.interim().is_some() && later.interim().is_some());
-    }),
     ("a plain interim reply", |stimulus| interims(stimulus, |interim| interim.fields.clear())),
     ("an interim reply without a length", |stimulus| {
         interims(stimulus, |interim| interim.length = InterimLength::Absent)
@@ -60,6 +57,11 @@ pub(super) const PLAINER: [Plainer; 15] = [
         }
     }),
 ];
+
+/// The first of several interim replies in a row.
+pub(super) fn one_interim(stimulus: &mut Stimulus) {
+    stimulus.directive.acts.dedup_by(|later, act| act.interim().is_some() && later.interim().is_some());
+}
 
 fn without(stimulus: &mut Stimulus, gone: impl Fn(&Hold) -> bool) {
     stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Hold(hold) if gone(hold)));

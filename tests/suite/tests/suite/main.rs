@@ -11,7 +11,8 @@ mod tidy;
 use std::time::Duration;
 
 use crosswire::{Builder, Gateway, Report};
-use specimens::Decisions;
+use specimens::{Decisions, Mutant};
+use vocabulary::finding::Finding;
 use vocabulary::record::{ObligationWord, RunRecord};
 
 /// A run of this gateway, its folder gone with the returned guard.
@@ -24,6 +25,16 @@ fn run(gateway: Gateway, say: impl FnOnce(Builder) -> Builder) -> (Report, tempf
 /// Where it is asked whether something is found, and not how small its plan becomes.
 fn unshrunk(builder: Builder) -> Builder {
     builder.shrink_time(Duration::ZERO).replays(0)
+}
+
+/// The first finding of a run, shrunk and compared, and the log of its shrinking.
+fn pursued(mutant: &Mutant, gateway: Gateway, seed: u64) -> (Finding, String) {
+    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(60).seed(seed).fail_fast());
+    let Some(finding) = report.record().findings.first() else {
+        panic!("{} with seed {seed}: {}", mutant.name, story(report.record()))
+    };
+    let log = report.folder().join(format!("plans/{}-shrinking.log", finding.id));
+    (finding.clone(), std::fs::read_to_string(log).unwrap())
 }
 
 fn specimen(name: &str, decisions: Decisions) -> Gateway {
