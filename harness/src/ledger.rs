@@ -100,7 +100,6 @@ impl Ledger {
     }
 
     /// Whether the event has happened.
-    #[cfg(test)]
     pub(crate) fn has_happened(&self, event: Event) -> bool {
         self.lock().events.contains(&event)
     }

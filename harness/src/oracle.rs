@@ -172,6 +172,13 @@ pub(crate) struct Suspicion {
     pub(crate) fact: Option<String>,
 }
 
+impl Suspicion {
+    /// Whether the parts of a splice are replies to several attempts of one exchange.
+    fn is_of_attempts(&self) -> bool {
+        self.shape == Shape::Splice && self.edges.is_empty()
+    }
+}
+
 /// Levels are computed per occurrence, not per file. Without proof, it is an observation. In a scenario that only
 /// observes, what passed on an upstream connection without any fault is the gateway's doing all the same.
 fn level_of(history: &History, suspicion: &Suspicion) -> Level {
@@ -205,6 +212,8 @@ fn severity_of(suspicion: &Suspicion) -> Severity {
         Shape::GhostRequest => Severity::Desync,
         _ if suspicion.boundary == Boundary::CrossTenant => Severity::Leak,
         Shape::Desync => Severity::Desync,
+        // All of it is the receiver's own.
+        Shape::Splice if suspicion.is_of_attempts() => Severity::Corruption,
         Shape::Splice
         | Shape::DuplicateDelivery
         | Shape::PairSwap
@@ -272,9 +281,15 @@ fn faults(history: &History, which: impl Fn(Performed) -> bool) -> u64 {
     history.faults.iter().filter(|fault| which(fault.performed)).count() as u64
 }
 
-/// The tenant of every planned exchange.
+/// The tenant of every exchange that a client may receive a reply to.
 fn tenants(history: &History) -> BTreeMap<ExchangeId, TenantId> {
-    history.plan.stimuli().map(|(_, stimulus)| (stimulus.exchange, stimulus.tenant)).collect()
+    history.plan.exchanges().map(|(exchange, _, stimulus)| (exchange, stimulus.tenant)).collect()
+}
+
+/// The method of an exchange that a client may receive a reply to. A tail spells a GET.
+fn method(history: &History, exchange: ExchangeId) -> Option<&str> {
+    let planned = history.plan.stimulus(exchange).map(|(_, stimulus)| stimulus.request.method.as_str());
+    planned.or_else(|| history.plan.speller(exchange).map(|_| "GET"))
 }
 
 #[cfg(test)]
@@ -301,6 +316,20 @@ mod tests {
         shifted.plan.scenario.level = Level::Observe;
         let judged = judge(&shifted, Known { verbatim: true }).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
+    }
+
+    #[test]
+    fn bytes_of_two_attempts_are_corruption_at_the_scenarios_level() {
+        for level in [Level::Must, Level::Should] {
+            let mut retried = history("retry:1.2 1<1+1.2");
+            retried.plan.scenario.level = level;
+            let judged = judge(&retried, Known { verbatim: true }).unwrap();
+            let [finding] = judged.findings.as_slice() else { panic!("{:?}", judged.findings) };
+            let named = (finding.shape, finding.severity, finding.boundary, finding.level);
+            assert_eq!(named, (Shape::Splice, Severity::Corruption, Boundary::SameLane, level));
+        }
+        let retried = judge(&history("retry:1.2 1<1.2"), Known { verbatim: true }).unwrap();
+        assert_eq!((retried.findings.len(), retried.summary.verified), (0, 1));
     }
 
     #[test]

@@ -72,12 +72,25 @@ impl Plan {
         self.stimuli().find(|(_, stimulus)| stimulus.exchange == exchange)
     }
 
-    /// The highest exchange number, ghosts included: how many wire numbers the plan takes.
+    /// Every exchange to which a client may receive a reply, with its lane and the stimulus that spells it: the planned
+    /// ones, and behind each the tail of its request, which is of the same lane and tenant.
+    pub fn exchanges(&self) -> impl Iterator<Item = (ExchangeId, LaneId, &Stimulus)> {
+        self.stimuli().flat_map(|(lane, stimulus)| {
+            let spelled = [Some(stimulus.exchange), stimulus.request.tail];
+            spelled.into_iter().flatten().map(move |exchange| (exchange, lane, stimulus))
+        })
+    }
+
+    /// The stimulus behind whose request an exchange is spelled, if it is a tail.
+    pub fn speller(&self, tail: ExchangeId) -> Option<(LaneId, &Stimulus)> {
+        self.stimuli().find(|(_, stimulus)| stimulus.request.tail == Some(tail))
+    }
+
+    /// The highest exchange number, ghosts and tails included: how many wire numbers the plan takes.
     pub fn highest_exchange(&self) -> u32 {
         let own = self.stimuli().map(|(_, stimulus)| stimulus.exchange.0);
-        let ghosts =
-            self.stimuli().flat_map(|(_, stimulus)| stimulus.request.ghost().into_iter().chain(stimulus.request.tail));
-        own.chain(ghosts.map(|ghost| ghost.0)).max().unwrap_or(0)
+        let beside = self.stimuli().flat_map(|(_, stimulus)| stimulus.request.spelled().map(|exchange| exchange.0));
+        own.chain(beside).max().unwrap_or(0)
     }
 
     /// The faults that the plan holds, at either end.
@@ -123,6 +136,12 @@ impl Plan {
         }
         if exchanges.is_empty() {
             return Some("no exchange is planned".to_owned());
+        }
+        let mut spelled = exchanges.clone();
+        for id in self.stimuli().flat_map(|(_, stimulus)| stimulus.request.spelled()) {
+            if id.0 == 0 || id.is_of_earlier_case() || !spelled.insert(id) {
+                return Some(format!("exchange {id}, a ghost or a tail, is 0, too large, or used twice"));
+            }
         }
         let gates: BTreeSet<GateId> = self.gates.iter().map(|gate| gate.id).collect();
         for (_, stimulus) in self.stimuli() {
@@ -334,7 +353,9 @@ pub struct Request {
     /// Whether a trailer with the request canary follows (chunked only).
     #[serde(default, skip_serializing_if = "is_false")]
     pub trailers: bool,
-    /// Bytes after the message that spell a request of another, optional, exchange.
+    /// Bytes after the message that spell a request of another, *optional*, exchange, of the same lane and tenant: RFC
+    /// 9112 §9.3.2 makes them a pipelined request, but behind HTTP/1.0, `Upgrade`, CONNECT or `Expect` a gateway may leave
+    /// them unread. Its reply is nobody else's, and no reply is no fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<ExchangeId>,
     /// The application's form in which it is spelled. A form brings a path, fields and a body of its own; of `body`,
@@ -377,8 +398,13 @@ impl Request {
     pub fn ghost(&self) -> Option<ExchangeId> {
         match self.body {
             RequestBody::Ghost { exchange, .. } => Some(exchange),
-            RequestBody::None | RequestBody::Sized { .. } | RequestBody::Chunked { .. } => self.tail,
+            RequestBody::None | RequestBody::Sized { .. } | RequestBody::Chunked { .. } => None,
         }
+    }
+
+    /// The exchanges that its bytes spell beside its own: a ghost, a tail.
+    pub fn spelled(&self) -> impl Iterator<Item = ExchangeId> + use<> {
+        self.ghost().into_iter().chain(self.tail)
     }
 
     /// The fault that this request is, if it is one.
@@ -618,6 +644,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_tail_is_an_exchange_of_its_spellers_lane_and_a_ghost_is_none() {
+        let mut plan = plan_of(&[1, 2]);
+        let request = &mut plan.lanes[1].stimuli[0].request;
+        request.body = RequestBody::Ghost { exchange: ExchangeId(4), chunked: true, filler: 0 };
+        request.tail = Some(ExchangeId(3));
+        let all: Vec<(u32, LaneId, TenantId)> =
+            plan.exchanges().map(|(id, lane, stimulus)| (id.0, lane, stimulus.tenant)).collect();
+        let (first, second) = ((LaneId(0), TenantId(1)), (LaneId(1), TenantId(2)));
+        assert_eq!(all, [(1, first.0, first.1), (2, second.0, second.1), (3, second.0, second.1)]);
+        let speller = |id| plan.speller(ExchangeId(id)).map(|(_, stimulus)| stimulus.exchange.0);
+        assert_eq!([speller(3), speller(4), speller(1)], [Some(2), None, None]);
+    }
+
+    #[test]
     fn a_sound_plan_has_no_defect() {
         assert_eq!(plan_of(&[1, 2, 2]).defect(), None);
     }
@@ -639,6 +679,12 @@ pub(crate) mod tests {
         let mut dangling = plan_of(&[1]);
         dangling.lanes[0].stimuli[0].start.after = Some(Event { exchange: ExchangeId(7), kind: EventKind::Seen });
         assert!(dangling.defect().unwrap().contains("e7"));
+
+        let mut shared = plan_of(&[1, 2]);
+        shared.lanes[0].stimuli[0].request.tail = Some(ExchangeId(2));
+        assert!(shared.defect().unwrap().contains("e2, a ghost or a tail"));
+        shared.lanes[0].stimuli[0].request.tail = Some(ExchangeId(3));
+        assert_eq!(shared.defect(), None);
 
         let mut newer = plan_of(&[1]);
         newer.schema = "crosswire.plan/9".to_owned();

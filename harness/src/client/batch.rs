@@ -594,6 +594,59 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_tail_that_has_arrived_is_awaited_for_as_long_as_its_reply_is_held() {
+        let mut with_tail = get(1);
+        with_tail.request.tail = Some(ExchangeId(7));
+        let played = play(vec![lane([with_tail, get(2)])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.serve(1).await;
+            peer.head().await;
+            gateway.happens(7, EventKind::Seen);
+            // Longer than an optional reply is waited for: the client must not close meanwhile.
+            let patience = 2 * vocabulary::limits::REPLY_WAIT_AFTER_WRITTEN;
+            assert!(tokio::time::timeout(patience, peer.read()).await.is_err());
+            peer.write(reply(7, 1)).await;
+            peer.serve(2).await;
+        })
+        .await;
+        assert_eq!(deliveries(&played.received(7).canaries), ["d7"]);
+        assert_eq!([7, 2].map(|exchange| played.received(exchange).connection.0), [1, 1]);
+    }
+
+    #[tokio::test]
+    async fn what_comes_in_a_tails_place_is_credited_to_it_whosever_it_is() {
+        let mut with_tail = get(1);
+        with_tail.request.tail = Some(ExchangeId(7));
+        let played = play(vec![lane([with_tail])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.serve(1).await;
+            peer.head().await;
+            peer.write(reply(9, 1)).await;
+        })
+        .await;
+        assert_eq!(deliveries(&played.received(1).canaries), ["d1"]);
+        assert_eq!(deliveries(&played.received(7).canaries), ["d9"]);
+        assert!(played.unasked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn behind_a_reply_that_announces_the_close_a_tails_reply_is_not_awaited() {
+        let mut with_tail = get(1);
+        with_tail.request.tail = Some(ExchangeId(7));
+        let played = play(vec![lane([with_tail])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.head().await;
+            peer.head().await;
+            let first = reply(1, 1).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            peer.write(first + &reply(7, 1)).await;
+        })
+        .await;
+        assert_eq!(played.gave_up(7).why, Why::Closed);
+        let [unasked] = played.unasked() else { panic!("{:?}", played.unasked()) };
+        assert_eq!((unasked.after, deliveries(&unasked.canaries)), (Some(ExchangeId(7)), vec!["d7".to_owned()]));
+    }
+
+    #[tokio::test]
     async fn a_connection_is_not_used_again_after_a_request_in_http_1_0() {
         let mut old = get(1);
         old.request.version = Version::Http10;

@@ -151,10 +151,14 @@ impl Sender<'_> {
         match stimulus.request.pace {
             BodyPace::AtOnce => {}
             BodyPace::Slow { writes, gap_us } => {
-                let piece = (end - body).div_ceil(writes.max(1) as usize).max(1);
-                for piece in out[body..end].chunks(piece) {
+                let bytes = (end - body).div_ceil(writes.max(1) as usize).max(1);
+                for from in (body..end).step_by(bytes) {
                     sleep(Duration::from_micros(gap_us)).await;
-                    if !write(to, piece).await {
+                    let piece = from..end.min(from + bytes);
+                    if piece.contains(&tail) {
+                        self.begin(out, tail..end);
+                    }
+                    if !write(to, &out[piece]).await {
                         return Extent::PeerClosed;
                     }
                 }
@@ -171,6 +175,9 @@ impl Sender<'_> {
                 if self.progress.leave.get() == Leave::Refused {
                     return Extent::Refused;
                 }
+                if tail < end {
+                    self.begin(out, tail..end);
+                }
                 if !write(to, &out[body..end]).await {
                     return Extent::PeerClosed;
                 }
@@ -179,8 +186,8 @@ impl Sender<'_> {
                 return Extent::HeadOnly;
             }
         }
-        if stimulus.request.tail.is_some() {
-            self.begin(out, tail..end);
+        if let Some(tail) = stimulus.request.tail {
+            self.run.tell(self.run.wire(tail), EventKind::Sent);
         }
         self.progress.over.set(self.progress.begun.get());
         self.progress.went_on.notify_one();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use vocabulary::identity::ExchangeId;
 use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT};
-use vocabulary::plan::{Event, Start};
+use vocabulary::plan::{Event, EventKind, Start};
 
 use super::Run;
 
@@ -79,7 +79,7 @@ impl Drop for Waiting<'_> {
 pub(super) enum Patience {
     /// The reply is owed.
     Owed,
-    /// The gateway may rightly have taken the request for noise.
+    /// The gateway may rightly leave the request unread: the client waits for long only if it did not.
     Optional,
 }
 
@@ -119,7 +119,12 @@ impl Run {
     /// `quiet_since`.
     pub(super) async fn patience(&self, exchange: ExchangeId, patience: Patience, quiet_since: Instant) {
         if patience == Patience::Optional {
-            return sleep_until(quiet_since + self.target.reply_wait).await;
+            sleep_until(quiet_since + self.target.reply_wait).await;
+            // What has arrived at the origin was taken for a request, and is owed a reply like any other. The origin may
+            // hold it as bait for longer than this.
+            if !self.ledger.has_happened(Event { exchange, kind: EventKind::Seen }) {
+                return;
+            }
         }
         let written = async {
             sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;

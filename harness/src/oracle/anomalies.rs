@@ -8,15 +8,18 @@ use vocabulary::canary::BodyState;
 use vocabulary::history::{ExchangeEnd, ExchangeHistory, History, UnaskedKind, Why};
 use vocabulary::identity::ExchangeId;
 
-use super::deliveries::DeliveryMap;
+use super::deliveries::{self, DeliveryMap};
 
 /// The anomalies of a case: names and how often each occurred.
 pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u64> {
     let mut counted = Counted::default();
     for (exchange, happened) in &history.exchanges {
-        exchange_anomalies(&mut counted, *exchange, happened, map);
+        let optional = history.plan.speller(*exchange).is_some();
+        exchange_anomalies(&mut counted, *exchange, happened, optional, map);
     }
     for unasked in &history.unasked {
+        let behind_close = deliveries::is_tail_behind_close(history, unasked);
+        counted.add("tail answered behind an announced close", u64::from(behind_close));
         match unasked.looks_like {
             UnaskedKind::ErrorBeforeClose => counted.add("unasked error before close", 1),
             UnaskedKind::EmptyLines => counted.add("unasked empty lines", 1),
@@ -30,7 +33,13 @@ pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u6
     counted.names
 }
 
-fn exchange_anomalies(counted: &mut Counted, exchange: ExchangeId, happened: &ExchangeHistory, map: &DeliveryMap) {
+fn exchange_anomalies(
+    counted: &mut Counted,
+    exchange: ExchangeId,
+    happened: &ExchangeHistory,
+    optional: bool,
+    map: &DeliveryMap,
+) {
     counted.add("attempt repeated by the gateway", happened.seen.len().saturating_sub(1) as u64);
     counted.add("unverified canary in a request", happened.seen.iter().map(|seen| u64::from(seen.unverified)).sum());
     let Some(end) = &happened.end else {
@@ -40,6 +49,8 @@ fn exchange_anomalies(counted: &mut Counted, exchange: ExchangeId, happened: &Ex
     if let ExchangeEnd::GaveUp(gave_up) = end {
         match gave_up.why {
             Why::Aborted => {}
+            // Nothing says that a tail has to be taken for a request.
+            Why::NoReply | Why::Closed | Why::Reset if optional => {}
             Why::NoReply => counted.add("no reply", 1),
             Why::Closed => counted.add("closed without a reply", 1),
             Why::Reset => counted.add("reset without a reply", 1),
@@ -77,7 +88,6 @@ impl Counted {
 
 #[cfg(test)]
 mod tests {
-    use super::super::deliveries;
     use super::super::notation::history;
     use super::*;
 
@@ -95,6 +105,14 @@ mod tests {
     fn a_missing_reply_and_a_408_are_counted_by_name() {
         assert_eq!(anomalies("1<-"), [("no reply".to_owned(), 1)]);
         assert_eq!(anomalies("1<1 timeout:1"), [("unasked error before close".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_tail_without_a_reply_is_none_and_one_behind_an_announced_close_is_counted() {
+        assert_eq!(anomalies("1<1 tail:1>3 3<- store:3"), []);
+        let answered = "tail answered behind an announced close".to_owned();
+        assert_eq!(anomalies("1<1 tail:1>3 3<- unasked:3<3"), [(answered, 1)]);
+        assert_eq!(anomalies("1<1 2<-"), [("no reply".to_owned(), 1)], "a planned one");
     }
 
     #[test]

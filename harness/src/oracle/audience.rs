@@ -129,14 +129,23 @@ pub(crate) fn permits(reply: &[Field], fill: &Asked, asked: &Asked) -> Sharing {
 
 /// Whether `receiver` may lawfully be answered with a delivery that another exchange caused.
 pub(super) fn shareable(history: &History, delivery: DeliveryId, receiver: ExchangeId) -> Sharing {
-    let (Some((_, fill)), Some((_, asked))) =
-        (history.plan.stimulus(delivery.exchange), history.plan.stimulus(receiver))
-    else {
+    let (Some(fill), Some(asked)) = (asked_by(history, delivery.exchange), asked_by(history, receiver)) else {
         return Sharing::MustNot(Forbidden::Unplanned);
     };
-    let reply = fill.directive.acts.iter().find_map(OriginAct::final_reply).map(|reply| reply.fields.as_slice());
-    let filled = Asked { authorization: authorization_seen(history, delivery), ..asked_of(fill) };
-    permits(reply.unwrap_or_default(), &filled, &asked_of(asked))
+    let acts = history.plan.stimulus(delivery.exchange).map(|(_, stimulus)| stimulus.directive.acts.as_slice());
+    let reply = acts.unwrap_or_default().iter().find_map(OriginAct::final_reply);
+    let filled = Asked { authorization: authorization_seen(history, delivery), ..fill };
+    permits(reply.map(|reply| reply.fields.as_slice()).unwrap_or_default(), &filled, &asked)
+}
+
+/// What an exchange asked for: a planned one, or a tail, which is a plain GET on a target of its own.
+fn asked_by(history: &History, exchange: ExchangeId) -> Option<Asked> {
+    if let Some((_, stimulus)) = history.plan.stimulus(exchange) {
+        return Some(asked_of(stimulus));
+    }
+    history.plan.speller(exchange)?;
+    let (method, uri) = ("GET".to_owned(), format!(" own of {exchange}"));
+    Some(Asked { method, uri, authorization: None, fields: Vec::new() })
 }
 
 /// A shared delivery betrays a tenant only if the origin saw that tenant's credential in the request that caused it.

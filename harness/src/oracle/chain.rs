@@ -7,11 +7,11 @@
 use vocabulary::canary::Role;
 use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::finding::{End, ProofStep, Shape, Tie, TimelineEntry, TimelineStep};
-use vocabulary::history::{DeliveryKind, GateOpened, History, Replied};
+use vocabulary::history::{DeliveryKind, GateOpened, History, Place, Replied};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, Moment, Ordinal};
 use vocabulary::plan::Event;
 
-use super::{Suspicion, proof, story};
+use super::{Suspicion, deliveries, proof, story};
 
 /// One step before its tie is known.
 #[derive(Debug, Clone)]
@@ -192,8 +192,8 @@ fn of_fact(history: &History, suspicion: &Suspicion) -> Vec<Step> {
             let came = came.into_iter().find(|entry| Some(entry.at) == at);
             steps.extend(came.map(|entry| Step::of(entry, Link::Received)));
         }
-        Shape::Splice
-        | Shape::DuplicateDelivery
+        Shape::Splice => steps.extend(of_attempts(history, subject)),
+        Shape::DuplicateDelivery
         | Shape::PairSwap
         | Shape::Rotation
         | Shape::Shift
@@ -211,6 +211,23 @@ fn of_fact(history: &History, suspicion: &Suspicion) -> Vec<Step> {
             steps.extend(ended(history, subject, Link::Received));
         }
     }
+    steps
+}
+
+/// Replies to several attempts in one: each attempt as it arrived, and what the origin wrote for it.
+fn of_attempts(history: &History, subject: ExchangeId) -> Vec<Step> {
+    let mut steps = Vec::new();
+    steps.extend(first(history, subject, Link::ReceiverSent, |step| matches!(step, TimelineStep::Sends)));
+    let received = history.exchanges.get(&subject).and_then(|subject| subject.reading());
+    let own = received.map(|received| received.canaries.as_slice()).unwrap_or_default();
+    let own = own.iter().filter(|found| found.place != Place::Interim).filter_map(|found| found.claim.delivery_id());
+    let own = own.filter(|delivery| delivery.exchange == subject);
+    for replied in deliveries::answers_by_attempt(history, own).into_values() {
+        let here = |connection, ordinal| (connection, ordinal) == (replied.connection, replied.ordinal);
+        steps.extend(arrival(history, subject, Link::ReceiverSeen, here));
+        steps.extend(written(history, replied.delivery, Link::Written));
+    }
+    steps.extend(ended(history, subject, Link::Received));
     steps
 }
 
@@ -341,8 +358,13 @@ fn awaited_by_origin(history: &History, before: &[Step], step: &Step) -> bool {
         let arrived = |other: &&Step| matches!(other.link, Link::ReceiverSeen | Link::OwnerSeen);
         before.iter().filter(arrived).filter(|other| other.exchange != step.exchange)
     };
+    let bites = || others().any(|other| other.connection == step.connection);
+    // What only spells a request is answered under bait, unplanned.
+    if step.exchange.is_some_and(|exchange| history.plan.speller(exchange).is_some()) {
+        return bites();
+    }
     acts.iter().any(|act| match act {
-        OriginAct::Hold(Hold::Bait) => others().any(|other| other.connection == step.connection),
+        OriginAct::Hold(Hold::Bait) => bites(),
         OriginAct::Hold(Hold::Event(event)) => tells(history, before, step, *event),
         OriginAct::Hold(Hold::Gate(gate)) => {
             let opened = |opened: &&GateOpened| opened.gate == *gate && opened.in_full() && opened.at <= step.at;
@@ -455,6 +477,29 @@ mod tests {
         assert!(desync.last().unwrap().starts_with("Canary: 64 bytes with d1.2 come after e1"), "{desync:#?}");
         let foreign = told("1<1 2<2 unasked:2<1");
         assert!(foreign.iter().any(|line| line.contains("e2 receives 200 with d2")), "{foreign:#?}");
+    }
+
+    #[test]
+    fn the_reply_to_a_tail_is_held_as_bait() {
+        let told = told("c1:1,2,3 late:2>3 1<1 tail:1>2 2<- 3<2");
+        assert!(told[0].ends_with("t1 sends e2 on client connection 1"), "{told:#?}");
+        assert!(told.contains(&"Awaited: the origin writes d2 (200) on c1".to_owned()), "{told:#?}");
+        assert_eq!(told.last().unwrap(), "Canary: e3 receives 200 with d2");
+    }
+
+    #[test]
+    fn each_attempt_of_a_splice_is_followed_to_the_reply() {
+        assert_eq!(
+            told("retry:1.2 1<1+1.2"),
+            [
+                "First: t1 sends e1 on client connection 1",
+                "Canary: the origin sees e1 on upstream connection c101, 1st there",
+                "Canary: the origin sees e1 on upstream connection c201, 1st there",
+                "SameConnection: the origin writes d1 (200) on c101",
+                "Canary: e1 receives 200 with d1 and d1.2",
+                "SameConnection: the origin writes d1.2 (200) on c201",
+            ]
+        );
     }
 
     #[test]

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::canary::{Claim, Role, Site};
-use vocabulary::history::{ExchangeEnd, History, Place, Received};
-use vocabulary::identity::{DeliveryId, ExchangeId, TenantId};
+use vocabulary::history::{DeliveryKind, ExchangeEnd, History, Place, Received, Replied, Unasked};
+use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, TenantId};
 use vocabulary::plan::Target;
 
 use super::audience::{self, Sharing};
+use super::proof;
 
 /// Who received what.
 #[derive(Debug, Clone, Default)]
@@ -94,7 +95,9 @@ fn read(history: &History, map: &DeliveryMap, receiver: ExchangeId, tenant: Tena
                     if found.place != Place::Interim {
                         reading.own.insert(delivery);
                     }
-                } else if is_lawful(history, map, receiver, tenant, delivery, found.claim.tenant) {
+                } else if is_lawful(history, map, receiver, tenant, delivery, found.claim.tenant)
+                    || is_tunnelled(history, receiver, received.status, delivery)
+                {
                     reading.lawful.insert(delivery);
                 } else if found.place == Place::Interim {
                     reading.foreign_interim.insert(delivery);
@@ -117,8 +120,38 @@ fn is_residue(history: &History, receiver: ExchangeId, tenant: TenantId, claim: 
     if claim.tenant != tenant {
         return true;
     }
-    let ghost = history.plan.stimulus(receiver).and_then(|(_, stimulus)| stimulus.request.ghost());
-    claim.role == Role::Request && claim.exchange != receiver && Some(claim.exchange) != ghost
+    claim.role == Role::Request && claim.exchange != receiver && !are_written_as_one(history, receiver, claim.exchange)
+}
+
+/// Whether two exchanges are spelled by one client's bytes for one stimulus: a request, the ghost in it, the tail behind
+/// it. Where the head lies about the body's length, the gateway rightly sees another end of the request than its client.
+fn are_written_as_one(history: &History, one: ExchangeId, other: ExchangeId) -> bool {
+    history.plan.stimuli().any(|(_, stimulus)| {
+        let spells =
+            |exchange| stimulus.exchange == exchange || stimulus.request.spelled().any(|spelled| spelled == exchange);
+        spells(one) && spells(other)
+    })
+}
+
+/// Whether a tail's reply came through the tunnel that its speller had opened: what follows there is the tunnel's, and is
+/// read to its end as one reply (RFC 9110 §7.8, §9.3.6).
+fn is_tunnelled(history: &History, receiver: ExchangeId, status: u16, delivery: DeliveryId) -> bool {
+    history.plan.stimulus(receiver).is_some_and(|(_, stimulus)| {
+        let opened = status == 101 || (stimulus.request.method == "CONNECT" && (200..300).contains(&status));
+        opened && stimulus.request.tail == Some(delivery.exchange)
+    })
+}
+
+/// Whether unasked bytes are the reply to a tail, in its place, behind a reply that had announced the close. RFC 9112 §9.6
+/// forbids answering there; but it is nobody else's, and nobody else received it.
+pub(super) fn is_tail_behind_close(history: &History, unasked: &Unasked) -> bool {
+    let Some(tail) = unasked.after.filter(|after| history.plan.speller(*after).is_some()) else { return false };
+    let Some(happened) = history.exchanges.get(&tail) else { return false };
+    let deliveries: BTreeSet<DeliveryId> = unasked.canaries.iter().filter_map(delivery).collect();
+    let owed = |delivery: &DeliveryId| {
+        happened.replied.iter().any(|it| it.delivery == *delivery && it.kind == DeliveryKind::Owed)
+    };
+    deliveries.len() == 1 && deliveries.iter().all(owed) && happened.reading().is_none()
 }
 
 fn is_lawful(
@@ -130,11 +163,10 @@ fn is_lawful(
     owner_tenant: TenantId,
 ) -> bool {
     let Some((_, owner)) = history.plan.stimulus(delivery.exchange) else {
-        // A ghost or a tail: its reply belongs to the lane that spelled it.
-        let spelled = |(_, stimulus): &(_, &vocabulary::plan::Stimulus)| {
-            stimulus.request.ghost() == Some(delivery.exchange) && stimulus.exchange == receiver
-        };
-        return history.plan.stimuli().any(|entry| spelled(&entry));
+        // The reply to a ghost goes to who spelled it; that it was taken for a request at all is another finding. A tail's
+        // is an exchange's like any other.
+        let spelled = |(_, stimulus): (_, &vocabulary::plan::Stimulus)| stimulus.request.ghost();
+        return history.plan.stimulus(receiver).and_then(spelled) == Some(delivery.exchange);
     };
     match owner.audience {
         vocabulary::plan::Audience::Public => return true,
@@ -160,6 +192,16 @@ pub(super) fn same_target(history: &History, receiver: ExchangeId, delivery: Del
     let (Some(asked), Some(answered)) = (request(receiver), request(delivery.exchange)) else { return false };
     let same = (&asked.target, &asked.host) == (&answered.target, &answered.host);
     same && (asked.target != Target::Own || receiver == delivery.exchange)
+}
+
+/// The owed replies among these deliveries, by the attempt that each answers.
+pub(super) fn answers_by_attempt(
+    history: &History,
+    deliveries: impl Iterator<Item = DeliveryId>,
+) -> BTreeMap<Attempt, &Replied> {
+    let answers = deliveries.filter_map(|delivery| proof::find(history, delivery));
+    let owed = answers.filter(|replied| replied.kind == DeliveryKind::Owed);
+    owed.map(|replied| (replied.attempt, replied)).collect()
 }
 
 /// Whether a request that the origin saw carries what only another exchange sent, and what that is.

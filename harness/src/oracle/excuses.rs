@@ -4,13 +4,14 @@
 //! of the history that rules it out. The rules have let none of them pass, so an exemption that applies here would be a
 //! contradiction within the oracle: the tests stop at one. In a run it is left out, for a panic would lose the finding.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use vocabulary::canary::Role;
 use vocabulary::directive::{FaultKind, Final, Framing, OriginAct};
 use vocabulary::finding::{Edge, Excuse, Leg, Proof, Shape};
-use vocabulary::history::{DeliveryKind, Fault, History, Performed, Received};
-use vocabulary::identity::{DeliveryId, ExchangeId, Moment};
+use vocabulary::history::{DeliveryKind, Fault, History, Performed, Received, Replied};
+use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, Moment};
 use vocabulary::plan::{Audience, RequestBody, Stimulus};
 
 use super::audience::{self, Forbidden, Sharing};
@@ -135,9 +136,9 @@ pub(super) fn excuses(history: &History, map: &DeliveryMap, suspicion: &Suspicio
 fn in_question(suspicion: &Suspicion) -> Vec<Exemption> {
     use Exemption as E;
     let whole_reply = || match suspicion.leg {
-        Leg::Store => vec![E::Store, E::Audience, E::OwnAttempt, E::ErrorPage, E::EarlierRun],
+        Leg::Store => vec![E::Store, E::Audience, E::OwnAttempt, E::Tail, E::ErrorPage, E::EarlierRun],
         Leg::Request | Leg::Reply | Leg::Mint => {
-            vec![E::OwnAttempt, E::Surplus, E::Store, E::Version, E::Audience, E::ErrorPage, E::EarlierRun]
+            vec![E::OwnAttempt, E::Tail, E::Surplus, E::Store, E::Version, E::Audience, E::ErrorPage, E::EarlierRun]
         }
     };
     let after = |first: Exemption| {
@@ -145,6 +146,7 @@ fn in_question(suspicion: &Suspicion) -> Vec<Exemption> {
         std::iter::once(first).chain(rest).collect::<Vec<_>>()
     };
     match suspicion.shape {
+        Shape::Splice if suspicion.is_of_attempts() => vec![E::OwnAttempt, E::CombinedStore, E::EarlierRun],
         Shape::Splice => after(E::CombinedStore),
         Shape::DuplicateDelivery => after(E::Store),
         Shape::PairSwap | Shape::Rotation | Shape::Shift | Shape::StaleDelivery | Shape::Misdelivery => whole_reply(),
@@ -225,6 +227,16 @@ impl Case<'_> {
     }
 
     fn own_attempt(&self) -> Ruling {
+        if self.suspicion.is_of_attempts() {
+            let answers = self.own_answers();
+            let told =
+                answers.values().map(|replied| format!("{} answers attempt {}", replied.delivery, replied.attempt.0));
+            let told = told.collect::<Vec<_>>().join(", ");
+            return match answers.len() {
+                0 | 1 => Ruling::Applies,
+                _ => Ruling::RuledOut(format!("{told}: a retry is answered in place of the one before, not behind it")),
+            };
+        }
         let Some(Edge { receiver, delivery }) = self.edge() else { return Ruling::NotInQuestion };
         match delivery.exchange == *receiver {
             true => Ruling::Applies,
@@ -261,8 +273,7 @@ impl Case<'_> {
         match rule {
             Forbidden::Target => format!("{owner} and {receiver} asked for different targets"),
             Forbidden::Method => {
-                let method =
-                    |exchange| self.stimulus(exchange).map_or("?", |stimulus| stimulus.request.method.as_str());
+                let method = |exchange| super::method(self.history, exchange).unwrap_or("?");
                 format!("{owner} was a {}, {receiver} a {}", method(owner), method(receiver))
             }
             Forbidden::NoStore | Forbidden::Private | Forbidden::NoCache => {
@@ -279,8 +290,17 @@ impl Case<'_> {
         }
     }
 
+    /// The replies to the subject's own attempts that it has read.
+    fn own_answers(&self) -> BTreeMap<Attempt, &Replied> {
+        let own = self.map.readings.get(&self.suspicion.subject).map(|reading| reading.own.iter().copied());
+        deliveries::answers_by_attempt(self.history, own.into_iter().flatten())
+    }
+
     fn audience(&self) -> Ruling {
         let Some(&Edge { receiver, delivery }) = self.edge() else { return Ruling::NotInQuestion };
+        if self.history.plan.speller(delivery.exchange).is_some() {
+            return Ruling::RuledOut(format!("{delivery} is for {} alone", delivery.exchange));
+        }
         let Some(owner) = self.stimulus(delivery.exchange) else { return Ruling::NotInQuestion };
         let theirs = self.suspicion.owner_tenant == self.suspicion.receiver_tenant;
         match owner.audience {
@@ -328,6 +348,17 @@ impl Case<'_> {
     }
 
     fn combined_store(&self) -> Ruling {
+        if self.suspicion.is_of_attempts() {
+            let receiver = self.suspicion.subject;
+            let Some(reading) = self.map.readings.get(&receiver) else { return Ruling::NotInQuestion };
+            let told =
+                self.own_answers().into_values().map(|replied| format!("{} is a {}", replied.delivery, replied.status));
+            let told = told.collect::<Vec<_>>().join(", ");
+            return match shapes::is_combined_store(self.history, receiver, reading) {
+                true => Ruling::Applies,
+                false => Ruling::RuledOut(format!("{told}: neither completes the other")),
+            };
+        }
         let Some(&Edge { receiver, delivery }) = self.edge() else { return Ruling::NotInQuestion };
         let Some(reading) = self.map.readings.get(&receiver) else { return Ruling::NotInQuestion };
         if shapes::is_combined_store(self.history, receiver, reading) {
@@ -463,7 +494,27 @@ impl Case<'_> {
         }
     }
 
+    /// A tail is a request; its reply has a place like any other's.
+    fn tail_of_edge(&self, edge: &Edge) -> Ruling {
+        let speller = |exchange| self.history.plan.speller(exchange).map(|(_, speller)| speller.exchange);
+        let (receiver, owner) = (edge.receiver, edge.delivery.exchange);
+        match (speller(owner), speller(receiver)) {
+            (Some(_), _) if owner == receiver => Ruling::Applies,
+            (Some(speller), _) => Ruling::RuledOut(format!(
+                "{owner} was sent behind {speller}, so that {} belongs behind {speller}'s reply",
+                edge.delivery
+            )),
+            (None, Some(speller)) => {
+                Ruling::RuledOut(format!("only the reply to {receiver} may follow {speller}'s, or none"))
+            }
+            (None, None) => Ruling::NotInQuestion,
+        }
+    }
+
     fn tail(&self) -> Ruling {
+        if let Some(edge) = self.edge() {
+            return self.tail_of_edge(edge);
+        }
         let subject = self.suspicion.subject;
         match self.stimulus(subject).map(|stimulus| &stimulus.request.body) {
             Some(RequestBody::Ghost { exchange, chunked, .. }) => {
@@ -687,6 +738,27 @@ mod tests {
             "e3 is spelled inside e1's body, which was framed by Content-Length",
         );
         applies("1<1 tail:1>3");
+    }
+
+    #[test]
+    fn a_tail_is_answered_in_its_place_or_not_at_all() {
+        let shifted = "c1:1,3,2 1<1 tail:1>3 3<- 2<3";
+        ruled_out(shifted, Exemption::Tail, "e3 was sent behind e1, so that d3 belongs behind e1's reply");
+        ruled_out(shifted, Exemption::Audience, "d3 is for e3 alone");
+        ruled_out("c1:2,3 2<- 1<1 tail:1>3 3<2", Exemption::Tail, "only the reply to e3 may follow e1's, or none");
+        ruled_out("1<1 tail:1>3 3<3 2<3", Exemption::Store, "e3 and e2 asked for different targets");
+        assert_eq!(fact(&history("c1:1,2 1<- 2<1"), Exemption::Tail), None, "no tail");
+        applies("1<1 tail:1>3 3<3");
+    }
+
+    #[test]
+    fn a_retry_takes_the_place_of_the_attempt_before() {
+        let told = "d1 answers attempt 1, d1.2 answers attempt 2: a retry is answered in place of the one before, not \
+                    behind it";
+        ruled_out("retry:1.2 1<1+1.2", Exemption::OwnAttempt, told);
+        let told = "d1 is a 200, d1.2 is a 200: neither completes the other";
+        ruled_out("retry:1.2 1<1+1.2", Exemption::CombinedStore, told);
+        applies("retry:1.2 1<1.2");
     }
 
     #[test]

@@ -10,7 +10,9 @@
 //! same-url, authorization, public:1         who may share
 //! surplus:1.2 segment:1.2 acknowledged:1.2  a surplus delivery, and what there is of a proof
 //! interim:2<1 echo:2<1 seen:2<1 unasked:2<1 where else a canary turned up    timeout:1  an unasked 408
-//! ghost:1>3 tail:1>3                        what exchange 1's body, or what came behind it, spelled has arrived
+//! ghost:1>3 tail:1>3                        what exchange 1's body, or what came behind it, spelled has arrived; a tail
+//!                                           may receive, 2nd on its client connection: 3<3 3<-
+//! retry:1.2                                 exchange 1 arrived once more, and its second delivery answers that
 //! status:1=500 cut:1 whole:1                what the origin emitted, and how it looked to the client
 //! error:2=504                               the gateway answered exchange 2 itself
 //! late:1>2                                  the owed reply to exchange 1 was baited: written when 2 had arrived
@@ -70,6 +72,7 @@ struct Line {
     interim_written: BTreeSet<Number>,
     early_finals: BTreeSet<Number>,
     http10: BTreeSet<Number>,
+    retries: BTreeSet<Delivery>,
 }
 
 fn number(text: &str) -> Number {
@@ -126,6 +129,7 @@ impl Line {
             "interim-written" => self.interim_written.extend(numbers(rest)),
             "early-final" => self.early_finals.extend(numbers(rest)),
             "http10" => self.http10.extend(numbers(rest)),
+            "retry" => drop(self.retries.insert(delivery(rest))),
             _ if word.starts_with('c') => {
                 for (index, exchange) in numbers(rest).enumerate() {
                     self.connections.insert(exchange, (number(&word[1..]), index as u32 + 1));
@@ -168,7 +172,10 @@ impl Line {
     }
 
     fn claim(&self, role: Role, (exchange, count): Delivery, site: Site) -> Claim {
-        let attempt = Attempt(u8::from(role == Role::Reply));
+        let attempt = match role {
+            Role::Reply => self.attempt((exchange, count)),
+            Role::Request | Role::Tenant => Attempt(0),
+        };
         let (tenant, exchange) = (self.tenant(exchange), ExchangeId(exchange));
         Claim { role, tenant, exchange, attempt, site, delivery: count }
     }
@@ -186,7 +193,26 @@ impl Line {
         Found { claim: self.claim(Role::Request, (exchange, 0), site), place: Place::Head, encoding: Encoding::Plain }
     }
 
+    /// Which attempt a delivery answers.
+    fn attempt(&self, delivery: Delivery) -> Attempt {
+        Attempt(if self.retries.contains(&delivery) { 2 } else { 1 })
+    }
+
+    /// Who spells an exchange behind its own request.
+    fn speller(&self, tail: Number) -> Option<Number> {
+        self.tails.iter().find(|(_, spelled)| **spelled == tail).map(|(speller, _)| *speller)
+    }
+
+    /// Where a request goes out: each on a connection of its own, a tail behind its speller.
+    fn client_connection(&self, exchange: Number) -> (ConnectionId, Ordinal) {
+        match self.speller(exchange) {
+            Some(speller) => (ConnectionId(speller), Ordinal(2)),
+            None => (ConnectionId(exchange), Ordinal(1)),
+        }
+    }
+
     fn lane_of(&self, exchange: Number) -> usize {
+        let exchange = self.speller(exchange).unwrap_or(exchange);
         let shared = self.lanes.iter().position(|lane| lane.contains(&exchange));
         shared.unwrap_or(self.lanes.len() + exchange as usize)
     }
@@ -195,7 +221,7 @@ impl Line {
 
     fn plan(&self) -> Plan {
         let mut lanes: BTreeMap<usize, Vec<Stimulus>> = BTreeMap::new();
-        for exchange in self.received.keys() {
+        for exchange in self.received.keys().filter(|exchange| self.speller(**exchange).is_none()) {
             lanes.entry(self.lane_of(*exchange)).or_default().push(self.stimulus(*exchange));
         }
         let named = lanes.into_values().enumerate();
@@ -245,9 +271,15 @@ impl Line {
             }
             observations.push(self.end(*exchange));
         }
-        let spelled =
-            self.ghosts.values().chain(&self.tails.values().copied().collect::<Vec<_>>()).copied().collect::<Vec<_>>();
-        observations.extend(spelled.into_iter().map(|exchange| Observation::Seen(self.seen(exchange))));
+        let spelled = self.ghosts.values().chain(self.tails.values()).copied();
+        let spelled = spelled.filter(|exchange| !self.received.contains_key(exchange));
+        observations.extend(spelled.map(|exchange| Observation::Seen(self.seen(exchange))));
+        for retry in &self.retries {
+            let replied = self.replied(*retry, DeliveryKind::Owed);
+            let Replied { attempt, connection, ordinal, .. } = replied;
+            observations.push(Observation::Seen(Seen { attempt, connection, ordinal, ..self.seen(retry.0) }));
+            observations.push(Observation::Replied(replied));
+        }
         let surplus = self.surplus.keys();
         observations
             .extend(surplus.map(|delivery| Observation::Replied(self.replied(*delivery, DeliveryKind::Surplus))));
@@ -272,12 +304,13 @@ impl Line {
     }
 
     fn sent(&self, exchange: Number) -> Sent {
+        let (connection, ordinal) = self.client_connection(exchange);
         Sent {
             exchange: ExchangeId(exchange),
             lane: LaneId(self.lane_of(exchange) as u16),
             tenant: self.tenant(exchange),
-            connection: ConnectionId(exchange),
-            ordinal: Ordinal(1),
+            connection,
+            ordinal,
             at: self.at(exchange, 0),
             head: format!("GET /e{exchange} HTTP/1.1"),
         }
@@ -312,7 +345,10 @@ impl Line {
     }
 
     fn replied(&self, (exchange, count): Delivery, kind: DeliveryKind) -> Replied {
-        let (connection, ordinal) = self.connection(exchange);
+        let (first, ordinal) = self.connection(exchange);
+        let attempt = self.attempt((exchange, count));
+        // A retry goes out on a connection of its own.
+        let connection = if attempt == Attempt(1) { first } else { ConnectionId(200 + exchange) };
         let how = self.surplus.get(&(exchange, count)).copied();
         let bait = self.late.get(&exchange).filter(|_| kind == DeliveryKind::Owed);
         let at = match (how, bait) {
@@ -322,7 +358,7 @@ impl Line {
         };
         Replied {
             delivery: DeliveryId { exchange: ExchangeId(exchange), number: count },
-            attempt: Attempt(1),
+            attempt,
             kind,
             status: self.emitted.get(&exchange).copied().unwrap_or(200),
             connection,
@@ -339,7 +375,8 @@ impl Line {
     }
 
     fn end(&self, exchange: Number) -> Observation {
-        let (lane, connection) = (LaneId(self.lane_of(exchange) as u16), ConnectionId(exchange));
+        let lane = LaneId(self.lane_of(exchange) as u16);
+        let (connection, ordinal) = self.client_connection(exchange);
         let deliveries = &self.received[&exchange];
         let error = self.errors.get(&exchange).copied();
         if deliveries.is_empty() && error.is_none() {
@@ -364,7 +401,7 @@ impl Line {
             exchange: ExchangeId(exchange),
             lane,
             connection,
-            ordinal: Ordinal(1),
+            ordinal,
             first_at: self.at(exchange, 3),
             at: self.at(exchange, 3),
             status: error.unwrap_or(200),
@@ -385,7 +422,7 @@ impl Line {
     fn unasked(&self, after: Number, what: Option<Delivery>) -> Unasked {
         Unasked {
             lane: LaneId(self.lane_of(after) as u16),
-            connection: ConnectionId(after),
+            connection: self.client_connection(after).0,
             after: Some(ExchangeId(after)),
             at: self.at(after, 4),
             looks_like: if what.is_some() { UnaskedKind::Reply } else { UnaskedKind::ErrorBeforeClose },

@@ -87,8 +87,11 @@ fn serialises(history: &History) -> bool {
 
 /// The most exchanges that the clients had in flight at once.
 fn in_flight_at_clients(history: &History) -> u64 {
-    let spans =
-        history.exchanges.values().filter_map(|exchange| Some((exchange.sent.as_ref()?.at, exchange.ended_at()?)));
+    // Behind a tail nobody waits for the gateway, which may leave it unread: it is in flight only if it pleases.
+    let tails: BTreeSet<ExchangeId> =
+        history.plan.stimuli().filter_map(|(_, stimulus)| stimulus.request.tail).collect();
+    let owed = history.exchanges.iter().filter(|(exchange, _)| !tails.contains(exchange));
+    let spans = owed.filter_map(|(_, exchange)| Some((exchange.sent.as_ref()?.at, exchange.ended_at()?)));
     let mut changes: Vec<(Moment, i64)> = spans.flat_map(|(sent, ended)| [(sent, 1), (ended, -1)]).collect();
     changes.sort();
     let in_flight = changes.into_iter().scan(0, |in_flight, (_, change)| {
@@ -317,6 +320,19 @@ mod tests {
         let serialised = ObligationState::Prevented(Prevented::Serialised);
         assert_eq!(state(&one_by_one(20), Obligation::Overlap(2)), serialised);
         assert_ne!(state(&one_by_one(3), Obligation::Overlap(2)), serialised, "too few to tell");
+    }
+
+    #[test]
+    fn a_tail_that_waits_behind_its_speller_does_not_show_that_requests_meet_at_the_clients() {
+        let line = (1..=20).map(|exchange| format!("{exchange}<{exchange} ")).collect::<String>();
+        let mut apart = history(&format!("seq {line} tail:1>21 21<- store:21"));
+        apart.plan.scenario.may_be_prevented_by = vec![Prevented::Serialised];
+        // The tail is given up only when all the others are over.
+        let end = apart.exchanges.get_mut(&ExchangeId(21)).unwrap().end.as_mut().unwrap();
+        let ExchangeEnd::GaveUp(gave_up) = end else { panic!("{end:?}") };
+        gave_up.at = Moment(u64::MAX);
+        apart.exchanges.get_mut(&ExchangeId(21)).unwrap().sent.as_mut().unwrap().at = Moment(0);
+        assert_eq!(state(&apart, Obligation::Overlap(2)), ObligationState::NotPlanned);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use vocabulary::record::SelfTest;
 
 use super::{Known, judge, notation};
 
-pub(super) const PLANTED: [(&str, Shape); 14] = [
+pub(super) const PLANTED: [(&str, Shape); 16] = [
     ("1<2 2<1", Shape::PairSwap),
     ("1<2 2<3 3<1", Shape::Rotation),
     ("c1:1,2 1<- 2<1", Shape::Shift),
@@ -19,13 +19,15 @@ pub(super) const PLANTED: [(&str, Shape); 14] = [
     ("1<1 2<1", Shape::DuplicateDelivery),
     ("same-url authorization store:2 1<1 2<1", Shape::DuplicateDelivery),
     ("1<1 2<2+1", Shape::Splice),
+    ("retry:1.2 1<1+1.2", Shape::Splice),
+    ("c1:3,2 tail:1>3 1<1 3<- 2<3", Shape::Shift),
     ("1<1 2<2 echo:2<1", Shape::Fragment),
     ("1<1 ghost:1>3", Shape::GhostRequest),
     ("1<1 2<2 seen:2<1", Shape::RequestSplice),
     ("1<1 2<2 unasked:2<1", Shape::Desync),
 ];
 
-pub(super) const CORRECT: [&str; 10] = [
+pub(super) const CORRECT: [&str; 12] = [
     "1<1 2<2 3<3",
     "seq c1:1,2,3 1<1 2<2 3<3",
     "1<- 2<2",
@@ -34,6 +36,8 @@ pub(super) const CORRECT: [&str; 10] = [
     "public:1 1<1 2<1",
     "1<1 timeout:1",
     "1<1 tail:1>3",
+    "1<1 tail:1>3 3<3",
+    "retry:1.2 1<1.2",
     "1<1 2<2 echo:2<2",
     "seq c1:1,2 1<1 surplus:1.2 2<1.2",
 ];

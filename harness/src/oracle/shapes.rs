@@ -1,6 +1,6 @@
 //! Naming what happened: from the delivery map to suspicions, each exchange explained once.
 //!
-//! The order: splice, duplicate delivery, cycles, shift, stale delivery, fragment; then what lies
+//! The order: splice (of exchanges, of attempts), duplicate delivery, cycles, shift, stale delivery, fragment; then what lies
 //! beside them: ghost requests, request splices, desyncs, changed statuses, cut-offs presented as whole.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ use super::{Known, Suspicion};
 pub(super) fn classify(history: &History, map: &DeliveryMap, known: Known) -> Vec<Suspicion> {
     let mut naming = Naming::new(history, map);
     naming.splices();
+    naming.attempts();
     naming.duplicates();
     naming.cycles();
     naming.shifts();
@@ -56,7 +57,7 @@ impl<'a> Naming<'a> {
             map,
             doubt: Doubt::of(history),
             tenants: super::tenants(history),
-            lanes: history.plan.stimuli().map(|(lane, stimulus)| (stimulus.exchange, lane)).collect(),
+            lanes: history.plan.exchanges().map(|(exchange, lane, _)| (exchange, lane)).collect(),
             open: open.filter_map(|(receiver, reading)| Some((*receiver, *reading.foreign.first()?))).collect(),
             suspicions: Vec::new(),
         }
@@ -71,6 +72,29 @@ impl<'a> Naming<'a> {
             }
             for delivery in &reading.foreign {
                 self.suspect(Shape::Splice, None, *receiver, *delivery);
+            }
+        }
+    }
+
+    /// Parts of the replies to two attempts in one. RFC 9110 §9.2.2 lets a gateway send a request again, and then any of the
+    /// replies answers it; but a reply is one message (RFC 9112 §6), and no other goes on where it broke off.
+    fn attempts(&mut self) {
+        for (receiver, reading) in &self.map.readings {
+            let answers = deliveries::answers_by_attempt(self.history, reading.own.iter().copied());
+            if answers.len() < 2 || is_combined_store(self.history, *receiver, reading) {
+                continue;
+            }
+            let told = answers.values().map(|replied| {
+                format!("{} (attempt {}, on {})", replied.delivery, replied.attempt.0, replied.connection)
+            });
+            let told = told.collect::<Vec<_>>().join(" and ");
+            let fact = format!("received, within one reply, parts of the replies to several attempts of it: {told}");
+            let doubted = answers
+                .values()
+                .any(|replied| self.doubt.proof(self.history, replied.delivery, *receiver) == Proof::Race);
+            self.suspect_fact(Shape::Splice, Leg::Reply, *receiver, *receiver, self.tenants[receiver], fact);
+            if doubted && let Some(suspicion) = self.suspicions.last_mut() {
+                suspicion.proof = Proof::Race;
             }
         }
     }
@@ -173,9 +197,10 @@ impl<'a> Naming<'a> {
 
     /// The request leg: ghosts, and what the origin saw of others in a request.
     fn requests(&mut self) {
-        for (_, stimulus) in self.history.plan.stimuli() {
-            let (exchange, tenant) = (stimulus.exchange, stimulus.tenant);
-            if let RequestBody::Ghost { exchange: ghost, .. } = stimulus.request.body
+        for (exchange, _, stimulus) in self.history.plan.exchanges() {
+            let tenant = stimulus.tenant;
+            if exchange == stimulus.exchange
+                && let RequestBody::Ghost { exchange: ghost, .. } = stimulus.request.body
                 && self.history.exchanges.get(&ghost).is_some_and(|ghost| !ghost.seen.is_empty())
             {
                 let fact = format!(
@@ -195,7 +220,9 @@ impl<'a> Naming<'a> {
     fn desyncs(&mut self) {
         for unasked in &self.history.unasked {
             let after = unasked.after.filter(|after| self.tenants.contains_key(after));
-            let Some(after) = after else { continue };
+            let Some(after) = after.filter(|_| !deliveries::is_tail_behind_close(self.history, unasked)) else {
+                continue;
+            };
             let delivery = unasked.canaries.iter().find_map(|found| found.claim.delivery_id());
             let Some(delivery) = delivery else {
                 if unasked.looks_like == UnaskedKind::Reply {
@@ -365,6 +392,7 @@ impl<'a> Naming<'a> {
                 shape: suspicion.shape,
                 leg: suspicion.leg,
                 race: suspicion.proof == Proof::Race,
+                attempts: suspicion.is_of_attempts(),
                 connection,
             };
             match groups.iter_mut().find(|(other, _)| *other == key) {
@@ -376,7 +404,8 @@ impl<'a> Naming<'a> {
         // Several connections can shift in one case; that is one defect still.
         suspicions.sort_by_key(|suspicion| (suspicion.shape, std::cmp::Reverse(suspicion.boundary)));
         suspicions.dedup_by(|later, first| {
-            (later.shape, later.leg, later.proof == Proof::Race) == (first.shape, first.leg, first.proof == Proof::Race)
+            let defect = |it: &Suspicion| (it.shape, it.leg, it.proof == Proof::Race, it.is_of_attempts());
+            defect(later) == defect(first)
         });
         suspicions
     }
@@ -425,6 +454,7 @@ struct GroupKey {
     shape: Shape,
     leg: Leg,
     race: bool,
+    attempts: bool,
     connection: Option<ConnectionId>,
 }
 
@@ -601,6 +631,109 @@ mod tests {
     fn a_ghost_that_arrives_is_a_ghost_request_and_a_tail_is_none() {
         check("1<1 ghost:1>3", "ghost request, same tenant, request leg");
         silent("1<1 tail:1>3");
+    }
+
+    #[test]
+    fn a_tails_own_reply_in_its_own_place_is_right_and_none_is_none_the_worse() {
+        silent("1<1 tail:1>3 3<3");
+        silent("1<1 tail:1>3 3<-");
+        silent("1<1 tail:1>3 store:3 3<-");
+        silent("1<1 tail:1>3 store:3 error:3=400");
+        silent("c1:1,3,2 1<1 tail:1>3 3<3 2<2");
+    }
+
+    #[test]
+    fn a_tails_reply_at_another_client_is_named_like_any_other() {
+        check("c1:1,3,2 1<1 tail:1>3 3<- 2<3", "shift 1, cross-tenant, reply leg");
+        check("seq 1<1 tail:1>2 2<- 3<2", "stale delivery, cross-tenant, reply leg");
+        check("1<1 tail:1>3 3<- 2<3", "misdelivery, cross-tenant, reply leg");
+        check("1<1 tail:1>3 3<2 2<3", "pair swap, cross-tenant, reply leg");
+        check("1<1 tail:1>3 3<3 2<3", "duplicate delivery, cross-tenant, reply leg");
+        check("1<1 tail:1>3 3<- 2<2+3", "splice, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn a_foreign_reply_in_a_tails_place_is_named_like_any_other() {
+        check("c1:2,3 2<- 1<1 tail:1>3 3<2", "shift 1, cross-tenant, reply leg");
+        check("2<2 1<1 tail:1>3 3<2", "duplicate delivery, cross-tenant, reply leg");
+        check("2<- 1<1 tail:1>3 store:3 3<2", "misdelivery, cross-tenant, store leg");
+        check("2<2 1<1 tail:1>3 echo:3<2 3<3", "fragment, cross-tenant, reply leg");
+        check("2<2 1<1 tail:1>3 seen:3<2 3<3", "request splice, cross-tenant, request leg");
+    }
+
+    #[test]
+    fn a_tail_is_of_its_spellers_lane_and_tenant() {
+        check("t1:1 t2:2 lane:1,2 c1:3,2 1<1 tail:1>3 3<- 2<3", "shift 1, cross-tenant, reply leg");
+        check("t1:1,2 lane:1,2 c1:3,2 1<1 tail:1>3 3<- 2<3", "shift 1, same lane, reply leg");
+        check("t1:1,2 c1:3,2 1<1 tail:1>3 3<- 2<3", "shift 1, same tenant, reply leg");
+        check("1<3 tail:1>3 3<1", "pair swap, same lane, reply leg");
+        check("1<3 tail:1>3 3<-", "misdelivery, same lane, reply leg");
+        check("1<1+3 tail:1>3 3<-", "splice, same lane, reply leg");
+    }
+
+    /// Where the head lies about the length, the client and the gateway rightly disagree on where the tail begins.
+    #[test]
+    fn what_the_speller_sent_is_not_foreign_to_its_tail() {
+        silent("1<1 tail:1>3 echo:3<1 3<3");
+        silent("1<1 tail:1>3 seen:3<1 3<3");
+        silent("1<1 tail:1>3 echo:1<3 3<3");
+    }
+
+    #[test]
+    fn through_a_tunnel_the_tails_reply_is_a_part_of_what_the_speller_reads() {
+        let mut tunnel = history("1<1+3 tail:1>3 3<-");
+        let words = |history: &History| {
+            let map = deliveries::map(history);
+            let all = classify(history, &map, Known { verbatim: false });
+            all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
+        };
+        let ExchangeEnd::Received(received) = tunnel.exchanges.get_mut(&ExchangeId(1)).unwrap().end.as_mut().unwrap()
+        else {
+            panic!("the notation says that it received")
+        };
+        received.status = 101;
+        assert_eq!(words(&tunnel), []);
+        let mut others = history("1<1 2<2+3 tail:1>3 3<-");
+        let end = others.exchanges.get_mut(&ExchangeId(2)).unwrap().end.as_mut();
+        let Some(ExchangeEnd::Received(received)) = end else { panic!("{end:?}") };
+        received.status = 101;
+        assert_eq!(words(&others), [Shape::Splice], "the tunnel of another");
+    }
+
+    #[test]
+    fn unasked_bytes_behind_a_tail_count_unless_they_are_its_own_reply_behind_a_close() {
+        check("1<1 2<2 tail:1>3 3<- unasked:3<2", "desync, cross-tenant, reply leg");
+        check("1<1 tail:1>3 3<3 unasked:3<3", "desync, same lane, reply leg");
+        silent("1<1 tail:1>3 3<- unasked:3<3");
+    }
+
+    #[test]
+    fn parts_of_two_attempts_in_one_reply_are_a_splice_and_a_retry_is_none() {
+        check("retry:1.2 1<1+1.2", "splice, same lane, reply leg");
+        silent("retry:1.2 1<1.2");
+        silent("retry:1.2 1<1");
+        silent("1<1+1.2 surplus:1.2");
+        let both = suspicions("retry:1.2 1<1+1.2 2<2+1");
+        assert_eq!(both, ["splice, cross-tenant, reply leg", "splice, same lane, reply leg"], "two defects");
+    }
+
+    #[test]
+    fn two_attempts_may_be_put_together_where_two_exchanges_may() {
+        let shapes = |statuses: [u16; 2], validators: [&str; 2]| {
+            let mut retried = history("retry:1.2 1<1+1.2");
+            let replied = &mut retried.exchanges.get_mut(&ExchangeId(1)).unwrap().replied;
+            for (replied, (status, validator)) in replied.iter_mut().zip(statuses.into_iter().zip(validators)) {
+                replied.status = status;
+                replied.head.push_str(&format!("\nETag: {validator}"));
+            }
+            let map = deliveries::map(&retried);
+            let all = classify(&retried, &map, Known { verbatim: false });
+            all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
+        };
+        assert_eq!(shapes([200, 304], ["\"a\"", "\"a\""]), [], "validated");
+        assert_eq!(shapes([206, 206], ["\"a\"", "\"a\""]), [], "ranges of one representation");
+        assert_eq!(shapes([206, 206], ["\"a\"", "\"b\""]), [Shape::Splice]);
+        assert_eq!(shapes([200, 200], ["\"a\"", "\"a\""]), [Shape::Splice], "no range was asked for");
     }
 
     #[test]

@@ -52,14 +52,16 @@ pub(super) fn sentence(history: &History, suspicion: &Suspicion) -> String {
 
 fn asker(history: &History, exchange: ExchangeId, tenant: u16) -> String {
     let sent = history.exchanges.get(&exchange).and_then(|happened| happened.sent.as_ref());
-    let method = history.plan.stimulus(exchange).map_or("?", |(_, stimulus)| stimulus.request.method.as_str());
+    let method = super::method(history, exchange).unwrap_or("?");
+    let behind = history.plan.speller(exchange).map(|(_, speller)| format!(", spelled behind {}", speller.exchange));
+    let what = format!("{method}{}", behind.unwrap_or_default());
     match sent {
         Some(sent) => format!(
-            "tenant {tenant}'s request {exchange} ({method}, connection {}, {} on it)",
+            "tenant {tenant}'s request {exchange} ({what}, connection {}, {} on it)",
             sent.connection.0,
             nth(sent.ordinal)
         ),
-        None => format!("tenant {tenant}'s request {exchange} ({method})"),
+        None => format!("tenant {tenant}'s request {exchange} ({what})"),
     }
 }
 
@@ -79,7 +81,12 @@ fn owned(history: &History, edge: &Edge, tenant: u16) -> String {
     match (surplus, owner.is_of_earlier_case()) {
         (true, _) => format!("a reply that nobody had asked for, which followed tenant {tenant}'s reply to {owner}"),
         (false, true) => format!("tenant {tenant}'s reply to a request of an earlier case"),
-        (false, false) => format!("tenant {tenant}'s reply to {owner}"),
+        (false, false) => match history.plan.speller(owner) {
+            Some((_, speller)) => {
+                format!("tenant {tenant}'s reply to {owner}, which was spelled behind {}", speller.exchange)
+            }
+            None => format!("tenant {tenant}'s reply to {owner}"),
+        },
     }
 }
 
@@ -147,8 +154,13 @@ fn was_in_flight(history: &History, exchange: ExchangeId, when_sent: ExchangeId)
 
 /// What had happened to an exchange that makes a gateway slip, in words.
 fn fault_of(history: &History, exchange: ExchangeId) -> Option<(ExchangeId, String)> {
+    let (_, stimulus) = history.plan.stimulus(exchange).or_else(|| history.plan.speller(exchange))?;
+    if stimulus.exchange != exchange {
+        // A tail: that it is there is all that was done to it.
+        let speller = stimulus.exchange;
+        return Some((exchange, format!("the client of {speller} had sent {exchange} behind its message")));
+    }
     let fault = history.faults.iter().find(|fault| fault.exchange == exchange)?;
-    let (_, stimulus) = history.plan.stimulus(exchange)?;
     let what = match fault.kind {
         FaultKind::Interim => {
             let interim = stimulus.directive.acts.iter().find_map(OriginAct::interim)?;
@@ -169,7 +181,10 @@ fn fault_of(history: &History, exchange: ExchangeId) -> Option<(ExchangeId, Stri
         FaultKind::Framing => format!("the origin had framed its reply to {exchange} wrongly"),
         FaultKind::Cut => format!("the origin had cut its reply to {exchange} off"),
         FaultKind::Silence => format!("the origin had left {exchange} without a reply for a time"),
-        FaultKind::RequestFraming => format!("the client of {exchange} had sent another body than it declared"),
+        FaultKind::RequestFraming => match stimulus.request.tail {
+            Some(tail) => format!("the client of {exchange} had sent {tail} behind its message"),
+            None => format!("the client of {exchange} had sent another body than it declared"),
+        },
         FaultKind::Reorder | FaultKind::PrivateReply | FaultKind::Close | FaultKind::Tunnel => return None,
     };
     Some((exchange, what))
@@ -206,7 +221,8 @@ pub(super) fn evidence(history: &History, suspicion: &Suspicion) -> Evidence {
 
 fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<ExchangeEvidence> {
     let happened = history.exchanges.get(&exchange)?;
-    let stimulus = history.plan.stimulus(exchange);
+    // That of a tail is its speller's.
+    let stimulus = history.plan.stimulus(exchange).or_else(|| history.plan.speller(exchange));
     let (sent, seen, reading) = (happened.sent.as_ref(), happened.seen.first(), happened.reading());
     Some(ExchangeEvidence {
         exchange,
@@ -414,6 +430,37 @@ mod tests {
              at once, and e2 received the reply to e1."
         );
         assert!(sentence("same-url authorization store:2 1<1 2<1").contains("RFC 9111 section 3.5"));
+    }
+
+    #[test]
+    fn a_tail_is_told_with_its_speller_on_whichever_side_it_stands() {
+        assert_eq!(
+            sentence("c1:1,3,2 1<1 tail:1>3 3<- 2<3"),
+            "tenant 2's request e2 (GET, connection 2, 1st on it) received tenant 1's reply to e3, which was spelled behind \
+             e1: the client of e1 had sent e3 behind its message, and the gateway gave upstream connection c1 to e2 while \
+             that reply was still owed."
+        );
+        let receives = sentence("c1:2,3 2<- 1<1 tail:1>3 3<2");
+        let expected =
+            "tenant 1's request e3 (GET, spelled behind e1, connection 1, 2nd on it) received tenant 2's reply";
+        assert!(receives.starts_with(expected), "{receives}");
+    }
+
+    #[test]
+    fn replies_to_two_attempts_in_one_are_told_with_where_each_came_from() {
+        assert_eq!(
+            sentence("retry:1.2 1<1+1.2"),
+            "tenant 1's request e1 (GET, connection 1, 1st on it) received, within one reply, parts of the replies to \
+             several attempts of it: d1 (attempt 1, on c101) and d1.2 (attempt 2, on c201)."
+        );
+    }
+
+    #[test]
+    fn the_evidence_of_a_tail_has_its_lane_and_its_place_behind_the_speller() {
+        let judged = judge(&history("c1:1,3,2 1<1 tail:1>3 3<- 2<3"), Known { verbatim: true }).unwrap();
+        let shown = judged.findings[0].evidence.exchanges.iter();
+        let shown: Vec<_> = shown.map(|it| (it.exchange.0, it.tenant.0, it.lane.0, it.client_ordinal.0)).collect();
+        assert_eq!(shown, [(3, 1, 0, 2), (2, 2, 1, 1)]);
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub(super) struct Draft {
     pub(super) arrivals: Vec<ExchangeId>,
 }
 
-/// The old number of each exchange of a plan that was numbered anew.
+/// The old number of each exchange of a plan that was numbered anew. A ghost or a tail has that of its speller, with which
+/// it stands or falls.
 pub(crate) type Names = BTreeMap<ExchangeId, ExchangeId>;
 
 impl Draft {
@@ -24,6 +25,16 @@ impl Draft {
 
     pub(super) fn exchanges(&self) -> BTreeSet<ExchangeId> {
         self.plan.stimuli().map(|(_, stimulus)| stimulus.exchange).collect()
+    }
+
+    /// The exchanges as they are, ghosts and tails by their spellers.
+    pub(super) fn names(&self) -> Names {
+        let mut names = Names::new();
+        for (_, stimulus) in self.plan.stimuli() {
+            let all = std::iter::once(stimulus.exchange).chain(stimulus.request.spelled());
+            names.extend(all.map(|exchange| (exchange, stimulus.exchange)));
+        }
+        names
     }
 
     /// The draft with these exchanges only.
@@ -107,7 +118,9 @@ impl Draft {
             }
         }
         plan.tenants = tenants.len() as u16;
-        (plan, exchanges.into_iter().map(|(old, new)| (new, old)).collect())
+        let old: Names = exchanges.into_iter().map(|(old, new)| (new, old)).collect();
+        let names = Draft::of(&plan).names().into_iter().map(|(new, speller)| (new, old[&speller])).collect();
+        (plan, names)
     }
 
     /// Makes requests arrive in the order in which they did: each that waits for nothing else waits for the one before.

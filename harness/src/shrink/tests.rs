@@ -158,3 +158,36 @@ fn arrivals_are_pinned_among_those_who_are_held_together() {
     let waits = pinned.plan.stimuli().filter(|(_, stimulus)| stimulus.start.after.is_some()).count();
     assert_eq!(waits, 59);
 }
+
+/// A lane whose request has a tail, others that do not; it fails as long as the tail and one other request are there.
+#[test]
+fn a_tail_stands_or_falls_with_its_speller() {
+    let mut plan = Plan::bare(
+        "tails",
+        (1..=6)
+            .map(|id| Lane {
+                name: format!("lane{id}"),
+                stimuli: vec![Stimulus::get(ExchangeId(id), TenantId(id as u16))],
+                until: None,
+            })
+            .collect(),
+    );
+    plan.lanes[3].stimuli[0].request.tail = Some(ExchangeId(9));
+    let first = Seen { tenants_min: 2, ..seen(6, 9, [1, 4, 9, 6].map(ExchangeId).to_vec()) };
+    let fails = |plan: &Plan| {
+        let (speller, tail) = plan.stimuli().find_map(|(_, it)| Some((it.exchange, it.request.tail?)))?;
+        let other = plan.stimuli().find(|(_, it)| it.exchange != speller)?.1.exchange;
+        Some(Seen { tenants_min: 2, ..seen(other.0, tail.0, vec![speller, tail, other]) })
+    };
+    let (left, _) = shrunk(&plan, first, fails);
+    assert_eq!((left.size().exchanges, left.size().tenants), (2, 2), "{left:#?}");
+    assert!(left.stimuli().any(|(_, stimulus)| stimulus.request.tail.is_some()));
+
+    // Between a request and its own tail, one request is enough.
+    let own = seen(4, 9, [4, 9].map(ExchangeId).to_vec());
+    let (left, _) = shrunk(&plan, own, |plan| {
+        let (speller, tail) = plan.stimuli().find_map(|(_, it)| Some((it.exchange, it.request.tail?)))?;
+        Some(seen(speller.0, tail.0, vec![speller, tail]))
+    });
+    assert_eq!(left.size().exchanges, 1, "{left:#?}");
+}
