@@ -15,6 +15,8 @@ use vocabulary::plan::{
     self, Absolute, BodyPace, CANARY_PLACE, Credential, Request, RequestBody, Spelling, Stimulus, TENANT_PLACE, Version,
 };
 
+use crate::gateway::Freezer;
+
 /// How many fields a rich request has beside those of every request.
 const RICH_FIELDS: u32 = 30;
 
@@ -33,6 +35,8 @@ pub(crate) struct Target {
     pub(crate) connections: ConnectionNumbers,
     /// The cookies that logins have brought.
     pub(crate) cookies: CookieJar,
+    /// Stops it for a moment, where that is possible.
+    pub(crate) freezer: Freezer,
 }
 
 impl Target {

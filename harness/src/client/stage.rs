@@ -18,6 +18,7 @@ use vocabulary::plan::{Event, EventKind, Lane, Plan, Start, Stimulus};
 use super::request::{ConnectionNumbers, CookieJar, Target};
 use super::run_plan;
 use super::waiting::Idle;
+use crate::gateway::Freezer;
 use crate::ledger::Ledger;
 
 /// What is added to exchange numbers on the wire.
@@ -50,6 +51,7 @@ pub(super) fn target(addr: std::net::SocketAddr) -> Target {
         extra_fields: Vec::new(),
         connections: ConnectionNumbers::default(),
         cookies: CookieJar::default(),
+        freezer: Freezer::default(),
     }
 }
 

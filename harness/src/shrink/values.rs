@@ -3,6 +3,8 @@
 use vocabulary::directive::{Final, Framing, Hold, Interim, InterimLength, OriginAct, Surplus, SurplusKind, Writes};
 use vocabulary::plan::{BodyPace, ConnectionUse, Credential, Form, RequestBody, Stimulus, Version};
 
+use crate::ablate::thaw;
+
 /// Bytes of a plain body: one stripe.
 const PLAIN_BYTES: u64 = 64;
 
@@ -10,9 +12,10 @@ const PLAIN_BYTES: u64 = 64;
 pub(super) type Plainer = (&'static str, fn(&mut Stimulus));
 
 /// From what costs most time to what merely reads worse.
-pub(super) const PLAINER: [Plainer; 15] = [
+pub(super) const PLAINER: [Plainer; 16] = [
     ("no wait at the origin", |stimulus| stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Wait { .. }))),
     ("no delay before the request", |stimulus| stimulus.start.delay_us = 0),
+    ("no freeze", thaw),
     ("no event awaited", |stimulus| stimulus.start.after = None),
     ("no bait", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Bait))),
     ("no event held for", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Event(_)))),

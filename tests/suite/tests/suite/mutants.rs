@@ -1,18 +1,27 @@
 //! Every planted defect is found, by the scenario meant for it, with the right shape, boundary and leg.
 
 use specimens::{Mutant, mutants};
+use vocabulary::scenario::Level;
 use vocabulary::verdict::Verdict;
 
-use crate::{run, seeds, specimen, story, unshrunk};
+use crate::{must_be_stopped, program, run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
-    let gateway = specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)());
+    let gateway = match must_be_stopped(mutant) {
+        true => program(mutant.name),
+        false => specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)()),
+    };
     let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
     let record = report.record();
-    assert_eq!(record.verdict, Verdict::Violated, "{} with seed {seed}: {}", mutant.name, story(record));
+    let verdict = match scenarios::catalogue().find(mutant.scenario).unwrap().head.level {
+        Level::Must => Verdict::Violated,
+        Level::Should => Verdict::GateFailed,
+        Level::Observe => panic!("{} is meant for a scenario that never accuses", mutant.name),
+    };
+    assert_eq!(record.verdict, verdict, "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {
         (finding.shape, finding.boundary, finding.leg) == (mutant.shape, mutant.boundary, mutant.leg)
     };
@@ -59,6 +68,7 @@ mutant_is_found!(
     replies_swapped_under_load,
     reply_repeated_after_chunked_run,
     surplus_accepted,
+    surplus_checked_too_early,
 );
 
 #[test]
