@@ -146,6 +146,21 @@ mod tests {
     }
 
     #[test]
+    fn without_its_faults_a_plan_stops_nobody_and_the_request_waits_all_the_same() {
+        let scenario = catalogue().find("surplus-frozen").unwrap();
+        let plan = scenario.plan(1, CaseNumber(0), &DrawContext::default());
+        let frozen: Vec<_> = plan.stimuli().filter(|(_, one)| one.freeze.is_some()).map(|(_, one)| one).collect();
+        assert!(!frozen.is_empty());
+        let (ablated, _) = ablate(&plan);
+        for one in frozen {
+            let (_, left) = ablated.stimulus(one.exchange).unwrap();
+            let until = Event { kind: EventKind::FinalWritten, ..one.freeze.unwrap().until };
+            assert_eq!((left.freeze, left.start.after), (None, Some(until)));
+        }
+        assert!(!ablated.stimuli().flat_map(|(_, one)| &one.directive.acts).any(awaits_freeze));
+    }
+
+    #[test]
     fn what_waited_for_the_fault_waits_for_what_was_there_anyway() {
         let scenario = catalogue().find("interim-100-late-final").unwrap();
         let (plan, _) = ablate(&scenario.plan(1, CaseNumber(0), &DrawContext::default()));

@@ -355,3 +355,15 @@ fn schedules() {
         )
     );
 }
+
+#[test]
+fn waiting_for_a_freeze_that_nobody_commits() {
+    check(
+        "{ hold = \"bait\" }",
+        "{ hold = { event = \"next.frozen\" } }",
+        "17:22: the lane \"next\" does not freeze the gateway, so that this never happens",
+    );
+    let freezes = SOUND.replace("{ hold = \"bait\" }", "{ hold = { event = \"next.frozen\" } }")
+        + "freeze = { until = \"first.interim-written\" }\n";
+    assert_eq!(parse(&freezes).unwrap().name(), "x");
+}

@@ -296,6 +296,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_to_a_stopped_gateway_waits_for_its_event_on_a_connection_that_is_open() {
+        let until = Event { exchange: ExchangeId(1), kind: EventKind::SurplusWritten };
+        let start = after(1, EventKind::Concluded);
+        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 1_000 }), start, ..get(2) };
+        let played = play(vec![lane([get(1)]), lane([frozen])], async |gateway| {
+            gateway.accept().await.serve(1).await;
+            gateway.awaits(1, EventKind::Concluded).await;
+            // Its connection is there, and silent until what it waits for has happened.
+            let mut second = gateway.accept().await;
+            gateway.awaits(2, EventKind::Frozen).await;
+            assert!(!gateway.has_happened(2, EventKind::Sent));
+            gateway.happens(1, EventKind::SurplusWritten);
+            second.serve(2).await;
+        })
+        .await;
+        assert_eq!(deliveries(&played.received(2).canaries), ["d2"]);
+        let of_second: Vec<_> =
+            played.told.iter().filter(|(exchange, _)| *exchange == 2).map(|(_, kind)| *kind).collect();
+        assert_eq!(of_second, [EventKind::Frozen, EventKind::Sent, EventKind::Concluded]);
+    }
+
+    #[tokio::test]
+    async fn a_request_to_a_stopped_gateway_does_not_wait_for_longer_than_that_stands_still() {
+        let until = Event { exchange: ExchangeId(2), kind: EventKind::SurplusWritten };
+        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 0 }), ..get(1) };
+        let played = play(vec![lane([frozen, get(2)])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.serve(1).await;
+            peer.serve(2).await;
+        })
+        .await;
+        assert_eq!(deliveries(&played.received(1).canaries), ["d1"]);
+    }
+
+    #[tokio::test]
     async fn an_abort_that_did_not_come_by_the_end_of_its_exchange_is_not_awaited_any_longer() {
         let began = std::time::Instant::now();
         let waits = Stimulus { start: after(1, EventKind::Aborted), ..get(2) };

@@ -236,9 +236,11 @@ mod tests {
     #[tokio::test]
     async fn a_stopped_group_is_ended_by_drop_and_is_never_stopped_again() {
         let folder = tempfile::tempdir().unwrap();
-        let marker = folder.path().join("asked");
-        let script = format!("trap 'echo > {}; exit' TERM; while :; do sleep 0.01; done", marker.display());
+        let (ready, marker) = (folder.path().join("ready"), folder.path().join("asked"));
+        let trap = format!("trap 'echo > {}; exit' TERM", marker.display());
+        let script = format!("{trap}; echo > {}; while :; do sleep 0.01; done", ready.display());
         let group = start(&script, folder.path());
+        wait_until(|| ready.exists());
         let (pid, freezer) = (group.group().unwrap(), group.freezer());
         let frozen = freezer.freeze().await;
         drop(group);

@@ -1,7 +1,7 @@
 //! Smaller values: what can be plainer in one stimulus without leaving it out.
 
 use vocabulary::directive::{Final, Framing, Hold, Interim, InterimLength, OriginAct, Surplus, SurplusKind, Writes};
-use vocabulary::plan::{BodyPace, ConnectionUse, Credential, Form, RequestBody, Stimulus, Version};
+use vocabulary::plan::{BodyPace, ConnectionUse, Credential, EventKind, Form, RequestBody, Stimulus, Version};
 
 use crate::ablate::thaw;
 
@@ -18,7 +18,10 @@ pub(super) const PLAINER: [Plainer; 16] = [
     ("no freeze", thaw),
     ("no event awaited", |stimulus| stimulus.start.after = None),
     ("no bait", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Bait))),
-    ("no event held for", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Event(_)))),
+    ("no event held for", |stimulus| {
+        // What is held for a freeze belongs to it, and goes with it: apart from it, it would be a race.
+        without(stimulus, |hold| matches!(hold, Hold::Event(event) if event.kind != EventKind::Frozen));
+    }),
     ("one interim reply", |stimulus| {
         stimulus.directive.acts.dedup_by(|later, act| act.interim().is_some() && later.interim().is_some());
     }),
