@@ -1,3 +1,5 @@
+//! Shrinking against gateways that are functions of the plan.
+
 use std::collections::BTreeSet;
 
 use scenarios::{DrawContext, catalogue};
