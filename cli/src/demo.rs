@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::bail;
+use scenarios::Scenario;
 use specimens::Decisions;
 
 use crate::arguments::Demo;
@@ -29,6 +30,12 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
         let Some(mutant) = specimens::mutant(&options.defect) else {
             bail!("find the defect {:?}: `crosswire demo --list` shows all", options.defect);
         };
+        if scenarios::catalogue().find(mutant.scenario).is_some_and(Scenario::needs_freezing) {
+            bail!(
+                "show the defect {:?}: its gateway must be a program that can be stopped; the test suite runs it as one",
+                mutant.name
+            );
+        }
         if !output.quiet {
             to_stderr(&format!("The gateway of this demo has a planted defect, {}: {}\n", mutant.name, mutant.story));
         }

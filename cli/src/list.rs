@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use crosswire::{Recipe, RunError};
-use scenarios::{Scenario, catalogue, select};
+use scenarios::{ProfileWord, Scenario, catalogue, select};
 
 use crate::arguments::{Gateways, Scenarios};
 use crate::output::to_stdout;
@@ -15,7 +15,11 @@ pub(crate) fn scenarios(command: Scenarios) -> anyhow::Result<u8> {
         Scenarios::List => {
             for scenario in catalogue().all() {
                 let name = format!("{}/{}", scenario.family(), scenario.name());
-                writeln!(text, "{name:44} {:8} {}", scenario.head.level.to_string(), scenario.head.title)?;
+                let profile = match scenario.profile {
+                    ProfileWord::Quick => String::new(),
+                    larger => format!(" (profile {})", larger.word()),
+                };
+                writeln!(text, "{name:44} {:8} {}{profile}", scenario.head.level.to_string(), scenario.head.title)?;
             }
         }
         Scenarios::Show { name } if name.ends_with(".toml") => {

@@ -419,6 +419,8 @@ fn lists_are_for_machines_and_people() {
     let folder = tempfile::tempdir().unwrap();
     let scenarios = stdout(&crosswire(folder.path(), &["scenarios", "list"]));
     assert!(scenarios.contains("interim/interim-100-late-final"), "{scenarios}");
+    let frozen = scenarios.lines().find(|line| line.starts_with("surplus/surplus-frozen")).unwrap();
+    assert!(frozen.ends_with("(profile deep)"), "{frozen}");
     let gateways = stdout(&crosswire(folder.path(), &["gateways", "list"]));
     assert!(gateways.contains("nginx") && gateways.contains("haproxy"), "{gateways}");
     let shown = stdout(&crosswire(folder.path(), &["scenarios", "show", "interim-100-late-final"]));

@@ -4,7 +4,7 @@
 
 use vocabulary::directive::{FaultKind, Field, Final, Framing, Hold, OriginAct, Segment};
 use vocabulary::finding::LeftOut;
-use vocabulary::plan::{BodyPace, Event, EventKind, Plan, Request, RequestBody, Start, Stimulus};
+use vocabulary::plan::{BodyPace, Event, EventKind, Freeze, Plan, Request, RequestBody, Start, Stimulus};
 
 /// The plan without its faults. Where its only fault is the order of replies, or where it has none, the requests go
 /// one after the other instead: what is left out then is that they were in flight together.
@@ -30,6 +30,7 @@ pub(crate) fn ablate(plan: &Plan) -> (Plan, LeftOut) {
 /// The same request, sent well and answered well.
 fn well_behaved(stimulus: &mut Stimulus) {
     stimulus.abort = None;
+    thaw(stimulus);
     well_framed(&mut stimulus.request);
     if let Some(event) = &mut stimulus.start.after {
         event.kind = still_happens(event.kind);
@@ -39,6 +40,18 @@ fn well_behaved(stimulus: &mut Stimulus) {
     if !stimulus.directive.acts.iter().any(|act| act.final_reply().is_some()) {
         stimulus.directive.acts.push(OriginAct::Final(Final::ok(256)));
     }
+}
+
+/// The gateway is not stopped; the request waits as long as it did.
+pub(crate) fn thaw(stimulus: &mut Stimulus) {
+    if let Some(Freeze { until, delay_us }) = stimulus.freeze.take() {
+        stimulus.start = Start { after: Some(until), delay_us };
+    }
+}
+
+/// Whether an act waits for the gateway to stand still.
+pub(crate) fn awaits_freeze(act: &OriginAct) -> bool {
+    matches!(act, OriginAct::Hold(Hold::Event(Event { kind: EventKind::Frozen, .. })))
 }
 
 fn well_framed(request: &mut Request) {
@@ -56,6 +69,8 @@ fn well_framed(request: &mut Request) {
 /// The act without its fault; none if it is nothing else.
 fn well_done(act: OriginAct) -> Option<OriginAct> {
     match act {
+        // Nobody is stopped any more, and what comes of it would wait for nobody.
+        act if awaits_freeze(&act) => None,
         OriginAct::Hold(Hold::Gate(_))
         | OriginAct::Interim(_)
         | OriginAct::Surplus(_)
@@ -96,7 +111,7 @@ fn still_happens(kind: EventKind) -> EventKind {
     match kind {
         EventKind::InterimWritten => EventKind::Seen,
         EventKind::SurplusWritten => EventKind::FinalWritten,
-        EventKind::Aborted => EventKind::Sent,
+        EventKind::Aborted | EventKind::Frozen => EventKind::Sent,
         EventKind::Sent | EventKind::Seen | EventKind::FinalWritten | EventKind::Concluded => kind,
     }
 }
@@ -128,6 +143,21 @@ mod tests {
         assert_eq!(left_out, LeftOut::Overlap);
         let waits = plan.stimuli().filter(|(_, stimulus)| stimulus.start.after.is_some()).count();
         assert_eq!(waits + 1, plan.stimuli().count());
+    }
+
+    #[test]
+    fn without_its_faults_a_plan_stops_nobody_and_the_request_waits_all_the_same() {
+        let scenario = catalogue().find("surplus-frozen").unwrap();
+        let plan = scenario.plan(1, CaseNumber(0), &DrawContext::default());
+        let frozen: Vec<_> = plan.stimuli().filter(|(_, one)| one.freeze.is_some()).map(|(_, one)| one).collect();
+        assert!(!frozen.is_empty());
+        let (ablated, _) = ablate(&plan);
+        for one in frozen {
+            let (_, left) = ablated.stimulus(one.exchange).unwrap();
+            let until = Event { kind: EventKind::FinalWritten, ..one.freeze.unwrap().until };
+            assert_eq!((left.freeze, left.start.after), (None, Some(until)));
+        }
+        assert!(!ablated.stimuli().flat_map(|(_, one)| &one.directive.acts).any(awaits_freeze));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use scenarios::{Draws, Scenario, catalogue, select};
+use scenarios::{Draws, Scenario, catalogue, select_for};
 use vocabulary::plan::Plan;
 use vocabulary::record::REGRESSIONS;
 use vocabulary::scenario::Obligation;
@@ -55,7 +55,7 @@ impl Builder {
     }
 
     /// Adds scenarios: a name or a glob over names (`interim-*`), a glob over `family/name`, or the path of a `.toml`
-    /// file. Without any, the whole catalogue is run.
+    /// file. Without any, the whole catalogue is run, as far as the profile goes.
     pub fn scenarios(mut self, glob: &str) -> Builder {
         self.scenarios.push(glob.to_owned());
         self
@@ -181,13 +181,14 @@ impl Builder {
         run::blocking(self.replay(plan, times))
     }
 
-    /// The scenarios that are chosen, in the order of the catalogue, files behind them.
+    /// The scenarios that are chosen, in the order of the catalogue, files behind them. Those for a larger profile than the
+    /// run's are among them only where they are named in full.
     pub fn chosen(&self) -> Result<Vec<Scenario>, RunError> {
         let (files, globs): (Vec<String>, Vec<String>) =
             self.scenarios.iter().cloned().partition(|chosen| chosen.ends_with(".toml"));
         let mut chosen = match globs.is_empty() && !files.is_empty() {
             true => Vec::new(),
-            false => select(catalogue().all(), &globs, &self.skip)?,
+            false => select_for(self.effective_profile().word(), catalogue().all(), &globs, &self.skip)?,
         };
         for path in files {
             let text = std::fs::read_to_string(&path)

@@ -3,6 +3,7 @@
 //! Five ways: a closure in this process, over TCP or in a simulation, a command, a recipe (a command with its
 //! configuration), or a URL of one that already runs. Starting gives a [`Running`] gateway; dropping that ends whatever was started, the whole process group.
 
+mod freezer;
 mod in_process;
 mod process;
 mod recipe;
@@ -21,6 +22,7 @@ use vocabulary::limits::REPLY_WAIT_AFTER_WRITTEN;
 use vocabulary::record::GatewayRecord;
 
 use crate::client::{ConnectionNumbers, CookieJar, Target};
+pub(crate) use freezer::{Freezer, Frozen};
 use in_process::GatewayThread;
 use process::ProcessGroup;
 pub use recipe::{Recipe, RecipeError};
@@ -246,6 +248,11 @@ impl Gateway {
         !matches!(self.kind, Kind::Url(_))
     }
 
+    /// Whether its processes can be stopped: only those that crosswire has started.
+    pub(crate) fn can_be_frozen(&self) -> bool {
+        matches!(self.kind, Kind::Command { .. } | Kind::Recipe { .. })
+    }
+
     /// The seed of the simulation in which the gateway runs, if it runs in one.
     pub(crate) fn simulation_seed(&self) -> Option<u64> {
         match self.kind {
@@ -318,6 +325,10 @@ impl Gateway {
             connections: ConnectionNumbers::default(),
             cookies: CookieJar::default(),
             reply_wait: REPLY_WAIT_AFTER_WRITTEN,
+            freezer: match &life {
+                Life::Group(group) => group.freezer(),
+                Life::Thread(_) | Life::Task(_) | Life::Elsewhere => Freezer::default(),
+            },
         };
         Running { target, life }
     }

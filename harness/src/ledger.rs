@@ -157,7 +157,7 @@ impl Collected {
     fn is_too_late_for(&self, event: Event) -> bool {
         let has = |kind| self.events.contains(&Event { kind, ..event });
         match event.kind {
-            EventKind::Sent | EventKind::Seen | EventKind::InterimWritten | EventKind::Aborted => {
+            EventKind::Frozen | EventKind::Sent | EventKind::Seen | EventKind::InterimWritten | EventKind::Aborted => {
                 has(EventKind::Concluded)
             }
             EventKind::FinalWritten | EventKind::SurplusWritten => has(EventKind::Concluded) && !has(EventKind::Seen),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use scenarios::ProfileWord;
 use vocabulary::record::EvidenceRequired;
 
 /// How much is run. A scenario is done when it has had its cases, its faults and its verified replies; the run is done
@@ -42,6 +43,12 @@ impl Profile {
             evidence: EvidenceRequired { verified_min, verified_per_scenario_min },
             time_limit: Duration::from_secs(seconds),
         })
+    }
+
+    /// Which scenarios it runs: one of a user's own making runs what the default does.
+    pub fn word(&self) -> ProfileWord {
+        let all = [ProfileWord::Quick, ProfileWord::Default, ProfileWord::Deep];
+        all.into_iter().find(|word| word.word() == self.name).unwrap_or(ProfileWord::Default)
     }
 
     /// Exactly so many cases of each scenario. Whoever says so decides how much is enough.

@@ -415,9 +415,9 @@ impl Run<'_> {
     async fn cases(&mut self, chosen: Vec<Scenario>) -> Result<(), RunError> {
         let mut scenarios = Vec::new();
         for scenario in chosen {
-            match scenario.needs_gateway_timeout() && self.context.gateway_timeout.is_none() {
-                true => self.skip(&scenario)?,
-                false => scenarios.push(Progress { scenario, cases: 0, verified: 0, faults: 0, said: 0 }),
+            match self.lacks(&scenario) {
+                Some(reason) => self.skip(&scenario, reason)?,
+                None => scenarios.push(Progress { scenario, cases: 0, verified: 0, faults: 0, said: 0 }),
             }
         }
         loop {
@@ -443,8 +443,21 @@ impl Run<'_> {
         }
     }
 
-    fn skip(&mut self, scenario: &Scenario) -> Result<(), RunError> {
-        let reason = "the gateway's reply timeout is not known; give it with --gateway-timeout".to_owned();
+    /// What a scenario needs of the gateway and does not have; none if it can be run.
+    fn lacks(&self, scenario: &Scenario) -> Option<&'static str> {
+        if scenario.needs_gateway_timeout() && self.context.gateway_timeout.is_none() {
+            return Some("the gateway's reply timeout is not known; give it with --gateway-timeout");
+        }
+        if scenario.needs_freezing() && !self.bench.can_freeze() {
+            return Some(
+                "the gateway's process must be stopped for it, and crosswire has started none; use --recipe or --command",
+            );
+        }
+        None
+    }
+
+    fn skip(&mut self, scenario: &Scenario, reason: &str) -> Result<(), RunError> {
+        let reason = reason.to_owned();
         (self.told)(RunEvent::Skipped { scenario: scenario.name(), reason: &reason });
         Ok(self.folder.write(JournalEntry::ScenarioSkipped { name: scenario.name().to_owned(), reason })?)
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use vocabulary::directive::FaultKind;
 use vocabulary::finding::{Boundary, Finding, Reproduction, Size};
 use vocabulary::identity::{ExchangeId, TenantId};
-use vocabulary::plan::{Event, EventKind, Plan, Start};
+use vocabulary::plan::{Event, EventKind, Plan, Start, Stimulus};
 
 use draft::{Draft, Names};
 pub(crate) use trial::Trial;
@@ -476,7 +476,9 @@ fn with_faults_before(plan: &Plan, keep: &BTreeSet<ExchangeId>) -> BTreeSet<Exch
 fn with_events(plan: &Plan, mut keep: BTreeSet<ExchangeId>) -> BTreeSet<ExchangeId> {
     loop {
         let awaited = plan.stimuli().filter(|(_, stimulus)| keep.contains(&stimulus.exchange));
-        let more: Vec<ExchangeId> = awaited.filter_map(|(_, stimulus)| Some(stimulus.start.after?.exchange)).collect();
+        let events = |stimulus: &Stimulus| [stimulus.start.after, stimulus.freeze.map(|freeze| freeze.until)];
+        let more: Vec<ExchangeId> =
+            awaited.flat_map(|(_, stimulus)| events(stimulus)).flatten().map(|event| event.exchange).collect();
         let before = keep.len();
         keep.extend(more);
         if keep.len() == before {

@@ -68,6 +68,8 @@ pub(crate) enum Emission {
     Hold { hold: Hold, fault: Option<usize> },
     /// Write when the next request has arrived on the connection; if none comes, write nothing.
     AfterNextRequest { write: Write, fault: Option<usize> },
+    /// Wait until the peer's kernel has acknowledged everything: what comes next is a segment of its own.
+    AwaitAcknowledgement,
     /// Wait until the peer's kernel has acknowledged everything, then report.
     Acknowledge(Vec<Mark>),
     /// A fault that this request does not allow.

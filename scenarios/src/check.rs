@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
-use vocabulary::plan::Target;
+use vocabulary::plan::{EventKind, Target};
 
 use crate::client::{BodyWord, FormWord};
 use crate::draw::{Draw, Number, Quantity};
@@ -74,7 +74,11 @@ fn check_schedule(source: Source<'_>, variant: &Variant, schedule: &Spanned<Sche
         || lane.login.is_some()
         || lane.requests.max().0 > 1
         || lane.plain_after.max().0 > 0;
-    let acted = lane.start.is_some() || lane.until.is_some() || lane.abort.is_some() || lane.read.is_some();
+    let acted = lane.freeze.is_some()
+        || lane.start.is_some()
+        || lane.until.is_some()
+        || lane.abort.is_some()
+        || lane.read.is_some();
     if counted || acted || !lane.origin.is_empty() {
         let what = "a schedule decides by itself who sends how often and when, and what the origin holds";
         return Err(source.contradiction(lane.name.span(), what));
@@ -148,12 +152,35 @@ impl Lanes<'_> {
             let known: Vec<&Lane> = earlier.iter().collect();
             self.known(after.span(), &after.get_ref().lane, &known)?;
         }
+        if let Some(freeze) = &lane.freeze {
+            let known: Vec<&Lane> = earlier.iter().collect();
+            self.known(freeze.until.span(), &freeze.until.get_ref().lane, &known)?;
+        }
         let others: Vec<&Lane> =
             self.lanes.iter().filter(|other| other.name.get_ref() != lane.name.get_ref()).collect();
         for act in &lane.origin {
             if let Act::Hold(HoldFor::Event(event)) = act.get_ref() {
                 let EventOf { lane, .. } = event.get_ref();
                 self.known(event.span(), lane, &others)?;
+            }
+        }
+        self.check_frozen(lane)
+    }
+
+    /// Nobody is told of a freeze that no lane commits: whoever waited for it would wait in vain.
+    fn check_frozen(self, lane: &Lane) -> Result<(), ScenarioError> {
+        let held = lane.origin.iter().filter_map(|act| match act.get_ref() {
+            Act::Hold(HoldFor::Event(event)) => Some(event),
+            _ => None,
+        });
+        let started = lane.start.iter().filter_map(|start| start.after.as_ref());
+        let until = lane.freeze.iter().map(|freeze| &freeze.until);
+        for event in held.chain(started).chain(until) {
+            let EventOf { lane: of, kind } = event.get_ref();
+            let freezes = self.lanes.iter().any(|lane| lane.name.get_ref() == of && lane.freeze.is_some());
+            if *kind == EventKind::Frozen && !freezes {
+                let what = format!("the lane {of:?} does not freeze the gateway, so that this never happens");
+                return Err(self.source.contradiction(event.span(), what));
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use vocabulary::plan::{AbortHow, Absolute, Audience, ConnectionUse, Credential, 
 
 use crate::client::{BodyWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, RequestForm};
 use crate::draw::{Choice, Count, Draw, Time, one_of};
-use crate::language::{DirectiveAt, Lane, Order, Scenario, Variant};
+use crate::language::{DirectiveAt, FreezeOf, Lane, Order, ProfileWord, Scenario, Variant};
 use crate::origin::{
     Act, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
     SurplusWord,
@@ -77,6 +77,12 @@ impl Scenario {
         if self.needs_gateway_timeout() {
             text.push_str("Needs the gateway's reply timeout (--gateway-timeout); skipped without it.\n");
         }
+        if self.needs_freezing() {
+            text.push_str("Stops the gateway's process; skipped where crosswire has not started one.\n");
+        }
+        if self.profile > ProfileWord::Quick {
+            let _ = writeln!(text, "Run in the profile {:?} or by its name.", self.profile.word());
+        }
         text
     }
 }
@@ -123,6 +129,9 @@ fn client(lane: &Lane, variant: &Variant) -> String {
                 let _ = write!(text, ", after {}", start.within);
             }
         }
+    }
+    if let Some(FreezeOf { until, within }) = &lane.freeze {
+        let _ = write!(text, ", the first of each round to a stopped gateway, {within} after {}", until.get_ref());
     }
     if let Some(Until::UpstreamServed(served)) = lane.until.as_ref().map(Spanned::get_ref) {
         let _ = write!(text, ", until each upstream connection has served {served} more");
@@ -247,6 +256,7 @@ fn abort(give_up: &GiveUp) -> String {
         GiveUpWhen::Sent(time) => format!("{time} after sending"),
         GiveUpWhen::ReplyBytes(bytes) => format!("after {bytes} bytes of the reply"),
         GiveUpWhen::Event { event, within } => match event {
+            EventKind::Frozen => format!("{within} after the gateway was stopped"),
             EventKind::Sent => format!("{within} after sending"),
             EventKind::Seen => format!("{within} after the origin has seen it"),
             EventKind::InterimWritten => format!("{within} after an interim reply"),
@@ -337,7 +347,8 @@ fn final_reply(reply: &FinalReply) -> String {
         text.push_str(", with a trailer");
     }
     if let Some(writes) = &reply.writes {
-        let _ = write!(text, ", in {} writes {} apart", writes.count, writes.gap);
+        let acknowledged = if writes.acknowledged { ", each acknowledged before the next" } else { "" };
+        let _ = write!(text, ", in {} writes {} apart{acknowledged}", writes.count, writes.gap);
     }
     if reply.early {
         text.push_str(", before it has read the request's body");

@@ -177,9 +177,10 @@ impl Source<'_> {
 fn noun(expected: &[String]) -> &'static str {
     match expected.first().map(String::as_str) {
         Some("hold") => "act",
-        Some("sent") => "event",
+        Some("frozen") => "event",
         Some("bait") => "hold",
         Some("must") => "level",
+        Some("quick") => "profile",
         Some("splice") => "shape",
         Some("overlap") => "obligation",
         Some("peer-closed-first") => "witness",

@@ -241,9 +241,11 @@ impl Closer {
             Some(FramingWord::BodyWhereNone) => Framing::BodyWhereNone,
         };
         let writes = match &reply.writes {
-            Some(writes) => {
-                Writes { count: writes.count.draw(dice).0 as u32, gap_us: writes.gap.draw(dice).us(self.timeout_us) }
-            }
+            Some(writes) => Writes {
+                count: writes.count.draw(dice).0 as u32,
+                gap_us: writes.gap.draw(dice).us(self.timeout_us),
+                acknowledged: writes.acknowledged,
+            },
             None => Writes::default(),
         };
         let cut = reply.cut.as_ref();

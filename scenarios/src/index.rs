@@ -8,6 +8,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/concurrency/plain-concurrency.toml", include_str!("../catalogue/concurrency/plain-concurrency.toml")),
     ("catalogue/interim/interim-100-late-final.toml", include_str!("../catalogue/interim/interim-100-late-final.toml")),
     ("catalogue/interim/interim-103-split.toml", include_str!("../catalogue/interim/interim-103-split.toml")),
+    ("catalogue/surplus/surplus-frozen.toml", include_str!("../catalogue/surplus/surplus-frozen.toml")),
     ("catalogue/surplus/surplus-in-flight-control.toml", include_str!("../catalogue/surplus/surplus-in-flight-control.toml")),
     ("catalogue/surplus/surplus-same-segment.toml", include_str!("../catalogue/surplus/surplus-same-segment.toml")),
 ];

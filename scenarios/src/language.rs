@@ -27,6 +27,8 @@ pub struct Scenario {
     pub head: ScenarioHead,
     /// What of a request the origin must have read before it knows what to do with it.
     pub needs_directive_at: DirectiveAt,
+    /// The smallest profile that runs it without being asked to.
+    pub profile: ProfileWord,
     /// The knobs that each case switches on or off.
     pub(crate) swarm: Vec<Knob>,
     /// The ways in which the story is told; at least one.
@@ -42,6 +44,30 @@ pub enum DirectiveAt {
     Head,
     /// The body: gateways that drop every field of their client still leave a canary there.
     Body,
+}
+
+/// A profile: how much is run. Each runs what the ones before it run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileWord {
+    /// A minute: all that is run at all, unless it says otherwise.
+    #[default]
+    Quick,
+    /// A few minutes.
+    Default,
+    /// As long as it takes, and what a gateway is not put through every day.
+    Deep,
+}
+
+impl ProfileWord {
+    /// The profile as scenarios and the command line write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            ProfileWord::Quick => "quick",
+            ProfileWord::Default => "default",
+            ProfileWord::Deep => "deep",
+        }
+    }
 }
 
 impl Scenario {
@@ -69,6 +95,13 @@ impl Scenario {
         let lanes = self.variants.iter().flat_map(|variant| &variant.lanes);
         lanes.flat_map(Lane::times).flat_map(Draw::alternatives).any(|(low, _)| low.beyond_timeout)
     }
+
+    /// Whether every way of telling it stops the gateway's process. Where that cannot be done, it is skipped; a scenario
+    /// that can also be told without is run, and its freezes only wait.
+    pub fn needs_freezing(&self) -> bool {
+        let freezes = |variant: &Variant| variant.lanes.iter().any(|lane| lane.freeze.is_some());
+        self.variants.iter().all(freezes)
+    }
 }
 
 /// The file as it stands.
@@ -87,6 +120,9 @@ pub(crate) struct File {
     may_be_prevented_by: Vec<Prevented>,
     #[serde(default)]
     needs_directive_at: DirectiveAt,
+    /// The smallest profile that runs the scenario without being asked to by its name.
+    #[serde(default)]
+    profile: ProfileWord,
     #[serde(default)]
     swarm: Vec<Knob>,
     #[serde(default)]
@@ -191,6 +227,8 @@ pub(crate) struct Lane {
     pub(crate) plain_after: Draw<Number<0, 16>>,
     #[serde(default)]
     pub(crate) start: Option<StartOf>,
+    #[serde(default)]
+    pub(crate) freeze: Option<FreezeOf>,
     /// The wait before each request but the first.
     #[serde(default = "at_once")]
     pub(crate) think: Draw<Time>,
@@ -223,6 +261,17 @@ pub(crate) struct StartOf {
     pub(crate) within: Draw<Time>,
 }
 
+/// Stops the gateway before a lane's first request of each round, which then goes out to a gateway that stands still.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FreezeOf {
+    /// What the request waits for.
+    pub(crate) until: Spanned<EventOf>,
+    /// How long it waits then.
+    #[serde(default = "at_once")]
+    pub(crate) within: Draw<Time>,
+}
+
 impl File {
     fn into_scenario(self) -> Scenario {
         let told = Variant {
@@ -251,6 +300,7 @@ impl File {
                 may_be_prevented_by: self.may_be_prevented_by,
             },
             needs_directive_at: self.needs_directive_at,
+            profile: self.profile,
             swarm: self.swarm,
             variants,
         }
@@ -303,6 +353,7 @@ impl Lane {
         let acts = self.origin.iter().flat_map(|act| act.get_ref().times());
         let aborts = self.abort.iter().flat_map(|abort| &abort.when.0).filter_map(|when| when.time());
         let own = self.start.iter().map(|start| &start.within).chain([&self.think]);
+        let own = own.chain(self.freeze.iter().map(|freeze| &freeze.within));
         own.chain(self.read.iter().map(|read| &read.gap)).chain(self.request.times()).chain(aborts).chain(acts)
     }
 }

@@ -44,6 +44,6 @@ mod swarm;
 pub use catalogue::{Catalogue, catalogue};
 pub use error::{Place, ScenarioError};
 pub use generate::{DrawContext, Draws};
-pub use language::{DirectiveAt, Scenario};
+pub use language::{DirectiveAt, ProfileWord, Scenario};
 pub use plan_words::describe_plan;
-pub use select::{SelectError, select};
+pub use select::{SelectError, select, select_for};

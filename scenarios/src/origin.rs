@@ -71,6 +71,7 @@ impl fmt::Display for EventOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lane = &self.lane;
         match self.kind {
+            EventKind::Frozen => write!(f, "the gateway is stopped for {lane}"),
             EventKind::Sent => write!(f, "{lane} has sent"),
             EventKind::Seen => write!(f, "the origin has seen {lane}"),
             EventKind::InterimWritten => write!(f, "the origin has written {lane} an interim reply"),
@@ -163,6 +164,9 @@ pub(crate) struct WriteCount {
     pub(crate) count: Draw<Number<1, 64>>,
     #[serde(default = "segments_apart")]
     pub(crate) gap: Draw<Time>,
+    /// Whether the gateway's kernel must have acknowledged each before the gap to the next begins.
+    #[serde(default)]
+    pub(crate) acknowledged: bool,
 }
 
 /// Where a reply is cut off.

@@ -9,8 +9,8 @@ use vocabulary::directive::{
 };
 use vocabulary::identity::ExchangeId;
 use vocabulary::plan::{
-    Abort, AbortHow, AbortWhen, Absolute, Audience, BodyPace, ConnectionUse, Credential, Event, EventKind, Gate, Lane,
-    Plan, Request, RequestBody, Start, Stimulus, Target, Until, Version,
+    Abort, AbortHow, AbortWhen, Absolute, Audience, BodyPace, ConnectionUse, Credential, Event, EventKind, Freeze,
+    Gate, Lane, Plan, Request, RequestBody, Start, Stimulus, Target, Until, Version,
 };
 
 /// Stimuli of a lane that are told whatever they are.
@@ -122,7 +122,7 @@ fn lane(lane: &Lane) -> String {
 }
 
 fn stimulus(stimulus: &Stimulus, first: bool) -> String {
-    let Stimulus { exchange, tenant, start, connection, request, abort, read, audience, directive } = stimulus;
+    let Stimulus { exchange, tenant, start, connection, freeze, request, abort, read, audience, directive } = stimulus;
     let mut text = format!("{exchange} {tenant}");
     if let Some(start) = self::start(*start) {
         let _ = write!(text, ", {start}");
@@ -133,6 +133,10 @@ fn stimulus(stimulus: &Stimulus, first: bool) -> String {
         ConnectionUse::Fresh if first => {}
         ConnectionUse::Fresh => text.push_str(", new connection"),
         ConnectionUse::Pipelined => text.push_str(", pipelined"),
+    }
+    if let Some(Freeze { until, delay_us }) = freeze {
+        let then = if *delay_us > 0 { format!("{} after ", time(*delay_us)) } else { "once ".to_owned() };
+        let _ = write!(text, ", to a stopped gateway {then}{}", happened(*until));
     }
     let _ = write!(text, ": {}", self::request(request));
     if let Some(abort) = abort {
@@ -165,6 +169,7 @@ fn start(start: Start) -> Option<String> {
 fn happened(event: Event) -> String {
     let exchange = event.exchange;
     match event.kind {
+        EventKind::Frozen => format!("the gateway is stopped for {exchange}"),
         EventKind::Sent => format!("{exchange} is sent"),
         EventKind::Seen => format!("the origin has seen {exchange}"),
         EventKind::InterimWritten => format!("{exchange}'s interim reply is written"),
@@ -258,6 +263,7 @@ fn abort(abort: Abort) -> String {
         AbortWhen::AfterReplyBytes { bytes: most } => format!("after {} of the reply", bytes(most)),
         AbortWhen::AfterEvent { event, us } => {
             let what = match event {
+                EventKind::Frozen => "the gateway is stopped",
                 EventKind::Sent => "sending",
                 EventKind::Seen => "the origin has seen it",
                 EventKind::InterimWritten => "an interim reply is written",
@@ -320,7 +326,8 @@ fn final_reply(reply: &Final) -> String {
         text.push_str(" + a trailer");
     }
     if reply.writes.count > 1 {
-        let _ = write!(text, " in {} writes {} apart", reply.writes.count, time(reply.writes.gap_us));
+        let acknowledged = if reply.writes.acknowledged { ", each acknowledged" } else { "" };
+        let _ = write!(text, " in {} writes {} apart{acknowledged}", reply.writes.count, time(reply.writes.gap_us));
     }
     if let Some(cut) = reply.cut {
         let then = match cut.then {

@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use crate::language::Scenario;
+use crate::language::{ProfileWord, Scenario};
 use crate::nearest::nearest;
 
 /// Why globs choose nothing.
@@ -21,6 +21,14 @@ pub enum SelectError {
     /// The globs to skip leave nothing of what was chosen.
     #[error("every chosen scenario is skipped")]
     NothingLeft,
+    /// What was chosen is run by a larger profile only.
+    #[error("{name} is run in the profile {profile:?} only, or by its whole name")]
+    OtherProfile {
+        /// The first of the scenarios.
+        name: String,
+        /// The smallest profile that runs it.
+        profile: &'static str,
+    },
 }
 
 /// The scenarios that at least one of `globs` matches and none of `skip`, in the order of `all`. Without globs, all.
@@ -36,6 +44,29 @@ pub fn select(all: &[Scenario], globs: &[String], skip: &[String]) -> Result<Vec
     };
     let chosen: Vec<Scenario> = all.iter().filter(chosen).cloned().collect();
     if chosen.is_empty() { Err(SelectError::NothingLeft) } else { Ok(chosen) }
+}
+
+/// As [`select`], without those that the profile does not run. A scenario that a glob names in full, without a star, is
+/// run in any.
+pub fn select_for(
+    profile: ProfileWord,
+    all: &[Scenario],
+    globs: &[String],
+    skip: &[String],
+) -> Result<Vec<Scenario>, SelectError> {
+    let chosen = select(all, globs, skip)?;
+    let is_named = |scenario: &Scenario| {
+        let name = |glob: &String| glob.rsplit('/').next().is_some_and(|name| name == scenario.name());
+        globs.iter().any(name)
+    };
+    let (run, left_out): (Vec<Scenario>, Vec<Scenario>) =
+        chosen.into_iter().partition(|scenario| scenario.profile <= profile || is_named(scenario));
+    match left_out.first() {
+        Some(first) if run.is_empty() => {
+            Err(SelectError::OtherProfile { name: first.name().to_owned(), profile: first.profile.word() })
+        }
+        _ => Ok(run),
+    }
 }
 
 fn matches(glob: &str, scenario: &Scenario) -> bool {

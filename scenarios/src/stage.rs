@@ -6,7 +6,7 @@
 
 use vocabulary::directive::Directive;
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
-use vocabulary::plan::{self, Audience, ConnectionUse, Event, EventKind, Gate, Start, Stimulus};
+use vocabulary::plan::{self, Audience, ConnectionUse, Event, EventKind, Freeze, Gate, Start, Stimulus};
 
 use crate::fill::{Closer, join_segments};
 use crate::language::{GateRelease, Lane, Order, Variant};
@@ -197,6 +197,11 @@ impl Stage {
                 _ => Start { after: None, delay_us: self.closer.us(&lane.think) },
             };
             let gate = round.gates.get(position).copied().flatten();
+            // Later requests follow close behind: one standstill a round is enough.
+            let freeze = lane.freeze.as_ref().filter(|_| position == 0).map(|freeze| {
+                let until = event(freeze.until.get_ref());
+                Freeze { until, delay_us: self.closer.us(&freeze.within) }
+            });
             let directive = match lane.origin.as_slice() {
                 [] => self.closer.plain(),
                 acts => {
@@ -216,6 +221,7 @@ impl Stage {
                 tenant: tenant_at(position),
                 start,
                 connection,
+                freeze,
                 request: self.closer.request(&lane.request, round.number),
                 abort: match &lane.abort {
                     Some(give_up) => Some(self.closer.abort(give_up)),
@@ -284,6 +290,7 @@ impl Stage {
             tenant,
             start,
             connection: ConnectionUse::Kept,
+            freeze: None,
             request,
             abort: None,
             read: None,

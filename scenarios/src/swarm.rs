@@ -205,7 +205,7 @@ impl Swarm {
 
     pub(crate) fn writes(&self, bytes: u64, dice: &mut Dice) -> Writes {
         match bytes > 1 && self.touches(Knob::SeveralWrites, 4, dice) {
-            true => Writes { count: dice.within(2, 3) as u32, gap_us: 3_000 },
+            true => Writes { count: dice.within(2, 3) as u32, gap_us: 3_000, acknowledged: false },
             false => Writes::default(),
         }
     }

@@ -83,7 +83,14 @@ impl Imagined<'_> {
         if stimulus.start.after.is_some_and(|event| !self.happened.contains_key(&event)) {
             return;
         }
-        let due = *self.lanes[lane].1.get_or_insert(due.unwrap_or(self.now + stimulus.start.delay_us));
+        if let Some(freeze) = stimulus.freeze {
+            self.happened.entry(Event { exchange, kind: EventKind::Frozen }).or_insert(self.now);
+            if !self.happened.contains_key(&freeze.until) {
+                return;
+            }
+        }
+        let delay_us = stimulus.start.delay_us + stimulus.freeze.map_or(0, |freeze| freeze.delay_us);
+        let due = *self.lanes[lane].1.get_or_insert(due.unwrap_or(self.now + delay_us));
         if due <= self.now {
             self.happens(exchange, EventKind::Sent);
             let sent_at = self.now;
@@ -147,6 +154,11 @@ impl Imagined<'_> {
         if done {
             if let Some(kind) = kind {
                 self.happens(exchange, kind);
+            }
+            // The client has all that it is owed, whatever the origin does then.
+            let next = stimulus.directive.acts.get(self.running[&exchange].act + 1);
+            if let (Some(EventKind::FinalWritten), Some(OriginAct::Hold(Hold::Event(_)))) = (kind, next) {
+                self.happens(exchange, EventKind::Concluded);
             }
             let running = self.running.get_mut(&exchange).expect("it is under way");
             (running.act, running.ready_at) = (running.act + 1, None);

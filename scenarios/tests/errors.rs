@@ -59,7 +59,7 @@ fn unknown_keys() {
     check(
         "title = \"An",
         "banner = \"An",
-        "3:1: unknown key \"banner\", expected one of \"name\", \"family\", \"title\", \"story\", \"incidents\", \"requirement\", \"level\", \"may_reveal\", \"must_exercise\", \"may_be_prevented_by\", \"needs_directive_at\", \"swarm\", \"rounds\", \"gate\", \"lane\", \"variant\"",
+        "3:1: unknown key \"banner\", expected one of \"name\", \"family\", \"title\", \"story\", \"incidents\", \"requirement\", \"level\", \"may_reveal\", \"must_exercise\", \"may_be_prevented_by\", \"needs_directive_at\", \"profile\", \"swarm\", \"rounds\", \"gate\", \"lane\", \"variant\"",
     );
 }
 
@@ -354,4 +354,16 @@ fn schedules() {
             "14:12: a schedule says how many exchanges it has, or which orders: exchanges = 2 or orders = [\"0110\"]"
         )
     );
+}
+
+#[test]
+fn waiting_for_a_freeze_that_nobody_commits() {
+    check(
+        "{ hold = \"bait\" }",
+        "{ hold = { event = \"next.frozen\" } }",
+        "17:22: the lane \"next\" does not freeze the gateway, so that this never happens",
+    );
+    let freezes = SOUND.replace("{ hold = \"bait\" }", "{ hold = { event = \"next.frozen\" } }")
+        + "freeze = { until = \"first.interim-written\" }\n";
+    assert_eq!(parse(&freezes).unwrap().name(), "x");
 }

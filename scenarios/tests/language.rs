@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use scenarios::{DirectiveAt, DrawContext, Scenario, SelectError, catalogue, select};
+use scenarios::{DirectiveAt, DrawContext, ProfileWord, Scenario, SelectError, catalogue, select};
 use vocabulary::directive::{
     ChunkDefect, Close, Cut, CutBy, FaultKind, Framing, Hold, OriginAct, SurplusKind, SurplusTiming,
 };
@@ -184,6 +184,28 @@ fn globs_choose_by_name_and_by_family() {
     assert_eq!(names(&["interim/*", "interim-10?-split"], &[]).unwrap(), interims, "each once");
     assert_eq!(names(&["*/interim-10?-*"], &["*103*"]).unwrap(), ["interim-100-late-final"]);
     assert_eq!(names(&["plain-concurrency"], &[]).unwrap(), ["plain-concurrency"]);
+}
+
+#[test]
+fn a_scenario_for_a_larger_profile_is_left_out_unless_it_is_named_in_full() {
+    let chosen = |profile, glob: &str| {
+        let globs: Vec<String> = Some(glob.to_owned()).filter(|glob| !glob.is_empty()).into_iter().collect();
+        let chosen = scenarios::select_for(profile, catalogue().all(), &globs, &[]).map_err(|error| error.to_string());
+        chosen.map(|chosen| chosen.iter().any(|scenario| scenario.name() == "surplus-frozen"))
+    };
+    for profile in [ProfileWord::Quick, ProfileWord::Default] {
+        for (glob, is_chosen) in
+            [("", false), ("surplus-*", false), ("surplus-frozen", true), ("*/surplus-frozen", true)]
+        {
+            assert_eq!(chosen(profile, glob), Ok(is_chosen), "{glob:?}");
+        }
+        let error = "surplus-frozen is run in the profile \"deep\" only, or by its whole name";
+        assert_eq!(chosen(profile, "surplus-froze?"), Err(error.to_owned()));
+    }
+    assert_eq!((chosen(ProfileWord::Deep, ""), chosen(ProfileWord::Deep, "surplus-*")), (Ok(true), Ok(true)));
+    let all = catalogue().all().iter();
+    let freezing: Vec<&str> = all.filter(|scenario| scenario.needs_freezing()).map(Scenario::name).collect();
+    assert_eq!(freezing, ["surplus-frozen"]);
 }
 
 #[test]

@@ -305,11 +305,15 @@ pub struct Writes {
     pub count: u32,
     /// Microseconds between them; below 3 000 the segments may merge on the way.
     pub gap_us: u64,
+    /// Whether the peer's kernel must have acknowledged each before the gap to the next begins. A segment that is still
+    /// under way may be handed over together with the next, and then the peer reads one.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub acknowledged: bool,
 }
 
 impl Default for Writes {
     fn default() -> Writes {
-        Writes { count: 1, gap_us: 0 }
+        Writes { count: 1, gap_us: 0, acknowledged: false }
     }
 }
 
@@ -475,5 +479,13 @@ mod tests {
         for kind in [FaultKind::ClientAbort, FaultKind::Interim, FaultKind::PrivateReply, FaultKind::Tunnel] {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.word()));
         }
+    }
+
+    /// Plans that were kept before there was such a word have the same bytes, and are read.
+    #[test]
+    fn writes_that_need_not_be_acknowledged_say_nothing_of_it() {
+        let plain = Writes { count: 2, gap_us: 3_000, acknowledged: false };
+        assert_eq!(serde_json::to_string(&plain).unwrap(), r#"{"count":2,"gap_us":3000}"#);
+        assert_eq!(serde_json::from_str::<Writes>(r#"{"count":2,"gap_us":3000}"#).unwrap(), plain);
     }
 }

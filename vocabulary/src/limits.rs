@@ -27,6 +27,10 @@ pub const REPLY_WAIT_AFTER_WRITTEN: Duration = Duration::from_millis(200);
 pub const CONNECT_WAIT: Duration = Duration::from_secs(2);
 /// How long a stimulus waits for the event that it starts after.
 pub const EVENT_WAIT: Duration = Duration::from_secs(2);
+/// How long a gateway stands still at most for one request.
+pub const FREEZE_WAIT: Duration = Duration::from_millis(200);
+/// How long a stopped gateway's processes may take until all of them stand still.
+pub const STANDSTILL_WAIT: Duration = Duration::from_millis(20);
 /// How long a gate waits for its exchanges.
 pub const GATE_WAIT: Duration = Duration::from_secs(2);
 /// How long a gate waits when all were sent and nothing has arrived.

@@ -146,7 +146,8 @@ impl Plan {
         let gates: BTreeSet<GateId> = self.gates.iter().map(|gate| gate.id).collect();
         for (_, stimulus) in self.stimuli() {
             let id = stimulus.exchange;
-            let mut events = stimulus.start.after.iter().copied().collect::<Vec<_>>();
+            let frozen_until = stimulus.freeze.map(|freeze| freeze.until);
+            let mut events = stimulus.start.after.into_iter().chain(frozen_until).collect::<Vec<_>>();
             for act in &stimulus.directive.acts {
                 match act {
                     OriginAct::Hold(Hold::Gate(gate)) if !gates.contains(gate) => {
@@ -224,6 +225,9 @@ pub struct Stimulus {
     /// On which connection.
     #[serde(default)]
     pub connection: ConnectionUse,
+    /// Whether the gateway is stopped before the request goes out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<Freeze>,
     /// What is sent.
     pub request: Request,
     /// Whether and when the client gives up.
@@ -247,6 +251,7 @@ impl Stimulus {
             tenant,
             start: Start::default(),
             connection: ConnectionUse::Kept,
+            freeze: None,
             request: Request::get(),
             abort: None,
             read: None,
@@ -274,6 +279,23 @@ pub struct Start {
     pub delay_us: u64,
 }
 
+/// Stops the gateway's process before a request goes out, so that whatever arrives meanwhile is in its kernel's buffers
+/// all at once when it goes on. A gateway that has looked at an idle connection, and uses it without looking again, then
+/// takes unasked bytes for an answer (RFC 9112 §9.2).
+///
+/// On its connection, opened before, the request is written when `until` has happened and `delay_us` have passed, or
+/// when a stopped gateway must go on; the gateway goes on as soon as it is written. Where the gateway cannot be stopped
+/// all that happens too, but for the stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// What the request waits for while the gateway stands still.
+    pub until: Event,
+    /// Microseconds to wait then.
+    #[serde(default)]
+    pub delay_us: u64,
+}
+
 /// Something that happens to an exchange at one of our ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -288,6 +310,8 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EventKind {
+    /// The gateway is stopped for the request, which is not written yet.
+    Frozen,
     /// The client has written the request.
     Sent,
     /// The origin has read the request's head.
@@ -626,7 +650,7 @@ pub(crate) mod tests {
     #[test]
     fn what_a_plan_does_not_use_does_not_stand_in_it() {
         let json = serde_json::to_string(&plan_of(&[1])).unwrap();
-        for key in ["note", "absolute", "form", "rich", "keep_cookies"] {
+        for key in ["note", "absolute", "form", "rich", "keep_cookies", "freeze"] {
             assert!(!json.contains(&format!("\"{key}\"")), "{key} in {json}");
         }
         let ghost = RequestBody::Ghost { exchange: ExchangeId(2), chunked: false, filler: 0 };
@@ -685,6 +709,11 @@ pub(crate) mod tests {
         assert!(shared.defect().unwrap().contains("e2, a ghost or a tail"));
         shared.lanes[0].stimuli[0].request.tail = Some(ExchangeId(3));
         assert_eq!(shared.defect(), None);
+
+        let mut thawless = plan_of(&[1]);
+        let until = Event { exchange: ExchangeId(8), kind: EventKind::SurplusWritten };
+        thawless.lanes[0].stimuli[0].freeze = Some(Freeze { until, delay_us: 0 });
+        assert!(thawless.defect().unwrap().contains("e8"));
 
         let mut newer = plan_of(&[1]);
         newer.schema = "crosswire.plan/9".to_owned();

@@ -5,6 +5,7 @@
 //! requests in their order on the connection (RFC 9112 §9.3.2), and only to requests that have been begun: a byte that
 //! comes before was not asked for.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use super::reading::Reply;
 use super::receiving::{Ending, Talk};
 use super::sending::{Asking, Progress, Sender, framing_fault};
 use super::waiting::Patience;
+use crate::gateway::Frozen;
 
 /// Buffers that a lane uses again and again.
 #[derive(Debug)]
@@ -40,18 +42,21 @@ impl Default for Buffers {
 }
 
 /// Does a batch on a connection. Returns how many of its stimuli have been sent, at least one, and the connection,
-/// unless that was broken or given up; whether it may be used again stands in its account.
+/// unless that was broken or given up; whether it may be used again stands in its account. A gateway that stands still goes
+/// on when the first request is written.
 pub(super) async fn perform(
     run: &Run,
     lane: LaneId,
     mut connection: Connection,
     stimuli: &[Stimulus],
+    frozen: Option<Frozen>,
     buffers: &mut Buffers,
 ) -> (usize, Option<Connection>) {
     let askings = askings(run, &connection.account, stimuli);
     let progress = Progress::default();
     let id = connection.account.id;
-    let sender = Sender { run, lane, connection: id, stimuli, askings: &askings, progress: &progress };
+    let frozen = Cell::new(frozen);
+    let sender = Sender { run, lane, connection: id, stimuli, askings: &askings, progress: &progress, frozen };
     let mut talk = Talk::new(run, lane, id, &askings, &progress, &mut buffers.reply);
 
     let ending = converse(&mut talk, &mut connection, &sender, &mut buffers.out, &mut buffers.read).await;

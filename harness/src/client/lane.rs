@@ -1,13 +1,14 @@
 //! One client worker: its stimuli, one batch after the other, each on the connection that the plan names.
 
 use vocabulary::history::{GaveUp, Observation, Why};
-use vocabulary::identity::LaneId;
-use vocabulary::plan::{ConnectionUse, Event, EventKind, Lane, Start, Stimulus, Until};
+use vocabulary::identity::{ExchangeId, LaneId};
+use vocabulary::plan::{ConnectionUse, Event, EventKind, Freeze, Lane, Start, Stimulus, Until};
 
 use super::Run;
 use super::batch::{self, Buffers};
 use super::connection::Connection;
 use super::framing::Reuse;
+use crate::gateway::Frozen;
 
 /// Stimuli that a lane does before it asks whether it may stop: followers on the connections that matter need a few
 /// to land there.
@@ -37,9 +38,12 @@ fn may_stop(run: &Run, until: Option<Until>) -> bool {
     }
 }
 
-/// The first stimulus and those that go out behind it before its reply has come.
+/// The first stimulus and those that go out behind it before its reply has come. One that stops the gateway is the first of
+/// its own: nothing that it waits for could come about behind an owed reply.
 fn next_batch(stimuli: &[Stimulus]) -> &[Stimulus] {
-    let behind = stimuli[1..].iter().take_while(|stimulus| stimulus.connection == ConnectionUse::Pipelined).count();
+    let goes_behind =
+        |stimulus: &&Stimulus| stimulus.connection == ConnectionUse::Pipelined && stimulus.freeze.is_none();
+    let behind = stimuli[1..].iter().take_while(goes_behind).count();
     &stimuli[..=behind]
 }
 
@@ -56,14 +60,24 @@ impl Worker<'_> {
     async fn perform(&mut self, stimuli: &[Stimulus]) -> usize {
         let first = &stimuli[0];
         self.await_start(&first.start).await;
-        let connection = match self.connection_for(first.connection).await {
+        let (mut usage, mut frozen) = (first.connection, None);
+        if let Some(freeze) = &first.freeze {
+            // Opened before, or looked at: a gateway that stands still accepts nothing.
+            self.connection = self.connection_for(usage).await;
+            if self.connection.is_some() {
+                frozen = Some(self.freeze(first.exchange, freeze).await);
+                usage = ConnectionUse::Kept;
+            }
+        }
+        let connection = match self.connection_for(usage).await {
             Some(connection) => connection,
             None => {
                 self.unreachable(first);
                 return 1;
             }
         };
-        let (sent, connection) = batch::perform(self.run, self.id, connection, stimuli, &mut self.buffers).await;
+        let (sent, connection) =
+            batch::perform(self.run, self.id, connection, stimuli, frozen, &mut self.buffers).await;
         self.connection = connection;
         if self.connection.as_ref().is_some_and(|connection| connection.account.reuse == Reuse::Closing) {
             self.retire().await;
@@ -73,14 +87,26 @@ impl Worker<'_> {
 
     /// Waits until a stimulus may start; meanwhile its connection is watched.
     async fn await_start(&mut self, start: &Start) {
-        if *start == Start::default() {
-            return;
+        if *start != Start::default() {
+            self.watched(self.run.start(start)).await;
         }
+    }
+
+    /// Stops the gateway, and waits until the request may go out to it.
+    async fn freeze(&mut self, exchange: ExchangeId, freeze: &Freeze) -> Frozen {
+        let frozen = self.run.target.freezer.freeze().await;
+        self.run.tell(self.run.wire(exchange), EventKind::Frozen);
+        self.watched(self.run.standstill(freeze, frozen.ends())).await;
+        frozen
+    }
+
+    /// Waits for this; meanwhile the lane's connection is watched.
+    async fn watched(&mut self, wait: impl Future<Output = ()>) {
         match &mut self.connection {
-            None => self.run.start(start).await,
+            None => wait.await,
             Some(connection) => tokio::select! {
                 biased;
-                () = self.run.start(start) => {}
+                () = wait => {}
                 never = connection.watch(self.run, &mut self.buffers.read) => match never {},
             },
         }
@@ -267,6 +293,41 @@ mod tests {
             first.write(reply(1, 1)).await;
         })
         .await;
+    }
+
+    #[tokio::test]
+    async fn a_request_to_a_stopped_gateway_waits_for_its_event_on_a_connection_that_is_open() {
+        let until = Event { exchange: ExchangeId(1), kind: EventKind::SurplusWritten };
+        let start = after(1, EventKind::Concluded);
+        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 1_000 }), start, ..get(2) };
+        let played = play(vec![lane([get(1)]), lane([frozen])], async |gateway| {
+            gateway.accept().await.serve(1).await;
+            gateway.awaits(1, EventKind::Concluded).await;
+            // Its connection is there, and silent until what it waits for has happened.
+            let mut second = gateway.accept().await;
+            gateway.awaits(2, EventKind::Frozen).await;
+            assert!(!gateway.has_happened(2, EventKind::Sent));
+            gateway.happens(1, EventKind::SurplusWritten);
+            second.serve(2).await;
+        })
+        .await;
+        assert_eq!(deliveries(&played.received(2).canaries), ["d2"]);
+        let of_second: Vec<_> =
+            played.told.iter().filter(|(exchange, _)| *exchange == 2).map(|(_, kind)| *kind).collect();
+        assert_eq!(of_second, [EventKind::Frozen, EventKind::Sent, EventKind::Concluded]);
+    }
+
+    #[tokio::test]
+    async fn a_request_to_a_stopped_gateway_does_not_wait_for_longer_than_that_stands_still() {
+        let until = Event { exchange: ExchangeId(2), kind: EventKind::SurplusWritten };
+        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 0 }), ..get(1) };
+        let played = play(vec![lane([frozen, get(2)])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.serve(1).await;
+            peer.serve(2).await;
+        })
+        .await;
+        assert_eq!(deliveries(&played.received(1).canaries), ["d1"]);
     }
 
     #[tokio::test]

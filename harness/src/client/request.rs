@@ -16,6 +16,8 @@ use vocabulary::plan::{
     self, Absolute, BodyPace, CANARY_PLACE, Credential, Request, RequestBody, Spelling, Stimulus, TENANT_PLACE, Version,
 };
 
+use crate::gateway::Freezer;
+
 /// How many fields a rich request has beside those of every request.
 const RICH_FIELDS: u32 = 30;
 
@@ -36,6 +38,8 @@ pub(crate) struct Target {
     pub(crate) cookies: CookieJar,
     /// How long a reply may be on its way through it once the origin has written it.
     pub(crate) reply_wait: Duration,
+    /// Stops it for a moment, where that is possible.
+    pub(crate) freezer: Freezer,
 }
 
 impl Target {

@@ -18,6 +18,7 @@ use super::Run;
 use super::framing::Asked;
 use super::request::{Spelled, spell};
 use super::waiting::Patience;
+use crate::gateway::Frozen;
 
 /// A request whose reply the batch reads: a planned one, or the tail of one.
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +86,8 @@ pub(super) struct Sender<'a> {
     pub(super) stimuli: &'a [Stimulus],
     pub(super) askings: &'a [Asking<'a>],
     pub(super) progress: &'a Progress,
+    /// The gateway stands still until the first request is written.
+    pub(super) frozen: Cell<Option<Frozen>>,
 }
 
 impl Sender<'_> {
@@ -100,9 +103,15 @@ impl Sender<'_> {
             }
             let group = together(&self.stimuli[next..]);
             out.clear();
-            let sent = match group {
-                [paced] if paced.request.pace != BodyPace::AtOnce => self.send_paced(paced, to, out).await,
-                at_once => self.send_at_once(at_once, to, out).await,
+            let sending = async {
+                match group {
+                    [paced] if paced.request.pace != BodyPace::AtOnce => self.send_paced(paced, to, out).await,
+                    at_once => self.send_at_once(at_once, to, out).await,
+                }
+            };
+            let sent = match self.frozen.take() {
+                Some(frozen) => frozen.during(sending).await,
+                None => sending.await,
             };
             for stimulus in group {
                 self.account_for_framing(stimulus, sent);

@@ -19,6 +19,7 @@ use vocabulary::plan::{Event, EventKind, Lane, Plan, Start, Stimulus};
 use super::request::{ConnectionNumbers, CookieJar, Target};
 use super::run_plan;
 use super::waiting::Idle;
+use crate::gateway::Freezer;
 use crate::ledger::Ledger;
 
 /// What is added to exchange numbers on the wire.
@@ -52,6 +53,7 @@ pub(super) fn target(addr: std::net::SocketAddr) -> Target {
         connections: ConnectionNumbers::default(),
         cookies: CookieJar::default(),
         reply_wait: REPLY_WAIT_AFTER_WRITTEN,
+        freezer: Freezer::default(),
     }
 }
 

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use vocabulary::identity::ExchangeId;
 use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT};
-use vocabulary::plan::{Event, EventKind, Start};
+use vocabulary::plan::{Event, EventKind, Freeze, Start};
 
 use super::Run;
 
@@ -94,6 +94,20 @@ impl Run {
             let _ = timeout(EVENT_WAIT, self.ledger.happened(event)).await;
         }
         self.pause(Duration::from_micros(start.delay_us)).await;
+    }
+
+    /// Waits until a request may go out to a gateway that stands still: for its event, and then its delay, but no longer
+    /// than the gateway stands still.
+    pub(super) async fn standstill(&self, freeze: &Freeze, ends: Instant) {
+        let until = Event { exchange: self.wire(freeze.until.exchange), ..freeze.until };
+        let may_go_out = async {
+            let waiting = self.idle.wait();
+            self.ledger.happened(until).await;
+            drop(waiting);
+            self.pause(Duration::from_micros(freeze.delay_us)).await;
+        };
+        // Whether it came in time or not: the request goes out.
+        let _ = timeout_at(ends, may_go_out).await;
     }
 
     /// Waits for so long. Short pauses are exact: a sweep of aborts from 0 to 2 ms would otherwise be one abort at 2 ms.

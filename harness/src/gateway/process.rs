@@ -13,13 +13,16 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use vocabulary::limits::STOP_WAIT;
 
+use super::Freezer;
+
 /// How often the end of a group is looked for.
 const POLL: Duration = Duration::from_millis(2);
 /// Bytes of the log that an error shows.
 const LOG_TAIL_BYTES: usize = 1500;
 
-/// What the lifeline does: `$0` is the group.
-const LIFELINE: &str = "read -r _; kill -TERM -$0 2>/dev/null && sleep 2 && kill -KILL -$0 2>/dev/null";
+/// What the lifeline does: `$0` is the group. One that was stopped hears of SIGTERM only when it goes on.
+const LIFELINE: &str =
+    "read -r _; kill -TERM -$0 2>/dev/null && kill -CONT -$0 2>/dev/null && sleep 2 && kill -KILL -$0 2>/dev/null";
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -35,6 +38,7 @@ pub(super) struct ProcessGroup {
     lifeline: Option<Child>,
     ended: Option<ExitStatus>,
     log: PathBuf,
+    freezer: Freezer,
 }
 
 impl ProcessGroup {
@@ -58,7 +62,13 @@ impl ProcessGroup {
             .process_group(0)
             .spawn()
             .ok();
-        Ok(ProcessGroup { leader, lifeline, ended: None, log: log.to_owned() })
+        let freezer = number(&leader).map(Freezer::of).unwrap_or_default();
+        Ok(ProcessGroup { leader, lifeline, ended: None, log: log.to_owned(), freezer })
+    }
+
+    /// What stops it for a moment.
+    pub(super) fn freezer(&self) -> Freezer {
+        self.freezer.clone()
     }
 
     /// How the leader ended and what it had printed last, if it has ended.
@@ -78,7 +88,7 @@ impl ProcessGroup {
     }
 
     fn group(&self) -> Option<Pid> {
-        Pid::from_raw(i32::try_from(self.leader.id()).ok()?)
+        number(&self.leader)
     }
 
     /// Whether every process of the group has ended, within a bound.
@@ -109,12 +119,20 @@ impl Drop for ProcessGroup {
         }
         let Some(group) = self.group() else { return };
         for (signal, bound) in [(Signal::TERM, STOP_WAIT), (Signal::KILL, STOP_WAIT)] {
-            if kill_process_group(group, signal).is_err() || self.wait_for_end(group, bound) {
+            let sent = kill_process_group(group, signal);
+            // What is stopped hears of it only when it goes on.
+            self.freezer.retire();
+            if sent.is_err() || self.wait_for_end(group, bound) {
                 break;
             }
         }
         drop(self.leader.wait());
     }
+}
+
+/// The number of the group that a process leads.
+fn number(leader: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(leader.id()).ok()?)
 }
 
 #[cfg(test)]
@@ -164,6 +182,82 @@ mod tests {
         let pid = group.group().unwrap();
         assert_eq!(group.death(), None);
         // What the kernel does for us when we are killed.
+        drop(group.lifeline.as_mut().unwrap().stdin.take());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while group.death().is_none() {
+            assert!(Instant::now() < deadline, "the group outlived its owner by 10 s");
+            std::thread::sleep(POLL);
+        }
+        wait_until(|| test_kill_process_group(pid).is_err());
+    }
+
+    /// Writes a line whenever it has the processor.
+    const TICKS: &str = "while :; do echo x >> $NAME; sleep 0.01; done";
+
+    fn ticking(folder: &Path) -> (ProcessGroup, impl Fn() -> u64) {
+        let ticks = folder.join("ticks");
+        let command = Command { program: PathBuf::from("sh"), arguments: vec!["-c".to_owned(), TICKS.to_owned()] };
+        let name = ("NAME", ticks.display().to_string());
+        let group = ProcessGroup::start(&command, &[name], &folder.join("log")).unwrap();
+        (group, move || std::fs::metadata(&ticks).map_or(0, |ticks| ticks.len()))
+    }
+
+    #[tokio::test]
+    async fn a_stopped_group_does_nothing_until_the_last_guard_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let (group, ticks) = ticking(folder.path());
+        wait_until(|| ticks() > 0);
+        let freezer = group.freezer();
+        let (first, second) = (freezer.freeze().await, freezer.freeze().await);
+        let still = ticks();
+        drop(first);
+        // That it does nothing for a while can only be seen by waiting for a while.
+        tokio::time::sleep_until(second.ends() - Duration::from_millis(100)).await;
+        assert_eq!(ticks(), still);
+        drop(second);
+        wait_until(|| ticks() > still);
+    }
+
+    #[tokio::test]
+    async fn a_stopped_group_goes_on_when_what_it_waits_for_takes_too_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let (group, ticks) = ticking(folder.path());
+        wait_until(|| ticks() > 0);
+        let frozen = group.freezer().freeze().await;
+        let still = ticks();
+        let goes_on = async {
+            while ticks() == still {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        frozen.during(goes_on).await;
+    }
+
+    #[tokio::test]
+    async fn a_stopped_group_is_ended_by_drop_and_is_never_stopped_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ready, marker) = (folder.path().join("ready"), folder.path().join("asked"));
+        let trap = format!("trap 'echo > {}; exit' TERM", marker.display());
+        let script = format!("{trap}; echo > {}; while :; do sleep 0.01; done", ready.display());
+        let group = start(&script, folder.path());
+        wait_until(|| ready.exists());
+        let (pid, freezer) = (group.group().unwrap(), group.freezer());
+        let frozen = freezer.freeze().await;
+        drop(group);
+        assert!(test_kill_process_group(pid).is_err(), "a process of the group is left");
+        assert!(marker.exists(), "it was not asked to end, but killed");
+        drop(frozen);
+        let after = freezer.freeze().await;
+        assert!(format!("{after:?}").contains("group: None"), "{after:?}");
+    }
+
+    #[tokio::test]
+    async fn the_lifeline_ends_a_stopped_group_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut group = start("sleep 600 & sleep 600 & wait", folder.path());
+        let pid = group.group().unwrap();
+        // As if we had been killed: the guard is never dropped.
+        std::mem::forget(group.freezer().freeze().await);
         drop(group.lifeline.as_mut().unwrap().stdin.take());
         let deadline = Instant::now() + Duration::from_secs(10);
         while group.death().is_none() {

@@ -336,8 +336,8 @@ fn shares_a_write(history: &History, delivery: DeliveryId) -> bool {
 /// Whether the client waited for something that happened to an exchange of the steps before.
 fn awaited_by_client(history: &History, before: &[Step], step: &Step) -> bool {
     let stimulus = step.exchange.and_then(|exchange| history.plan.stimulus(exchange));
-    let after = stimulus.and_then(|(_, stimulus)| stimulus.start.after);
-    after.is_some_and(|after| tells(history, before, step, after))
+    let awaited = stimulus.map(|(_, stimulus)| [stimulus.start.after, stimulus.freeze.map(|freeze| freeze.until)]);
+    awaited.into_iter().flatten().flatten().any(|awaited| tells(history, before, step, awaited))
 }
 
 /// Whether something awaited had happened by a step, to an exchange of the steps before: every wait has a bound, so that

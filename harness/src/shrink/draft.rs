@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
-use vocabulary::plan::{Event, EventKind, Lane, Plan, RequestBody, Start, Stimulus};
+use vocabulary::plan::{Event, EventKind, Freeze, Lane, Plan, RequestBody, Start, Stimulus};
 
 /// A plan in the numbers of the one that revealed the finding, so that what is left out leaves the rest its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,8 @@ impl Draft {
             let own = stimulus.exchange;
             let stand_in = |event: Event| stand_in(&self.plan, keep, own, event);
             stimulus.start.after = stimulus.start.after.and_then(stand_in);
+            stimulus.freeze =
+                stimulus.freeze.and_then(|freeze| Some(Freeze { until: stand_in(freeze.until)?, ..freeze }));
             let acts = std::mem::take(&mut stimulus.directive.acts);
             stimulus.directive.acts = acts.into_iter().filter_map(|act| kept(act, &gates, stand_in)).collect();
         }
@@ -87,6 +89,7 @@ impl Draft {
     /// from the beginning.
     pub(super) fn plan(&self) -> (Plan, Names) {
         let mut plan = self.plan.clone();
+        wait_for_no_lost_freeze(&mut plan);
         self.pin(&mut plan);
         let exchanges = numbered(plan.stimuli().map(|(_, stimulus)| stimulus.exchange), ExchangeId);
         let tenants = numbered(plan.stimuli().map(|(_, stimulus)| stimulus.tenant), |number| TenantId(number as u16));
@@ -97,6 +100,7 @@ impl Draft {
             stimulus.tenant = tenants[&stimulus.tenant];
             let moved = |event: Event| Some(Event { exchange: *exchanges.get(&event.exchange)?, ..event });
             stimulus.start.after = stimulus.start.after.and_then(moved);
+            stimulus.freeze = stimulus.freeze.and_then(|freeze| Some(Freeze { until: moved(freeze.until)?, ..freeze }));
             // Ghosts and tails are numbered behind everybody, each by who spells it.
             let spelled_by = spelled + 2 * stimulus.exchange.0;
             stimulus.request.tail = stimulus.request.tail.map(|_| ExchangeId(spelled_by));
@@ -140,6 +144,20 @@ impl Draft {
                 previous = Some(stimulus.exchange);
             }
         }
+    }
+}
+
+/// Nobody waits for a freeze that is left out: it would never come.
+fn wait_for_no_lost_freeze(plan: &mut Plan) {
+    let frozen: BTreeSet<ExchangeId> = plan
+        .stimuli()
+        .filter(|(_, stimulus)| stimulus.freeze.is_some())
+        .map(|(_, stimulus)| stimulus.exchange)
+        .collect();
+    let is_lost = |event: &Event| event.kind == EventKind::Frozen && !frozen.contains(&event.exchange);
+    for stimulus in plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli) {
+        stimulus.start.after = stimulus.start.after.filter(|event| !is_lost(event));
+        stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Hold(Hold::Event(event)) if is_lost(event)));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use scenarios::{DrawContext, catalogue};
-use vocabulary::directive::{Hold, OriginAct};
+use vocabulary::directive::{FaultKind, Hold, OriginAct};
 use vocabulary::finding::Reproduction;
 use vocabulary::identity::TenantId;
 use vocabulary::identity::{CaseNumber, ExchangeId, GateId};
@@ -190,4 +190,36 @@ fn a_tail_stands_or_falls_with_its_speller() {
         Some(seen(speller.0, tail.0, vec![speller, tail]))
     });
     assert_eq!(left.size().exchanges, 1, "{left:#?}");
+}
+
+/// The plan of a case that stops the gateway, shrunk as long as `fails` says so.
+fn shrunk_frozen(fails: impl Fn(&Plan) -> bool) -> Plan {
+    let plan = catalogue().find("surplus-frozen").unwrap().plan(1, CaseNumber(0), &DrawContext::default());
+    let told = |plan: &Plan| {
+        let surplus = plan.stimuli().find(|(_, one)| one.directive.faults().contains(&FaultKind::Surplus))?.1.exchange;
+        let receiver = ids(plan).into_iter().find(|exchange| *exchange != surplus)?;
+        fails(plan).then(|| seen(receiver.0, surplus.0, ids(plan)))
+    };
+    let first = told(&plan).unwrap();
+    shrunk(&plan, first, told).0
+}
+
+fn awaits_freeze(plan: &Plan) -> bool {
+    plan.stimuli().flat_map(|(_, stimulus)| &stimulus.directive.acts).any(crate::ablate::awaits_freeze)
+}
+
+#[test]
+fn a_freeze_that_is_not_needed_is_left_out_with_all_that_waits_for_it() {
+    let left = shrunk_frozen(|_| true);
+    assert!(left.stimuli().all(|(_, stimulus)| stimulus.freeze.is_none()) && !awaits_freeze(&left));
+    assert_eq!((left.size().exchanges, left.size().faults), (2, 1));
+}
+
+#[test]
+fn a_freeze_that_is_needed_keeps_what_is_held_for_it() {
+    let left =
+        shrunk_frozen(|plan| plan.stimuli().any(|(_, stimulus)| stimulus.freeze.is_some()) && awaits_freeze(plan));
+    assert_eq!((left.size().exchanges, left.size().faults), (2, 1));
+    let frozen = left.stimuli().find_map(|(_, stimulus)| stimulus.freeze).unwrap();
+    assert_eq!(frozen.until.exchange, ExchangeId(1));
 }

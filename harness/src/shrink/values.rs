@@ -1,7 +1,9 @@
 //! Smaller values: what can be plainer in one stimulus without leaving it out.
 
 use vocabulary::directive::{Final, Framing, Hold, Interim, InterimLength, OriginAct, Surplus, SurplusKind, Writes};
-use vocabulary::plan::{BodyPace, ConnectionUse, Credential, Form, RequestBody, Stimulus, Version};
+use vocabulary::plan::{BodyPace, ConnectionUse, Credential, EventKind, Form, RequestBody, Stimulus, Version};
+
+use crate::ablate::thaw;
 
 /// Bytes of a plain body: one stripe.
 const PLAIN_BYTES: u64 = 64;
@@ -10,12 +12,16 @@ const PLAIN_BYTES: u64 = 64;
 pub(super) type Plainer = (&'static str, fn(&mut Stimulus));
 
 /// From what costs most time to what merely reads worse.
-pub(super) const PLAINER: [Plainer; 14] = [
+pub(super) const PLAINER: [Plainer; 15] = [
     ("no wait at the origin", |stimulus| stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Wait { .. }))),
     ("no delay before the request", |stimulus| stimulus.start.delay_us = 0),
+    ("no freeze", thaw),
     ("no event awaited", |stimulus| stimulus.start.after = None),
     ("no bait", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Bait))),
-    ("no event held for", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Event(_)))),
+    ("no event held for", |stimulus| {
+        // What is held for a freeze belongs to it, and goes with it: apart from it, it would be a race.
+        without(stimulus, |hold| matches!(hold, Hold::Event(event) if event.kind != EventKind::Frozen));
+    }),
     ("a plain interim reply", |stimulus| interims(stimulus, |interim| interim.fields.clear())),
     ("an interim reply without a length", |stimulus| {
         interims(stimulus, |interim| interim.length = InterimLength::Absent)

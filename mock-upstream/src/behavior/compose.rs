@@ -188,6 +188,9 @@ impl Composer<'_> {
             self.write(part, std::mem::take(&mut marks));
             if left > 1 {
                 self.flush();
+                if reply.writes.acknowledged {
+                    self.program.emissions.push(Emission::AwaitAcknowledgement);
+                }
                 if gap > Duration::ZERO {
                     self.program.emissions.push(Emission::Pause(gap));
                 }

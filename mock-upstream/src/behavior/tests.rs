@@ -63,6 +63,7 @@ fn script(request: &str, directive: &Directive, attempt: u8) -> String {
             Emission::AfterNextRequest { write: bytes, fault } => {
                 format!("after next request{}: {}", named(&program, *fault), write(bytes))
             }
+            Emission::AwaitAcknowledgement => "await acknowledgement".to_owned(),
             Emission::Acknowledge(done) => format!("acknowledge [{}]", marks(done)),
             Emission::Unperformed { fault, performed } => {
                 format!("not performed: {} ({performed:?})", program.faults[*fault].word())
@@ -190,7 +191,18 @@ fn cases() -> Vec<(&'static str, &'static str, Directive, u8)> {
             1,
         ),
         ("short length, asked by HEAD", HEAD, framed(Framing::LengthShort { by: 64 }), 1),
-        ("several writes", GET, acts(vec![final_with(|reply| reply.writes = Writes { count: 3, gap_us: 3000 })]), 1),
+        (
+            "several writes",
+            GET,
+            acts(vec![final_with(|reply| reply.writes = Writes { count: 3, gap_us: 3000, acknowledged: false })]),
+            1,
+        ),
+        (
+            "several writes, each acknowledged",
+            GET,
+            acts(vec![final_with(|reply| reply.writes = Writes { count: 2, gap_us: 3000, acknowledged: true })]),
+            1,
+        ),
         ("cut by reset", GET, cut(CutBy::Close(Close::Rst)), 1),
         ("cut by bait", GET, cut(CutBy::Bait), 1),
         ("cut by bait, and the request is the last", LAST, cut(CutBy::Bait), 1),

@@ -21,7 +21,7 @@ use crate::gate::Passage;
 
 /// Bytes that are rendered at once where a write's bytes are not at hand.
 const RENDERED_BYTES: u64 = 64 * 1024;
-/// How long the peer's kernel may take to acknowledge a surplus.
+/// How long the peer's kernel may take to acknowledge what was written.
 const ACKNOWLEDGEMENT_WAIT: Duration = Duration::from_millis(200);
 /// Between two looks at what is not acknowledged.
 const ACKNOWLEDGEMENT_LOOK: Duration = Duration::from_millis(2);
@@ -139,8 +139,15 @@ impl<'a> Outbound<'a> {
                     Ok(())
                 }
             },
+            Emission::AwaitAcknowledgement => {
+                // Without an answer the next segment goes out all the same: it is a matter of pace, not of proof.
+                let line = self.line;
+                self.acknowledged(|| line.gateway_has_gone()).await?;
+                Ok(())
+            }
             Emission::Acknowledge(marks) => {
-                let at = self.acknowledged(turn).await?;
+                let line = self.line;
+                let at = self.acknowledged(|| line.gateway_has_gone() || line.heads.get() > turn.ordinal.0).await?;
                 account.settle(&marks, at);
                 Ok(())
             }
@@ -273,8 +280,8 @@ impl<'a> Outbound<'a> {
         Ok(taken.await?.unwrap_or(Bait::PatienceEnded))
     }
 
-    /// When the peer's kernel had acknowledged everything, if that can be known and was before the next request came.
-    async fn acknowledged(&mut self, turn: &Turn) -> Result<Option<Moment>, End> {
+    /// When the peer's kernel had acknowledged everything, if that can be known and was before there was news.
+    async fn acknowledged(&mut self, news: impl Fn() -> bool) -> Result<Option<Moment>, End> {
         let line = self.line;
         let began = Instant::now();
         let mut on_time = self.lag < LAG_MAX;
@@ -285,7 +292,6 @@ impl<'a> Outbound<'a> {
                 Some(_) => {}
             }
             let look = Instant::now();
-            let news = || line.gateway_has_gone() || line.heads.get() > turn.ordinal.0;
             if self.until(Some(ACKNOWLEDGEMENT_LOOK), || news().then_some(())).await?.is_some() {
                 return Ok(None);
             }

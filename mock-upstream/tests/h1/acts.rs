@@ -8,6 +8,7 @@ use vocabulary::history::{DeliveryKind, Performed};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId};
 use vocabulary::plan::{Event, EventKind};
 
+use crate::simulated;
 use crate::stage::{Stage, final_with, ok};
 
 fn interim(length: InterimLength, segment: Segment) -> OriginAct {
@@ -229,7 +230,7 @@ async fn nothing_is_early_when_the_whole_body_has_come() {
 
 #[tokio::test]
 async fn a_reply_in_several_writes_arrives_in_several_segments() {
-    let writes = Writes { count: 3, gap_us: 100_000 };
+    let writes = Writes { count: 3, gap_us: 100_000, acknowledged: false };
     let stage = Stage::with(vec![final_with(3000, |reply| reply.writes = writes)]);
     let mut client = stage.connect().await;
     client.send(stage.get(1)).await;
@@ -238,6 +239,28 @@ async fn a_reply_in_several_writes_arrives_in_several_segments() {
     client.unread = first.into_bytes();
     assert_eq!(client.reply().await.body, client.striped(1, 1, 3000));
     assert!(stage.replied(1, 1).await.done_at > stage.replied(1, 1).await.at);
+}
+
+#[tokio::test]
+async fn writes_that_are_to_be_acknowledged_all_arrive() {
+    let writes = Writes { count: 3, gap_us: 0, acknowledged: true };
+    let stage = Stage::with(vec![final_with(3000, |reply| reply.writes = writes)]);
+    let mut client = stage.connect().await;
+    client.send(stage.get(1)).await;
+    assert_eq!(client.reply().await.body, client.striped(1, 1, 3000));
+    // The next request may be there already: that is no reason to hurry.
+    stage.load(&[(2, vec![final_with(3000, |reply| reply.writes = writes)]), (3, vec![ok(64)])], Vec::new());
+    client.send(stage.get(2) + &stage.get(3)).await;
+    assert_eq!(client.reply().await.body, client.striped(2, 1, 3000));
+    assert_eq!(client.reply().await.owner, Some((3, 1)));
+}
+
+/// On a network where some segments catch up with the one before, none does that had to wait for the acknowledgement.
+#[test]
+fn writes_that_are_acknowledged_are_read_one_by_one() {
+    let in_one_read = |acknowledged| (1..=20).filter(|seed| simulated::reads(*seed, acknowledged) < 3).count();
+    assert_eq!(in_one_read(true), 0);
+    assert!(in_one_read(false) > 0);
 }
 
 #[tokio::test]

@@ -7,4 +7,5 @@ mod bait;
 mod connections;
 mod gates;
 mod requests;
+mod simulated;
 mod stage;

@@ -12,11 +12,13 @@ const EVERY_ACT: &str = include_str!("../../examples/every-act.toml");
 
 /// What one file cannot use and still be one scenario that a correct gateway passes, in silence, over HTTP/1.1. It is
 /// mentioned in the file all the same.
-const ELSEWHERE: [&str; 6] = [
-    // There is one level, and one thing that the origin needs.
+const ELSEWHERE: [&str; 8] = [
+    // There is one level, one thing that the origin needs, one smallest profile.
     "level: should",
     "level: observe",
     "needs_directive_at: body",
+    "profile: default",
+    "profile: deep",
     // A correct gateway need not let upgrades through, nor store replies.
     "must_exercise/fault-performed: tunnel",
     "must_exercise: delivered-from-cache",

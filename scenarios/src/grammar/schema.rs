@@ -15,7 +15,7 @@ use super::validated::check;
 use crate::catalogue::catalogue;
 use crate::client::{BodyWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, ReadSlowly, RequestForm};
 use crate::index::FILES;
-use crate::language::{DirectiveAt, File, GateRelease, Lane, Order, Schedule, StartOf, Variant};
+use crate::language::{DirectiveAt, File, FreezeOf, GateRelease, Lane, Order, ProfileWord, Schedule, StartOf, Variant};
 use crate::origin::{
     Act, CutOff, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
     SurplusWord, TunnelBytes, WriteCount,
@@ -54,6 +54,7 @@ pub(super) fn schema() -> Value {
             ("must_exercise", list(any(obligations()))),
             ("may_be_prevented_by", list(any(choice::<Prevented>([])))),
             ("needs_directive_at", any(choice::<DirectiveAt>([]))),
+            ("profile", any(choice::<ProfileWord>([]))),
             ("swarm", list(any(choice::<Knob>([])))),
             ("rounds", rounds.clone()),
             ("gate", json!({ "$ref": "#/$defs/gate" })),
@@ -97,6 +98,7 @@ fn gate() -> Value {
 
 fn lane() -> Value {
     let start = object::<StartOf>("struct StartOf", &[], [("after", event()), ("within", time())]);
+    let freeze = object::<FreezeOf>("struct FreezeOf", &["until"], [("until", event()), ("within", time())]);
     let login = object::<Login>("struct Login", &["path", "cookie"], [("path", path()), ("cookie", text())]);
     let read = object::<ReadSlowly>(
         "struct ReadSlowly",
@@ -117,6 +119,7 @@ fn lane() -> Value {
             ("requests", number(1, 256)),
             ("plain_after", number(0, 16)),
             ("start", start),
+            ("freeze", freeze),
             ("think", time()),
             ("connection", one_or_many(choice::<ConnectionUse>([]))),
             ("request", json!({ "$ref": "#/$defs/request" })),
@@ -222,7 +225,11 @@ fn final_reply() -> Value {
         ("length-twice", behind::<FramingWord>("length-twice", &["off_by"], [("off_by", difference())])),
         ("chunked-broken", one_or_many(choice::<ChunkDefect>([]))),
     ]);
-    let writes = object::<WriteCount>("struct WriteCount", &["count"], [("count", number(1, 64)), ("gap", time())]);
+    let writes = object::<WriteCount>(
+        "struct WriteCount",
+        &["count"],
+        [("count", number(1, 64)), ("gap", time()), ("acknowledged", boolean())],
+    );
     let then = choice::<CutBy>([("close", any(choice::<Close>([])))]);
     let cut = object::<CutOff>(
         "struct CutOff",

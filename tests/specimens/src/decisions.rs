@@ -20,6 +20,9 @@ pub struct Decisions {
     pub may_pool: fn(&Finished) -> bool,
     /// Whether an idle upstream connection may be used, or kept. RFC 9112 §9.2: unasked bytes on it are no reply.
     pub may_take: fn(&Idle) -> bool,
+    /// How often idle upstream connections are looked at, instead of whenever something arrives on one and once more when
+    /// one is taken. The reference has no such interval. RFC 9112 §9.2: what a look has not seen may lie there all the same.
+    pub looks_every: Option<Duration>,
     /// Whether a request that got no reply is sent once more, on a fresh connection. RFC 9110 §9.2.2: only an
     /// idempotent one; RFC 9112 §9.3.1 leaves the rest to us.
     pub may_retry: fn(&Unanswered) -> bool,
@@ -177,6 +180,7 @@ impl Decisions {
             is_bodyless: |method, status| method == "HEAD" || status < 200 || status == 204 || status == 304,
             may_pool,
             may_take: |idle| !idle.unasked_bytes && !idle.closed,
+            looks_every: None,
             may_retry: |request| {
                 request.reused && request.closed_before_reply && request.idempotent && !request.has_body
             },
@@ -255,6 +259,7 @@ mod tests {
     fn the_reference_leads_no_reply_astray() {
         for right in [Decisions::reference(), Decisions::caching()] {
             assert!(right.crosses.is_none() && right.repeats.is_none() && right.swaps.is_none());
+            assert!(right.looks_every.is_none());
         }
     }
 

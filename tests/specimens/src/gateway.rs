@@ -66,11 +66,15 @@ pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions)
     let (pool, cache, desk, ring) = Default::default();
     let gateway = Arc::new(Gateway { origin, decisions, pool, cache, desk, ring, calendar });
     let mut clients = JoinSet::new();
+    if let Some(every) = gateway.decisions.looks_every {
+        let gateway = Arc::clone(&gateway);
+        clients.spawn(async move { gateway.pool.sweep(every, &gateway.decisions).await });
+    }
     let mut pool_kept_clean = pin!(gateway.pool.keep_clean(&gateway.decisions));
     loop {
         tokio::select! {
             biased;
-            () = &mut pool_kept_clean => {}
+            () = &mut pool_kept_clean, if gateway.decisions.looks_every.is_none() => {}
             // What a task returns does not matter; a panic has been printed.
             Some(_) = clients.join_next() => {}
             accepted = listener.accept(), if clients.len() < CLIENTS_MAX => match accepted {

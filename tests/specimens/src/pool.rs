@@ -62,7 +62,8 @@ impl Pool {
                 PoolOrder::Newest => shelf.idle.pop_back()?,
                 PoolOrder::Oldest => shelf.idle.pop_front()?,
             };
-            if (decisions.may_take)(&upstream.idle()) {
+            // A mutant that looks now and then trusts what it saw last.
+            if decisions.looks_every.is_some() || (decisions.may_take)(&upstream.idle()) {
                 return Some(upstream);
             }
         }
@@ -72,6 +73,7 @@ impl Pool {
     pub(crate) fn put(&self, upstream: Upstream, decisions: &Decisions) {
         let mut shelf = self.shelf();
         let watched = match &shelf.watcher {
+            _ if decisions.looks_every.is_some() => (decisions.may_take)(&upstream.idle()),
             Some(watcher) => watch(&upstream, decisions, &mut Context::from_waker(watcher)),
             None => true,
         };
@@ -92,6 +94,16 @@ impl Pool {
             Poll::Pending
         })
         .await
+    }
+
+    /// Closes idle connections on which something has happened, so often; never ends.
+    pub(crate) async fn sweep(&self, every: Duration, decisions: &Decisions) {
+        loop {
+            tokio::time::sleep(every).await;
+            // Housekeeping lets those go first who wait already.
+            tokio::task::yield_now().await;
+            self.shelf().idle.retain(|upstream| (decisions.may_take)(&upstream.idle()));
+        }
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {

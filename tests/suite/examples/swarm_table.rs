@@ -20,7 +20,12 @@ const CASES_MAX: u32 = 400;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let only = std::env::args().nth(1);
-    let chosen = mutants().iter().filter(|mutant| only.as_ref().is_none_or(|only| only == mutant.name));
+    // A simulation stops nobody, so that what shows itself only then has no row.
+    let is_simulated = |mutant: &&Mutant| {
+        scenarios::catalogue().find(mutant.scenario).is_some_and(|scenario| !scenario.needs_freezing())
+    };
+    let all = mutants().iter().filter(is_simulated);
+    let chosen = all.filter(|mutant| only.as_ref().is_none_or(|only| only == mutant.name));
     let mut rows = Vec::new();
     for mutant in chosen {
         let row = Row { mutant, uniform: counts(mutant, Draws::Uniform)?, swarm: counts(mutant, Draws::Swarm)? };

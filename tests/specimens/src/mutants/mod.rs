@@ -22,6 +22,7 @@ mod replies_swapped_in_one_order_now_and_then;
 mod replies_swapped_under_load;
 mod reply_repeated_after_chunked_run;
 mod surplus_accepted;
+mod surplus_checked_too_early;
 
 static MUTANTS: &[Mutant] = &[
     early_hints_taken_as_final::MUTANT,
@@ -38,6 +39,7 @@ static MUTANTS: &[Mutant] = &[
     replies_swapped_under_load::MUTANT,
     reply_repeated_after_chunked_run::MUTANT,
     surplus_accepted::MUTANT,
+    surplus_checked_too_early::MUTANT,
 ];
 // index: end
 

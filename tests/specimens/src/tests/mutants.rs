@@ -86,6 +86,26 @@ async fn surplus_accepted_gives_the_next_client_the_surplus() {
 }
 
 #[tokio::test]
+async fn surplus_checked_too_early_answers_with_what_came_while_nobody_ran() {
+    async fn surplus(decisions: Decisions) -> String {
+        let stage = Stage::new(decisions).await;
+        let mut client = stage.get("/a").await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        upstream.send(&ok("reply to a")).await;
+        assert_eq!(client.message().await.body, "reply to a");
+        // The gateway runs on this thread: nothing is awaited between the two, so that it finds both when it runs again.
+        upstream.stream.try_write(ok("surplus").as_bytes()).unwrap();
+        client.stream.try_write(b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let (fresh, _) = stage.request_on(&mut upstream).await;
+        fresh.unwrap_or(upstream).send(&ok("reply to b")).await;
+        client.message().await.body
+    }
+    assert_eq!(surplus(decisions_of("surplus-checked-too-early")).await, "surplus");
+    assert_eq!(surplus(Decisions::reference()).await, "reply to b");
+}
+
+#[tokio::test]
 async fn replies_swapped_under_load_exchanges_two_that_wait_together() {
     /// Pairs of requests in flight together; says how many pairs came back crossed, how many straight.
     async fn pairs(decisions: Decisions) -> (u32, u32) {

@@ -3,7 +3,7 @@
 use specimens::Decisions;
 use vocabulary::verdict::Verdict;
 
-use crate::{run, seeds, specimen, story};
+use crate::{program, run, seeds, specimen, story};
 
 #[test]
 fn the_reference_gateway_is_clean() {
@@ -23,6 +23,23 @@ fn the_reference_gateway_with_its_cache_is_clean() {
         let (report, _out) = run(gateway, |builder| builder.cases(8).seed(seed));
         assert_eq!(report.record().verdict, Verdict::Clean, "seed {seed}: {}", story(report.record()));
     }
+}
+
+#[test]
+fn the_reference_gateway_is_clean_when_it_is_stopped() {
+    for seed in seeds() {
+        let (report, _out) = run(program(""), |builder| builder.scenarios("surplus-frozen").cases(12).seed(seed));
+        assert_eq!(report.record().verdict, Verdict::Clean, "seed {seed}: {}", story(report.record()));
+    }
+}
+
+#[test]
+fn what_cannot_be_stopped_skips_a_scenario_that_stops_it_and_says_why() {
+    let gateway = specimen("reference", Decisions::reference());
+    let (report, _out) = run(gateway, |builder| builder.scenarios("surplus-frozen").cases(1).seed(1));
+    assert_eq!(report.record().verdict, Verdict::Inconclusive);
+    let text = format!("{:?}", report.record());
+    assert!(text.contains("process must be stopped"), "{text}");
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod real;
 mod simulated;
 mod tidy;
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use crosswire::{Builder, Gateway, Report};
@@ -40,6 +42,22 @@ fn pursued(mutant: &Mutant, gateway: Gateway, seed: u64) -> (Finding, String) {
 fn specimen(name: &str, decisions: Decisions) -> Gateway {
     let gateway = Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions));
     gateway.labelled("recipe", name)
+}
+
+/// A specimen as a program of its own, which can be stopped: a mutant, or the reference under an empty name.
+fn program(variant: &str) -> Gateway {
+    let tests = std::env::current_exe().unwrap();
+    let program = tests.parent().and_then(Path::parent).unwrap().join("examples/gateway");
+    if !program.is_file() {
+        let built = Command::new(env!("CARGO")).args(["build", "-p", "crosswire-specimens", "--examples"]).status();
+        assert!(built.unwrap().success());
+    }
+    Gateway::command(&format!("VARIANT={variant} exec '{}'", program.display()))
+}
+
+/// Whether a mutant shows itself only to those who stop its process.
+fn must_be_stopped(mutant: &Mutant) -> bool {
+    scenarios::catalogue().find(mutant.scenario).unwrap().needs_freezing()
 }
 
 /// How often a test repeats itself with other seeds: more where somebody asks for it.

@@ -5,18 +5,27 @@ use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::finding::{Shape, Size};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{Event, EventKind, Gate, Lane, Plan, Start, Stimulus};
+use vocabulary::scenario::Level;
 use vocabulary::verdict::Verdict;
 
-use crate::{pursued, run, seeds, specimen, story, unshrunk};
+use crate::{must_be_stopped, program, pursued, run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
-    let gateway = specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)());
+    let gateway = match must_be_stopped(mutant) {
+        true => program(mutant.name),
+        false => specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)()),
+    };
     let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
     let record = report.record();
-    assert_eq!(record.verdict, Verdict::Violated, "{} with seed {seed}: {}", mutant.name, story(record));
+    let verdict = match scenarios::catalogue().find(mutant.scenario).unwrap().head.level {
+        Level::Must => Verdict::Violated,
+        Level::Should => Verdict::GateFailed,
+        Level::Observe => panic!("{} is meant for a scenario that never accuses", mutant.name),
+    };
+    assert_eq!(record.verdict, verdict, "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {
         (finding.shape, finding.boundary, finding.leg) == (mutant.shape, mutant.boundary, mutant.leg)
     };
@@ -83,6 +92,7 @@ mutant_is_found!(
     replies_swapped_under_load,
     reply_repeated_after_chunked_run,
     surplus_accepted,
+    surplus_checked_too_early,
 );
 
 #[test]
