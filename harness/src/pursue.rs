@@ -78,12 +78,12 @@ impl Pursuit<'_> {
         arrivals: &[ExchangeId],
     ) -> Result<Finding, RunError> {
         self.bench.hurry(true);
-        let pursued = self.to_the_end(finding, plan, arrivals).await;
+        let pursued = self.pursue_in_a_hurry(finding, plan, arrivals).await;
         self.bench.hurry(false);
         pursued
     }
 
-    async fn to_the_end(
+    async fn pursue_in_a_hurry(
         &mut self,
         finding: Finding,
         plan: &Plan,
