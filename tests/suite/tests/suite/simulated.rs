@@ -65,7 +65,7 @@ fn every_mutant_is_found_in_a_simulation_as_it_is_over_tcp() {
 
 #[test]
 fn every_finding_is_compared_with_its_plan_without_the_fault_and_on_the_reference_gateway() {
-    for mutant in mutants() {
+    for mutant in mutants().iter().filter(|mutant| !must_be_stopped(mutant)) {
         let gateway = simulated(mutant.name, 1, (mutant.decisions)());
         let (finding, log) = pursued(mutant, gateway, 1);
         let Counterfactual { left_out, without, on_reference } = finding.counterfactual;
