@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
-use crosswire::{Builder, Profile, Report, Stop};
+use crosswire::{Builder, Profile, Report, RunEvent, Stop};
 use vocabulary::identity::CaseNumber;
 use vocabulary::verdict::Verdict;
 
@@ -94,18 +95,25 @@ pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Resul
     let signalled = Arc::new(OnceLock::new());
     let watch = Arc::new(Watch::new(*output));
     let watching = Arc::clone(&watch);
-    let builder = builder.stop(stop.clone()).on_event(move |event| watching.show(event));
+    let found = Arc::new(AtomicBool::new(false));
+    let finding = Arc::clone(&found);
+    let builder = builder.stop(stop.clone()).on_event(move |event| {
+        if let RunEvent::Found(_) = event {
+            finding.store(true, Ordering::Relaxed);
+        }
+        watching.show(event);
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("start the runtime that waits for the run")?;
     let report = runtime.block_on(async {
-        tokio::spawn(end_at_signals(stop, Arc::clone(&signalled)));
+        tokio::spawn(end_at_signals(stop, Arc::clone(&signalled), found));
         builder.run().await
     });
     watch.end();
     Ok(Ended { report: report?, signalled: signalled.get().copied() })
 }
 
-async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>) {
+async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>, found: Arc<AtomicBool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
@@ -118,6 +126,11 @@ async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>) {
             _ = terminate.recv() => 143,
         };
         if signalled.set(code).is_err() {
+            // A finding survives whatever comes after it.
+            if found.load(Ordering::Relaxed) {
+                to_stderr("crosswire: something was found; `crosswire report` of the run folder above shows it");
+                std::process::exit(10);
+            }
             std::process::exit(code.into());
         }
         stop.ask();

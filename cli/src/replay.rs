@@ -40,6 +40,13 @@ pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
         ));
         return Ok(3);
     }
+    if replayed.kept_from_its_faults {
+        to_stderr(&format!(
+            "CANNOT RUN: in {runs} runs not one fault of the plan was performed; the gateway may speak HTTP/1.0 to the origin, \
+             or close its connection first"
+        ));
+        return Ok(3);
+    }
     to_stderr(&format!("FIXED 0 of {runs}"));
     Ok(0)
 }

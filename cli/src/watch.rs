@@ -70,6 +70,12 @@ impl Watch {
                     may_take.as_secs_f32()
                 ));
             }
+            RunEvent::Measured(finding, _) if finding.counterfactual.on_reference.failed > 0 => {
+                self.line(&format!(
+                    "withdrawn, for the reference gateway does the same: the plan asks for it, or crosswire is wrong: {}",
+                    finding.sentence
+                ));
+            }
             RunEvent::Measured(finding, replay) => {
                 self.line(&format!("\n{}", reports::card(finding, replay, self.output.style())));
             }

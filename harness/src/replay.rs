@@ -19,6 +19,8 @@ pub struct Replayed {
     pub findings: Vec<Finding>,
     /// Obligations that no run met and nothing excuses: the runs prove nothing.
     pub unmet: Vec<String>,
+    /// Whether the plan has faults and not one of them could be performed: the runs prove nothing either.
+    pub kept_from_its_faults: bool,
 }
 
 /// Why a plan cannot be run.
@@ -81,7 +83,12 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
     let work = tempfile::tempdir().map_err(RunError::Thread)?;
     let key = run::draw_key(&gateway);
     let mut bench = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned()).await?;
-    let mut replayed = Replayed { reproduction: Reproduction::default(), findings: Vec::new(), unmet: Vec::new() };
+    let mut replayed = Replayed {
+        reproduction: Reproduction::default(),
+        findings: Vec::new(),
+        unmet: Vec::new(),
+        kept_from_its_faults: !plan.faults().is_empty(),
+    };
     let mut met = Vec::new();
     for run in 0..times {
         if builder.stop.is_asked() {
@@ -92,6 +99,7 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
         }
         let judgement = bench.run(&plan).await?;
         replayed.reproduction.runs += 1;
+        replayed.kept_from_its_faults &= judgement.summary.faults_performed == 0;
         for outcome in &judgement.summary.obligations {
             match (outcome.state, outcome.obligation) {
                 // A shrunk plan has no more followers than it needs to fail: it is the fault that must be performed.

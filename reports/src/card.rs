@@ -87,7 +87,8 @@ fn facts(finding: &Finding, style: Style) -> Vec<String> {
     facts.extend(not_excused(&finding.excuses));
     facts.extend([
         ("compared", compared(finding)),
-        ("smallest plan", format!("{}{plan}", size(finding.shrunk))),
+        // A plan that nobody has tried to make smaller is not the smallest.
+        (if finding.shrinking.tried > 0 { "smallest plan" } else { "plan" }, format!("{}{plan}", size(finding.shrunk))),
         ("shrunk", shrunk(finding)),
         ("finding", format!("{} {}", finding.id, finding.fingerprint).trim().to_owned()),
     ]);

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::Spanned;
 use vocabulary::finding::Shape;
+use vocabulary::identity::CaseNumber;
 use vocabulary::plan::{Audience, ConnectionUse, Until};
 use vocabulary::scenario::{Level, Obligation, Prevented, ScenarioHead};
 
@@ -16,6 +17,7 @@ use crate::check::check;
 use crate::client::{GiveUp, Login, ReadSlowly, RequestForm, at_once};
 use crate::draw::{Choice, Count, Draw, Number, Time};
 use crate::error::{ScenarioError, Source};
+use crate::generate::DrawContext;
 use crate::origin::{Act, EventOf};
 use crate::schedule::OrderString;
 use crate::swarm::Knob;
@@ -70,6 +72,9 @@ impl ProfileWord {
     }
 }
 
+/// Cases whose plans are looked at before a scenario is accepted.
+const CASES_TRIED: u32 = 24;
+
 impl Scenario {
     /// Reads a scenario. The path names it in errors, and its stem must be the scenario's name.
     pub fn parse(path: &str, text: &str) -> Result<Scenario, ScenarioError> {
@@ -77,7 +82,14 @@ impl Scenario {
         let document = toml::Deserializer::parse(text).map_err(|error| source.syntax(&error))?;
         let file = File::deserialize(document).map_err(|error| source.data(&error))?;
         check(source, &file, Path::new(path).file_stem().and_then(|stem| stem.to_str()))?;
-        Ok(file.into_scenario())
+        let name = file.name.span();
+        let scenario = file.into_scenario();
+        // What only shows when everything is drawn: words of one part beside those of another.
+        let plans = (0..CASES_TRIED).map(|case| scenario.plan(1, CaseNumber(case), &DrawContext::default()));
+        match plans.filter_map(|plan| plan.defect()).next() {
+            Some(defect) => Err(source.contradiction(name, format!("a plan that it draws cannot be run: {defect}"))),
+            None => Ok(scenario),
+        }
     }
 
     /// Its name, which is the stem of its file.

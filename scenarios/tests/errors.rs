@@ -367,3 +367,23 @@ fn waiting_for_a_freeze_that_nobody_commits() {
         + "freeze = { until = \"first.interim-written\" }\n";
     assert_eq!(parse(&freezes).unwrap().name(), "x");
 }
+
+/// The sound scenario with this request of its second lane.
+fn with_request(request: &str) -> String {
+    SOUND.replace("tenants = \"1..=3\"\n", &format!("tenants = \"1..=3\"\nrequests = 3\n{request}\n"))
+}
+
+#[test]
+fn what_no_gateway_could_be_blamed_for_is_refused() {
+    let lies = r#"request = { method = "POST", body = { sized = { bytes = 64, declared_off_by = -64 } } }"#;
+    assert!(parse(&with_request(lies)).is_ok());
+    for (request, says) in [
+        (format!("connection = \"pipelined\"\n{lies}"), "would be taken for a part of"),
+        (r#"request = { host = "a\r\nb" }"#.to_owned(), "line end"),
+        (r#"request = { target = { shared = "/a HTTP/1.1" } }"#.to_owned(), "space"),
+        (r#"request = { fields = ["Content-Length: 0"] }"#.to_owned(), "among the fields would contradict"),
+    ] {
+        let error = parse(&with_request(&request)).unwrap_err().to_string();
+        assert!(error.starts_with("scenarios/x.toml:1:") && error.contains(says), "{request}: {error}");
+    }
+}

@@ -6,6 +6,7 @@
 //! `e1`'s interim reply was written.
 
 mod form;
+mod sound;
 
 use std::collections::BTreeSet;
 
@@ -169,7 +170,8 @@ impl Plan {
             }
         }
         let held = self.gates.iter().flat_map(|gate| gate.awaits.iter().chain(&gate.release));
-        held.into_iter().find(|id| !exchanges.contains(id)).map(|id| format!("a gate names {id}, which is not planned"))
+        let unknown = held.into_iter().find(|id| !exchanges.contains(id));
+        unknown.map(|id| format!("a gate names {id}, which is not planned")).or_else(|| sound::unsound(self))
     }
 }
 

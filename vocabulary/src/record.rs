@@ -517,6 +517,29 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_the_reference_gateway_shows_as_well_is_withdrawn_and_accuses_nobody() {
+        let measured = |failed| JournalEntry::FindingMeasured {
+            id: "f1".to_owned(),
+            reproduction: Reproduction { runs: 20, failed: 20 },
+            counterfactual: Counterfactual {
+                on_reference: Reproduction { runs: 20, failed },
+                ..Counterfactual::default()
+            },
+        };
+        let record = |failed| {
+            let found = JournalEntry::FindingFound(Box::new(finding(Level::Must)));
+            let judged = JournalEntry::CaseJudged(case(ObligationState::Met));
+            let start = JournalEntry::RunStarted(start());
+            RunRecord::from_journal([start, judged, found, measured(failed), end(RunEnd::Completed)]).unwrap()
+        };
+        assert_eq!((record(0).verdict, record(0).findings.len()), (Verdict::Violated, 1));
+        let withdrawn = record(1);
+        assert_eq!((withdrawn.verdict, withdrawn.findings.len()), (Verdict::Inconclusive, 0));
+        assert!(withdrawn.reasons[0].contains("the reference gateway does the same"), "{:?}", withdrawn.reasons);
+        assert_eq!(withdrawn.observations.len(), 1);
+    }
+
+    #[test]
     fn a_finding_of_level_should_fails_the_gate_only() {
         let judged = JournalEntry::CaseJudged(case(ObligationState::Met));
         let found = JournalEntry::FindingFound(Box::new(finding(Level::Should)));

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use vocabulary::directive::FaultKind;
+use vocabulary::directive::{FaultKind, OriginAct, Surplus, SurplusTiming};
 use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed};
 use vocabulary::identity::{ExchangeId, Moment};
 use vocabulary::plan::EventKind;
@@ -36,7 +36,7 @@ pub(super) fn answered_by_gateway(history: &History, map: &DeliveryMap) -> u64 {
     own.filter(|exchange| was_answered_by_gateway(history, *exchange)).count() as u64
 }
 
-fn was_answered_by_gateway(history: &History, exchange: ExchangeId) -> bool {
+pub(super) fn was_answered_by_gateway(history: &History, exchange: ExchangeId) -> bool {
     history.exchanges.get(&exchange).is_some_and(|happened| {
         happened.sent.is_some() && happened.seen.is_empty() && matches!(happened.end, Some(ExchangeEnd::Received(_)))
     })
@@ -78,8 +78,10 @@ fn overlap(history: &History, n: u32) -> (ObligationState, u64) {
 /// Every gate that holds several expired, and there were enough of them; or the clients had several in flight all along
 /// and the origin never saw two at once.
 fn serialises(history: &History) -> bool {
+    // What the gateway has answered itself never came, and says nothing of how many it lets through.
+    let answered = history.exchanges.keys().any(|exchange| was_answered_by_gateway(history, *exchange));
     let mut gates = history.gates.iter().filter(|gate| gate.awaited > 1);
-    let expired = history.gates.len() >= SERIALISED_GATES_MIN && gates.all(|gate| !gate.in_full());
+    let expired = !answered && history.gates.len() >= SERIALISED_GATES_MIN && gates.all(|gate| !gate.in_full());
     let seen = || history.exchanges.values().flat_map(|exchange| &exchange.seen);
     let one_by_one = seen().count() >= SERIALISED_EXCHANGES_MIN && seen().all(|seen| seen.in_flight <= 1);
     expired || (one_by_one && in_flight_at_clients(history) > 1)
@@ -175,8 +177,13 @@ fn order_released(history: &History) -> (ObligationState, u64) {
         return (ObligationState::NotPlanned, 0);
     }
     let opened = history.gates.iter().filter(|gate| gate.in_full()).count() as u64;
-    match opened == 0 && serialises(history) {
-        true => (ObligationState::Prevented(Prevented::Serialised), history.gates.len() as u64),
+    if opened == 0 && serialises(history) {
+        return (ObligationState::Prevented(Prevented::Serialised), history.gates.len() as u64);
+    }
+    let awaited = history.plan.gates.iter().flat_map(|gate| &gate.awaits);
+    let answered = awaited.filter(|exchange| was_answered_by_gateway(history, **exchange)).count() as u64;
+    match opened == 0 && answered > 0 {
+        true => (ObligationState::Prevented(Prevented::AnsweredByGateway), answered),
         false => met_if(opened > 0, opened),
     }
 }
@@ -236,10 +243,18 @@ fn requests_per_connection(history: &History, n: u32) -> (ObligationState, u64) 
 }
 
 fn idle_gap(history: &History) -> (ObligationState, u64) {
+    let idle = |act: &OriginAct| matches!(act, OriginAct::Surplus(Surplus { when: SurplusTiming::Idle { .. }, .. }));
+    if !history.plan.stimuli().any(|(_, stimulus)| stimulus.directive.acts.iter().any(idle)) {
+        return (ObligationState::NotPlanned, 0);
+    }
     let replied = history.exchanges.values().flat_map(|exchange| &exchange.replied);
     let lay = replied.filter(|replied| replied.kind == DeliveryKind::Surplus && replied.acknowledged_at.is_some());
     let count = lay.count() as u64;
-    met_if(count > 0, count)
+    match (count, fault_performed(history, FaultKind::Surplus)) {
+        // The gateway ends its connections before anything can lie on them.
+        (0, (prevented @ ObligationState::Prevented(_), closed)) => (prevented, closed),
+        _ => met_if(count > 0, count),
+    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
 use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, History, UnaskedKind};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
-use vocabulary::plan::RequestBody;
+use vocabulary::plan::{BodyPace, RequestBody};
 
 use super::audience::{self, Sharing};
 use super::deliveries::{self, DeliveryMap, Reading};
@@ -225,7 +225,7 @@ impl<'a> Naming<'a> {
             };
             let delivery = unasked.canaries.iter().find_map(|found| found.claim.delivery_id());
             let Some(delivery) = delivery else {
-                if unasked.looks_like == UnaskedKind::Reply {
+                if unasked.looks_like == UnaskedKind::Reply && !client_sent_more(self.history, unasked.connection) {
                     let fact = "was answered, and then a second final reply came on its connection unasked".to_owned();
                     self.suspect_fact(Shape::Desync, Leg::Mint, after, after, self.tenants[&after], fact);
                     if proof::is_passed_through(self.history, after)
@@ -458,6 +458,20 @@ struct GroupKey {
     connection: Option<ConnectionId>,
 }
 
+/// Whether a client has sent bytes on a connection that its requests do not declare. They are the beginning of another
+/// request (RFC 9112 §6.3), and whatever the gateway answers to that is not unasked.
+fn client_sent_more(history: &History, connection: ConnectionId) -> bool {
+    let sent = history
+        .exchanges
+        .iter()
+        .filter(|(_, exchange)| exchange.sent.as_ref().is_some_and(|sent| sent.connection == connection));
+    let requests = sent.filter_map(|(exchange, _)| history.plan.stimulus(*exchange)).map(|(_, one)| &one.request);
+    requests.into_iter().any(|request| {
+        let lies = matches!(request.body, RequestBody::Sized { declared_off_by, .. } if declared_off_by != 0);
+        lies || request.tail.is_some() || request.pace == BodyPace::Withheld
+    })
+}
+
 /// The step that crosses the widest boundary stays first; the others follow in order.
 fn merge(group: &mut Suspicion, mut other: Suspicion) {
     if other.boundary > group.boundary {
@@ -494,6 +508,20 @@ mod tests {
 
     fn silent(notation: &str) {
         assert_eq!(suspicions(notation), Vec::<String>::new(), "{notation}");
+    }
+
+    #[test]
+    fn what_answers_bytes_that_the_client_sent_beyond_its_length_is_no_second_reply() {
+        // A reply of the gateway's own after the exchange was over.
+        let answered = |declared_off_by| {
+            let mut history = history("1<1 timeout:1");
+            history.unasked[0].looks_like = UnaskedKind::Reply;
+            let stimulus = &mut history.plan.lanes[0].stimuli[0];
+            stimulus.request.body = RequestBody::Sized { bytes: 64, declared_off_by };
+            let map = deliveries::map(&history);
+            classify(&history, &map, Known { verbatim: true }).len()
+        };
+        assert_eq!((answered(0), answered(-1)), (1, 0));
     }
 
     fn silent_but_for_races(notation: &str) {

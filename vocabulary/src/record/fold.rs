@@ -73,9 +73,16 @@ impl Fold {
             finding.cases = (seen as u32).max(1);
         }
         let mut reasons = Vec::new();
+        let withdrawn = self.withdraw();
         let scenarios = self.scenarios(&mut reasons);
         let mut verdict = scenarios.iter().fold(Verdict::Clean, |verdict, scenario| verdict.merge(scenario.verdict));
         let totals = totals(&scenarios, &self.findings);
+        for finding in &withdrawn {
+            verdict = verdict.merge(Verdict::Inconclusive);
+            let what =
+                "withdrawn, for the reference gateway does the same: the plan asks for it, or crosswire is wrong";
+            reasons.push(format!("{}: {what}: {}", finding.scenario, finding.sentence));
+        }
         for (worse, reason) in self.run_reasons(&totals) {
             verdict = verdict.merge(worse);
             reasons.push(reason);
@@ -89,7 +96,7 @@ impl Fold {
             self_test: self.start.self_test,
             totals,
             scenarios,
-            observations: merge_observations(&self.cases),
+            observations: merge_observations(&self.cases).into_iter().chain(withdrawn.iter().map(observed)).collect(),
             skipped: self.skipped,
             findings: self.findings,
             crosswire_version: self.start.crosswire_version,
@@ -99,6 +106,15 @@ impl Fold {
             profile: self.start.profile,
             gateway: self.start.gateway,
         }
+    }
+
+    /// Takes out the findings that the reference gateway shows as well: what a gateway does that is known to be right
+    /// accuses nobody. Either the plan asks for it, or the oracle is wrong.
+    fn withdraw(&mut self) -> Vec<Finding> {
+        let (withdrawn, kept) =
+            self.findings.drain(..).partition(|finding| finding.counterfactual.on_reference.failed > 0);
+        self.findings = kept;
+        withdrawn
     }
 
     /// What lies at the run as a whole and not at one of its scenarios.
@@ -314,6 +330,19 @@ fn merge_counts(obligation: Obligation, outcomes: &[&ObligationOutcome]) -> u64 
         | Obligation::ClientAbortSeen
         | Obligation::DeliveredFromCache
         | Obligation::IdleGap => counts.sum(),
+    }
+}
+
+/// A withdrawn finding, as what it is: something that was seen and accuses nobody.
+fn observed(finding: &Finding) -> ObservationRecord {
+    ObservationRecord {
+        scenario: finding.scenario.clone(),
+        shape: finding.shape,
+        boundary: finding.boundary,
+        leg: finding.leg,
+        proof: finding.proof,
+        sentence: finding.sentence.clone(),
+        cases: finding.cases,
     }
 }
 
