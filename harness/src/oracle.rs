@@ -195,8 +195,17 @@ fn level_of(history: &History, suspicion: &Suspicion) -> Level {
         (Shape::StatusMismatch | Shape::TruncationAsComplete, _) => Level::Should,
         (_, Level::Observe) if owners_met_a_fault(history, suspicion) => Level::Observe,
         (_, Level::Observe) => Level::Must,
+        (_, Level::Must) if suspicion.proof == Proof::Acknowledged && met_a_freeze(history, suspicion) => Level::Should,
         (_, level) => level,
     }
+}
+
+/// Whether the gateway was stopped for one of the exchanges: its kernel had what it could not read yet. RFC 9112 §9.2 says
+/// what the bytes are, not how late a program may look.
+fn met_a_freeze(history: &History, suspicion: &Suspicion) -> bool {
+    let stopped =
+        |exchange: &ExchangeId| history.plan.stimulus(*exchange).is_some_and(|(_, stimulus)| stimulus.freeze.is_some());
+    suspicion.exchanges.iter().any(stopped)
 }
 
 fn owners_met_a_fault(history: &History, suspicion: &Suspicion) -> bool {
@@ -300,6 +309,7 @@ fn method(history: &History, exchange: ExchangeId) -> Option<&str> {
 mod tests {
     use super::notation::history;
     use super::*;
+    use vocabulary::plan::{Event, EventKind, Freeze};
 
     #[test]
     fn a_rule_that_panics_is_our_failure_and_keeps_its_message() {
@@ -334,6 +344,23 @@ mod tests {
         }
         let retried = judge(&history("retry:1.2 1<1.2"), Known { verbatim: true }).unwrap();
         assert_eq!((retried.findings.len(), retried.summary.verified), (0, 1));
+    }
+
+    #[test]
+    fn what_lay_acknowledged_while_the_gateway_stood_still_fails_a_gate_at_most() {
+        let level = |frozen: bool| {
+            let mut history = history("seq c1:1,2 1<1 acknowledged:1.2 2<1.2");
+            if frozen {
+                let until = Event { exchange: ExchangeId(1), kind: EventKind::SurplusWritten };
+                let receiver = history.plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli);
+                let mut receiver = receiver.filter(|stimulus| stimulus.exchange == ExchangeId(2));
+                receiver.next().unwrap().freeze = Some(Freeze { until, delay_us: 0 });
+            }
+            let judged = judge(&history, Known { verbatim: true }).unwrap();
+            judged.findings.iter().map(|finding| (finding.proof, finding.level)).collect::<Vec<_>>()
+        };
+        assert_eq!(level(false), [(Proof::Acknowledged, Level::Must)]);
+        assert_eq!(level(true), [(Proof::Acknowledged, Level::Should)]);
     }
 
     #[test]

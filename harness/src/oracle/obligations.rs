@@ -248,20 +248,51 @@ fn idle_gap(history: &History) -> (ObligationState, u64) {
         return (ObligationState::NotPlanned, 0);
     }
     let replied = history.exchanges.values().flat_map(|exchange| &exchange.replied);
-    let lay = replied.filter(|replied| replied.kind == DeliveryKind::Surplus && replied.acknowledged_at.is_some());
-    let count = lay.count() as u64;
-    match (count, fault_performed(history, FaultKind::Surplus)) {
-        // The gateway ends its connections before anything can lie on them.
+    let surplus: Vec<_> = replied.filter(|replied| replied.kind == DeliveryKind::Surplus).collect();
+    let lay = surplus.iter().filter(|replied| replied.acknowledged_at.is_some()).count() as u64;
+    if lay > 0 {
+        return (ObligationState::Met, lay);
+    }
+    // RFC 9112 §9.2 at its best: the gateway ends a connection as soon as anything unasked lies on it.
+    let ended_at_once = surplus.iter().filter(|replied| {
+        let closed = history.upstream.get(&replied.connection).and_then(|upstream| upstream.closed);
+        closed.is_some_and(|(by, at)| by == Closer::Gateway && at >= replied.at)
+    });
+    match (ended_at_once.count() as u64, fault_performed(history, FaultKind::Surplus)) {
         (0, (prevented @ ObligationState::Prevented(_), closed)) => (prevented, closed),
-        _ => met_if(count > 0, count),
+        (0, _) => (ObligationState::Unmet, 0),
+        (ended, _) => (ObligationState::Prevented(Prevented::PeerClosedFirst), ended),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use vocabulary::directive::SurplusKind;
+
     use super::super::deliveries;
     use super::super::notation::history;
     use super::*;
+
+    /// A history whose first exchange was planned a surplus on an idle connection, which the gateway then ended or not.
+    fn idle(notation: &str, ended: bool) -> ObligationState {
+        let mut history = history(notation);
+        let what = SurplusKind::Reply { status: 200, bytes: 64 };
+        let surplus = OriginAct::Surplus(Surplus { what, when: SurplusTiming::Idle { us: 20_000 } });
+        history.plan.lanes[0].stimuli[0].directive.acts.push(surplus);
+        for upstream in history.upstream.values_mut().filter(|_| ended) {
+            upstream.closed = Some((Closer::Gateway, Moment(u64::MAX)));
+        }
+        idle_gap(&history).0
+    }
+
+    #[test]
+    fn a_gap_counts_when_something_lay_in_it_and_is_prevented_by_a_gateway_that_closes_at_once() {
+        assert_eq!(idle_gap(&history("seq c1:1,2 1<1 2<2")).0, ObligationState::NotPlanned);
+        assert_eq!(idle("seq c1:1,2 1<1 acknowledged:1.2 2<2", false), ObligationState::Met);
+        assert_eq!(idle("seq c1:1,2 1<1 surplus:1.2 2<2", false), ObligationState::Unmet);
+        let closed = ObligationState::Prevented(Prevented::PeerClosedFirst);
+        assert_eq!(idle("seq c1:1,2 1<1 surplus:1.2 2<2", true), closed);
+    }
 
     fn with(mut history: History, performed: Option<Performed>) -> History {
         history.plan.scenario.may_be_prevented_by = vec![Prevented::PeerClosedFirst, Prevented::Http10Upstream];
