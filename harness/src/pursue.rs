@@ -19,7 +19,7 @@ use crate::run::{RunError, RunEvent, Stop, draw_key};
 use crate::shrink::{Proposal, Seen, Shrink};
 
 /// Runs of the plan that revealed the finding, before anything is left out of it: at least, and at most where some pass.
-const MEASURED_MIN: u32 = 2;
+const MEASURED_MIN: u32 = 4;
 const MEASURED_MAX: u32 = 12;
 /// How much of the time that is left one finding may take.
 const SHARE_OF_TIME_LEFT: u32 = 3;
