@@ -18,10 +18,10 @@ use vocabulary::canary::{BodyState, CanaryKey, Scanner};
 use vocabulary::directive::{Directive, Hold, OriginAct};
 use vocabulary::history::{ExchangeEnd, History, Observation};
 use vocabulary::identity::{ExchangeId, TenantId};
-use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT, READY_WAIT, REPLY_WAIT_AFTER_WRITTEN};
+use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT, READY_WAIT};
 use vocabulary::plan::{self, Event, Form, Gate, Lane, Plan, Request, Stimulus};
 
-use crate::client::{self, Idle, Target};
+use crate::client::{self, Idle};
 use crate::gateway::{Gateway, GatewayError, Running};
 use crate::ledger::{Ledger, Overflow};
 use crate::oracle::{self, Judgement, Known, OraclePanicked};
@@ -40,9 +40,6 @@ const RINSES_MAX: u32 = 5;
 const READY_POLL: Duration = Duration::from_millis(10);
 /// Spreads the numbers of cases over all seeds: odd, so that no two fall together.
 const CASE_STRIDE: u64 = 0xd1b5_4a32_d192_ed03;
-/// A client in a hurry waits so many times as long as the slowest reply took, and at least so long.
-const LATER_THAN_ANY: u32 = 4;
-const REPLY_WAIT_MIN: Duration = Duration::from_millis(50);
 /// Numbers on the wire go no further than this: a thousand million exchanges in a run.
 const EXCHANGE_MAX: u32 = 1 << 30;
 
@@ -58,9 +55,6 @@ pub(crate) struct Bench {
     known: Known,
     /// The request forms that were tried, and whether the gateway carries them.
     forms: Vec<(Form, bool)>,
-    /// The longest that a reply was on its way through the gateway once the origin had written it.
-    slowest: Duration,
-    hurried: bool,
     simulation: Option<Simulation>,
     /// What the next case adds to its exchange numbers.
     base: u32,
@@ -202,8 +196,6 @@ impl Bench {
             running,
             known,
             forms: Vec::new(),
-            slowest: Duration::ZERO,
-            hurried: false,
             simulation,
             base: 0,
         };
@@ -253,8 +245,8 @@ impl Bench {
             Arc::new(move |event| origin.notify(event))
         };
         let idle = Arc::new(Idle::default());
-        let target = Target { reply_wait: self.reply_wait(), ..self.running.target().clone() };
-        let lanes = client::run_plan(plan, base, &self.key, &self.scanner, &target, &self.ledger, &notify, &idle);
+        let target = self.running.target();
+        let lanes = client::run_plan(plan, base, &self.key, &self.scanner, target, &self.ledger, &notify, &idle);
         tokio::select! {
             biased;
             () = lanes => {}
@@ -266,22 +258,7 @@ impl Bench {
         self.settle().await;
         let drained = self.origin.close_connections(DRAIN_WAIT).await;
         tracing::debug!(?drained, took = ?began.elapsed(), "the upstream connections are closed");
-        let history = self.ledger.seal(plan.clone(), base)?;
-        self.slowest = self.slowest.max(slowest(&history));
-        Ok(history)
-    }
-
-    /// Whether clients give up as soon as a reply is much later than any was so far. A plan that is run again and again
-    /// waits each time for the replies that a defect has lost.
-    pub(crate) fn hurry(&mut self, hurried: bool) {
-        self.hurried = hurried;
-    }
-
-    fn reply_wait(&self) -> Duration {
-        match self.hurried {
-            true => (self.slowest * LATER_THAN_ANY).clamp(REPLY_WAIT_MIN, REPLY_WAIT_AFTER_WRITTEN),
-            false => REPLY_WAIT_AFTER_WRITTEN,
-        }
+        self.ledger.seal(plan.clone(), base)
     }
 
     /// Ends the patience of bait whenever all clients only wait. Never returns.
@@ -408,18 +385,6 @@ fn died(gateway: String, reason: String) -> BenchError {
         }
         false => BenchError::Died { gateway, reason },
     }
-}
-
-/// The longest that an exchange's own reply was on its way once the origin had written it.
-fn slowest(history: &History) -> Duration {
-    let waits = history.exchanges.values().filter_map(|exchange| {
-        let written = exchange.replied.iter().map(|replied| replied.done_at).max()?;
-        match exchange.end.as_ref()? {
-            ExchangeEnd::Received(received) => Some(received.at.since(written)),
-            ExchangeEnd::GaveUp(_) => None,
-        }
-    });
-    waits.max().unwrap_or_default()
 }
 
 /// What the origin does for a plan, in numbers of the wire.

@@ -77,18 +77,6 @@ impl Pursuit<'_> {
         plan: &Plan,
         arrivals: &[ExchangeId],
     ) -> Result<Finding, RunError> {
-        self.bench.hurry(true);
-        let pursued = self.pursue_in_a_hurry(finding, plan, arrivals).await;
-        self.bench.hurry(false);
-        pursued
-    }
-
-    async fn pursue_in_a_hurry(
-        &mut self,
-        finding: Finding,
-        plan: &Plan,
-        arrivals: &[ExchangeId],
-    ) -> Result<Finding, RunError> {
         let id = finding.id.clone();
         let seen = Seen::of(&finding, arrivals.to_vec());
         let first = Shown { finding, plan: plan.clone(), rate: Reproduction::default(), seen };
