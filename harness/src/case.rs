@@ -24,7 +24,7 @@ use vocabulary::plan::{self, Event, Form, Gate, Lane, Plan, Request, Stimulus};
 use crate::client::{self, Idle};
 use crate::gateway::{Gateway, GatewayError, Running};
 use crate::ledger::{Ledger, Overflow};
-use crate::oracle::{self, Judgement, Known, OraclePanicked};
+use crate::oracle::{self, GateTally, Judgement, Known, OraclePanicked};
 
 /// When all clients only wait and nothing has happened for so long, bait has no patience left.
 const PATIENCE: Duration = Duration::from_millis(25);
@@ -53,6 +53,8 @@ pub(crate) struct Bench {
     origin: Arc<Origin>,
     running: Running,
     known: Known,
+    /// How the gates of the cases so far have opened.
+    gates: GateTally,
     /// The request forms that were tried, and whether the gateway carries them.
     forms: Vec<(Form, bool)>,
     simulation: Option<Simulation>,
@@ -184,7 +186,7 @@ impl Bench {
         if running.target().address == *origin.address() {
             return Err(BenchError::NoGateway { addr: origin.addr() });
         }
-        let known = Known { verbatim: false };
+        let known = Known::NOTHING;
         let scanner = Scanner::new();
         let mut bench = Bench {
             gateway,
@@ -195,6 +197,7 @@ impl Bench {
             origin,
             running,
             known,
+            gates: GateTally::default(),
             forms: Vec::new(),
             simulation,
             base: 0,
@@ -209,6 +212,17 @@ impl Bench {
         let judgement = oracle::judge(&history, self.known)?;
         self.rinse().await?;
         Ok(judgement)
+    }
+
+    /// Takes in how a case's gates have opened.
+    pub(crate) fn note(&mut self, gates: GateTally) {
+        self.gates.add(gates);
+        self.known.serialised = self.gates.says_serialised();
+    }
+
+    /// Whether requests never come together at the origin, so that waiting for them is not tried again.
+    pub(crate) fn is_serialised(&self) -> bool {
+        self.known.serialised
     }
 
     /// The seed of the simulation that this is, if it is one.
@@ -355,7 +369,7 @@ impl Bench {
         let stimulus = Stimulus { request, ..Stimulus::get(ExchangeId(1), TenantId(1)) };
         let plan = Plan::bare("rinse", vec![Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None }]);
         let history = self.perform(&plan).await.map_err(|overflow| overflow.to_string())?;
-        let judgement = oracle::judge(&history, Known { verbatim: false }).map_err(|panic| panic.to_string())?;
+        let judgement = oracle::judge(&history, Known::NOTHING).map_err(|panic| panic.to_string())?;
         if let Some(finding) = judgement.findings.first() {
             return Err(finding.sentence.clone());
         }

@@ -9,6 +9,7 @@
 
 mod batch;
 mod connection;
+mod cookies;
 mod framing;
 mod fuzzing;
 mod lane;
@@ -32,8 +33,9 @@ use vocabulary::plan::{Event, EventKind, Plan};
 
 use crate::ledger::Ledger;
 
+pub(crate) use cookies::CookieJar;
 pub use fuzzing::fuzz_reply_parser;
-pub(crate) use request::{ConnectionNumbers, CookieJar, Target};
+pub(crate) use request::{ConnectionNumbers, Target};
 pub(crate) use waiting::Idle;
 
 /// Runs every lane of the plan at once, on the current runtime, and returns when all are done. They report to the

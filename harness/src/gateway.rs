@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use transport::{Address, Listener};
 use vocabulary::directive::Field;
-use vocabulary::limits::REPLY_WAIT_AFTER_WRITTEN;
 use vocabulary::record::GatewayRecord;
 
 use crate::client::{ConnectionNumbers, CookieJar, Target};
@@ -324,7 +323,6 @@ impl Gateway {
             extra_fields: self.fields.clone(),
             connections: ConnectionNumbers::default(),
             cookies: CookieJar::default(),
-            reply_wait: REPLY_WAIT_AFTER_WRITTEN,
             freezer: match &life {
                 Life::Group(group) => group.freezer(),
                 Life::Thread(_) | Life::Task(_) | Life::Elsewhere => Freezer::default(),

@@ -40,6 +40,15 @@ pub(crate) use self_test::self_test;
 pub(crate) struct Known {
     /// The readiness probe saw statuses and bodies pass unchanged, so that a changed status means something.
     pub(crate) verbatim: bool,
+    /// Earlier cases have shown that it lets one request through at a time: plans hold nothing at gates any more.
+    pub(crate) serialised: bool,
+}
+
+impl Known {
+    /// Before the first probe.
+    pub(crate) const NOTHING: Known = Known { verbatim: false, serialised: false };
+    /// Of most gateways, no more than this.
+    pub(crate) const VERBATIM: Known = Known { verbatim: true, serialised: false };
 }
 
 /// What a case came to.
@@ -138,7 +147,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         faults_performed: faults(history, |performed| performed == Performed::Fully),
         faults_prevented: faults(history, |performed| performed == Performed::PeerClosedFirst)
             + obligations::answered_by_gateway(history, &map),
-        obligations: obligations::outcomes(history, &map),
+        obligations: obligations::outcomes(history, &map, known),
         anomalies: anomalies::count(history, &map),
         near_misses: owed::near_misses(history),
         duration_us: 0,
@@ -323,12 +332,12 @@ mod tests {
     fn an_observing_scenario_still_accuses_what_met_no_fault() {
         let mut swapped = history("1<2 2<1");
         swapped.plan.scenario.level = Level::Observe;
-        let judged = judge(&swapped, Known { verbatim: true }).unwrap();
+        let judged = judge(&swapped, Known::VERBATIM).unwrap();
         assert_eq!(judged.findings.len(), 1, "both owners were answered without any fault");
 
         let mut shifted = history("c1:1,2 fault:1 1<- 2<1");
         shifted.plan.scenario.level = Level::Observe;
-        let judged = judge(&shifted, Known { verbatim: true }).unwrap();
+        let judged = judge(&shifted, Known::VERBATIM).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
     }
 
@@ -337,12 +346,12 @@ mod tests {
         for level in [Level::Must, Level::Should] {
             let mut retried = history("retry:1.2 1<1+1.2");
             retried.plan.scenario.level = level;
-            let judged = judge(&retried, Known { verbatim: true }).unwrap();
+            let judged = judge(&retried, Known::VERBATIM).unwrap();
             let [finding] = judged.findings.as_slice() else { panic!("{:?}", judged.findings) };
             let named = (finding.shape, finding.severity, finding.boundary, finding.level);
             assert_eq!(named, (Shape::Splice, Severity::Corruption, Boundary::SameLane, level));
         }
-        let retried = judge(&history("retry:1.2 1<1.2"), Known { verbatim: true }).unwrap();
+        let retried = judge(&history("retry:1.2 1<1.2"), Known::VERBATIM).unwrap();
         assert_eq!((retried.findings.len(), retried.summary.verified), (0, 1));
     }
 
@@ -356,7 +365,7 @@ mod tests {
                 let mut receiver = receiver.filter(|stimulus| stimulus.exchange == ExchangeId(2));
                 receiver.next().unwrap().freeze = Some(Freeze { until, delay_us: 0 });
             }
-            let judged = judge(&history, Known { verbatim: true }).unwrap();
+            let judged = judge(&history, Known::VERBATIM).unwrap();
             judged.findings.iter().map(|finding| (finding.proof, finding.level)).collect::<Vec<_>>()
         };
         assert_eq!(level(false), [(Proof::Acknowledged, Level::Must)]);
@@ -365,9 +374,9 @@ mod tests {
 
     #[test]
     fn exposures_are_the_verified_replies_after_a_performed_fault() {
-        let with = judge(&history("seq fault:1 1<1 2<2 3<3"), Known { verbatim: true }).unwrap();
+        let with = judge(&history("seq fault:1 1<1 2<2 3<3"), Known::VERBATIM).unwrap();
         assert_eq!((with.summary.verified, with.summary.exposures), (3, 3));
-        let without = judge(&history("seq 1<1 2<2 3<3"), Known { verbatim: true }).unwrap();
+        let without = judge(&history("seq 1<1 2<2 3<3"), Known::VERBATIM).unwrap();
         assert_eq!((without.summary.verified, without.summary.exposures), (3, 0));
     }
 }

@@ -225,7 +225,8 @@ impl Pursuit<'_> {
         }
     }
 
-    /// The same plan without its fault, and on the reference gateway.
+    /// The same plan on the reference gateway, and without its fault. The reference first: what it shows as well accuses
+    /// nobody, and that must not be missed for want of time.
     async fn counterfactual(&mut self, finding: &Finding, plan: &Plan) -> Result<Counterfactual, RunError> {
         let (ablated, left_out) = ablate(plan);
         if self.limits.replays == 0 || finding.reproduction.failed == 0 {
@@ -234,10 +235,6 @@ impl Pursuit<'_> {
         let again = |judged: &crate::oracle::Judgement| {
             judged.findings.iter().any(|other| other.fingerprint == finding.fingerprint)
         };
-        let without = rate_of(self.bench, &ablated, self.limits, again).await?;
-        if self.is_over(self.limits.deadline) {
-            return Ok(Counterfactual { left_out, without, ..Counterfactual::default() });
-        }
         // One with a cache, where the finding is about one.
         let (kept, decisions) = match finding.leg {
             Leg::Store => (&mut self.references.caching, specimens::Decisions::caching()),
@@ -257,6 +254,7 @@ impl Pursuit<'_> {
             }
         };
         let on_reference = rate_of(kept.insert(bench), plan, self.limits, again).await?;
+        let without = rate_of(self.bench, &ablated, self.limits, again).await?;
         Ok(Counterfactual { left_out, without, on_reference })
     }
 

@@ -10,21 +10,18 @@ use scenarios::{DrawContext, Scenario, ScenarioError, SelectError};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use vocabulary::canary::CanaryKey;
-use vocabulary::directive::FaultKind;
 use vocabulary::finding::{Boundary, Finding, Size};
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
 use vocabulary::plan::{Form, Plan, RequestBody};
-use vocabulary::record::{
-    CaseSummary, GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart,
-};
-use vocabulary::scenario::{Obligation, ObligationState, Prevented, ScenarioHead};
+use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart};
+use vocabulary::scenario::ScenarioHead;
 
 use crate::builder::Builder;
 use crate::case::{Bench, BenchError, CaseError};
 use crate::gateway::Gateway;
 use crate::journal::{JournalError, RunFolder};
-use crate::oracle::{self, GateTally, Judgement};
+use crate::oracle::{self, Judgement};
 use crate::profile::Profile;
 use crate::pursue::{Limits, Pursuit, References};
 use crate::replay::PlanError;
@@ -303,7 +300,6 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 deadline: began + time_limit(&profile, &gateway),
                 findings: Vec::new(),
                 references: References::default(),
-                gates: GateTally::default(),
                 lost_forms: Vec::new(),
                 used: false,
                 verified: 0,
@@ -327,28 +323,6 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     // What was found was told already, even where it can no longer be kept.
     let record = record.map_err(|error| RunError::JournalLost { error, found })?;
     Ok(Report::new(record, out, program, arguments))
-}
-
-/// What a case without its gates has not tried was not left out at will: the gateway is known to let one request
-/// through at a time.
-fn prevented_as_serialised(summary: &mut CaseSummary, plan: &Plan) {
-    if !plan.scenario.may_be_prevented_by.contains(&Prevented::Serialised) {
-        return;
-    }
-    for outcome in &mut summary.obligations {
-        let gated = match outcome.obligation {
-            Obligation::Overlap(_) | Obligation::StreamsHeld(_) | Obligation::OrderReleased => true,
-            Obligation::FaultPerformed(kind) => kind == FaultKind::Reorder,
-            Obligation::FollowUps(_)
-            | Obligation::ClientAbortSeen
-            | Obligation::DeliveredFromCache
-            | Obligation::RequestsPerUpstreamConnection(_)
-            | Obligation::IdleGap => false,
-        };
-        if gated && outcome.state == ObligationState::NotPlanned {
-            outcome.state = ObligationState::Prevented(Prevented::Serialised);
-        }
-    }
 }
 
 fn planned(head: &ScenarioHead) -> PlannedScenario {
@@ -403,7 +377,6 @@ struct Run<'a> {
     deadline: Instant,
     findings: Vec<Finding>,
     references: References,
-    gates: GateTally,
     lost_forms: Vec<Form>,
     /// Whether the gateway has seen a case already.
     used: bool,
@@ -450,7 +423,7 @@ impl Run<'_> {
             let mut any = false;
             for progress in &mut scenarios {
                 let done = match enough_in_all {
-                    true => progress.is_done(self.profile, self.gates.says_serialised()),
+                    true => progress.is_done(self.profile, self.bench.is_serialised()),
                     false => progress.is_exhausted(self.profile),
                 };
                 if done {
@@ -489,15 +462,11 @@ impl Run<'_> {
 
     async fn case(&mut self, progress: &mut Progress) -> Result<(), RunError> {
         let mut plan = progress.scenario.plan(self.seed, CaseNumber(progress.cases), self.context);
-        let stripped = self.gates.says_serialised() && !plan.gates.is_empty();
-        if stripped {
+        if self.bench.is_serialised() {
             plan = without_gates(&plan);
         }
         self.without_lost_forms(&mut plan).await;
-        let mut judgement = self.judged(&plan).await?;
-        if stripped {
-            prevented_as_serialised(&mut judgement.summary, &plan);
-        }
+        let judgement = self.judged(&plan).await?;
         progress.cases += 1;
         progress.verified += judgement.summary.verified;
         progress.faults += judgement.summary.faults_performed + judgement.summary.faults_prevented;
@@ -534,7 +503,7 @@ impl Run<'_> {
         let began = Instant::now();
         let mut judgement = self.bench.run(plan).await?;
         judgement.summary.duration_us = began.elapsed().as_micros() as u64;
-        self.gates.add(judgement.gates);
+        self.bench.note(judgement.gates);
         Ok(judgement)
     }
 

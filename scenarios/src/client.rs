@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use vocabulary::directive::Field;
+use vocabulary::directive::is_token;
 use vocabulary::plan::{self, AbortHow, Absolute, Credential, EventKind, Target, Version};
 
 use crate::draw::{Choice, Draw, Number, Time};
-use crate::fields::{Fields, is_token, line};
+use crate::fields::{Fields, line};
 use crate::origin::Bytes;
 
 /// A request. What it leaves open, the swarm decides.

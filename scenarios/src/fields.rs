@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
-use vocabulary::directive::Field;
+use vocabulary::directive::{Field, is_token};
 
 use crate::dice::Dice;
 
@@ -120,10 +120,4 @@ pub(crate) fn line(text: &str) -> Result<Field, String> {
         }
         _ => Err(format!("{text:?} is no header field, expected \"Name: value\"")),
     }
-}
-
-/// RFC 9110 §5.6.2: the characters of methods and field names.
-pub(crate) fn is_token(text: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(letter)
 }

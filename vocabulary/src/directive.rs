@@ -19,6 +19,12 @@ pub struct Field {
     pub value: String,
 }
 
+/// RFC 9110 §5.6.2: the characters of methods and field names.
+pub fn is_token(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(letter)
+}
+
 /// What the origin does for one exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -433,6 +433,13 @@ impl Request {
         self.ghost().into_iter().chain(self.tail)
     }
 
+    /// Whether its head declares another body than is sent: a gateway that takes it at its word reads on in what follows
+    /// on the connection, or has bytes left that begin another request (RFC 9112 §6.3).
+    pub fn lies(&self) -> bool {
+        let off = matches!(self.body, RequestBody::Sized { declared_off_by, .. } if declared_off_by != 0);
+        off || self.pace == BodyPace::Withheld
+    }
+
     /// The fault that this request is, if it is one.
     pub fn fault(&self) -> Option<FaultKind> {
         let body = match self.body {

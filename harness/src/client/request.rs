@@ -2,11 +2,9 @@
 //!
 //! Pure. Where each canary goes is decided here; when each byte goes out is decided by whoever writes.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use transport::Address;
 use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
@@ -17,6 +15,8 @@ use vocabulary::plan::{
 };
 
 use crate::gateway::Freezer;
+
+use super::cookies::CookieJar;
 
 /// How many fields a rich request has beside those of every request.
 const RICH_FIELDS: u32 = 30;
@@ -36,8 +36,6 @@ pub(crate) struct Target {
     pub(crate) connections: ConnectionNumbers,
     /// The cookies that logins have brought.
     pub(crate) cookies: CookieJar,
-    /// How long a reply may be on its way through it once the origin has written it.
-    pub(crate) reply_wait: Duration,
     /// Stops it for a moment, where that is possible.
     pub(crate) freezer: Freezer,
 }
@@ -46,22 +44,6 @@ impl Target {
     /// The same for another case: nobody has logged in yet.
     pub(crate) fn for_case(&self) -> Target {
         Target { cookies: CookieJar::default(), ..self.clone() }
-    }
-}
-
-/// The cookies of each tenant, by name. There is one origin and nothing expires within a case, so that names are all
-/// there is to it: no `Domain`, no `Path` (RFC 6265 §5.3). Copies share their content.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CookieJar(Arc<Mutex<BTreeMap<TenantId, BTreeMap<String, String>>>>);
-
-impl CookieJar {
-    /// Puts in what a reply has set.
-    pub(crate) fn keep(&self, tenant: TenantId, cookies: impl IntoIterator<Item = (String, String)>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(tenant).or_default().extend(cookies);
-    }
-
-    fn of(&self, tenant: TenantId) -> BTreeMap<String, String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant).cloned().unwrap_or_default()
     }
 }
 

@@ -13,10 +13,10 @@ use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody};
 use vocabulary::directive::{Directive, FaultKind};
 use vocabulary::history::{ExchangeEnd, GaveUp, History, Observation, Performed, Received, Sent, Unasked};
 use vocabulary::identity::{Attempt, ExchangeId, TenantId};
-use vocabulary::limits::REPLY_WAIT_AFTER_WRITTEN;
 use vocabulary::plan::{Event, EventKind, Lane, Plan, Start, Stimulus};
 
-use super::request::{ConnectionNumbers, CookieJar, Target};
+use super::cookies::CookieJar;
+use super::request::{ConnectionNumbers, Target};
 use super::run_plan;
 use super::waiting::Idle;
 use crate::gateway::Freezer;
@@ -52,7 +52,6 @@ pub(super) fn target(addr: std::net::SocketAddr) -> Target {
         extra_fields: Vec::new(),
         connections: ConnectionNumbers::default(),
         cookies: CookieJar::default(),
-        reply_wait: REPLY_WAIT_AFTER_WRITTEN,
         freezer: Freezer::default(),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use vocabulary::identity::ExchangeId;
-use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT};
+use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT, REPLY_WAIT_AFTER_WRITTEN};
 use vocabulary::plan::{Event, EventKind, Freeze, Start};
 
 use super::Run;
@@ -133,7 +133,7 @@ impl Run {
     /// `quiet_since`.
     pub(super) async fn patience(&self, exchange: ExchangeId, patience: Patience, quiet_since: Instant) {
         if patience == Patience::Optional {
-            sleep_until(quiet_since + self.target.reply_wait).await;
+            sleep_until(quiet_since + REPLY_WAIT_AFTER_WRITTEN).await;
             // What has arrived at the origin was taken for a request, and is owed a reply like any other. The origin may
             // hold it as bait for longer than this.
             if !self.ledger.has_happened(Event { exchange, kind: EventKind::Seen }) {
@@ -143,7 +143,7 @@ impl Run {
         let written = async {
             sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;
             self.ledger.origin_is_done(exchange).await;
-            sleep(self.target.reply_wait).await;
+            sleep(REPLY_WAIT_AFTER_WRITTEN).await;
         };
         let elsewhere = async {
             sleep_until(quiet_since + QUIET_BEFORE_ASKING).await;

@@ -392,7 +392,7 @@ mod tests {
 
     /// The chain of the only finding, a line each: tie and event.
     fn told(notation: &str) -> Vec<String> {
-        let judged = judge(&history(notation), Known { verbatim: true }).unwrap();
+        let judged = judge(&history(notation), Known::VERBATIM).unwrap();
         let chain = judged.findings.into_iter().next().unwrap().chain;
         assert!(chain.windows(2).all(|pair| pair[0].at <= pair[1].at), "{notation}: {chain:#?}");
         assert!((2..=9).contains(&chain.len()), "{notation}: {chain:#?}");
@@ -424,7 +424,7 @@ mod tests {
             shifted.plan.lanes[1].stimuli[0].start.after = Some(after);
             let events = &mut shifted.exchanges.get_mut(&ExchangeId(1)).unwrap().events;
             events.extend(happened.map(|at| (EventKind::Concluded, at)));
-            let judged = judge(&shifted, Known { verbatim: true }).unwrap();
+            let judged = judge(&shifted, Known::VERBATIM).unwrap();
             let chain = &judged.findings[0].chain;
             chain.iter().find(|step| step.event.starts_with("t2 sends")).unwrap().tie
         };

@@ -579,7 +579,7 @@ mod tests {
 
     /// The fact that ruled an exemption out of the only finding of a history, and where it stands.
     fn fact(history: &History, exemption: Exemption) -> Option<(String, String)> {
-        let judged = judge(history, Known { verbatim: true }).unwrap();
+        let judged = judge(history, Known::VERBATIM).unwrap();
         let finding = judged.findings.into_iter().next().expect("a finding");
         let tried = finding.excuses.into_iter().find(|tried| tried.excuse == exemption.words());
         tried.map(|tried| (tried.ruled_out_by, tried.source))
@@ -591,7 +591,7 @@ mod tests {
     }
 
     fn applies(notation: &str) {
-        let judged = judge(&history(notation), Known { verbatim: true }).unwrap();
+        let judged = judge(&history(notation), Known::VERBATIM).unwrap();
         assert_eq!(judged.findings, [], "{notation}");
     }
 
@@ -692,7 +692,7 @@ mod tests {
         // A canary of another key verifies under none of ours.
         received.canaries.clear();
         received.unverified = 1;
-        assert_eq!(judge(&foreign, Known { verbatim: true }).unwrap().findings, []);
+        assert_eq!(judge(&foreign, Known::VERBATIM).unwrap().findings, []);
     }
 
     #[test]
@@ -703,7 +703,7 @@ mod tests {
         for exchange in tunnel.exchanges.values_mut() {
             exchange.seen[0].head = exchange.sent.as_ref().map(|sent| sent.head.clone()).unwrap_or_default();
         }
-        assert_eq!(judge(&tunnel, Known { verbatim: true }).unwrap().findings, []);
+        assert_eq!(judge(&tunnel, Known::VERBATIM).unwrap().findings, []);
     }
 
     #[test]
@@ -718,7 +718,7 @@ mod tests {
         let acts = &mut close.plan.lanes[0].stimuli[0].directive.acts;
         let [OriginAct::Final(reply)] = acts.as_mut_slice() else { panic!("{acts:?}") };
         reply.framing = Framing::Close;
-        assert_eq!(judge(&close, Known { verbatim: true }).unwrap().findings, []);
+        assert_eq!(judge(&close, Known::VERBATIM).unwrap().findings, []);
     }
 
     #[test]
@@ -726,7 +726,7 @@ mod tests {
         ruled_out("1<1 status:1=500", Exemption::Conversion, "neither a validation nor a range makes 200 of 500");
         ruled_out("1<1 status:1=500", Exemption::Rewriter, "statuses passed unchanged when the gateway got ready");
         applies("1<1 status:1=304");
-        let judged = judge(&history("1<1 status:1=500"), Known { verbatim: false }).unwrap();
+        let judged = judge(&history("1<1 status:1=500"), Known::NOTHING).unwrap();
         assert_eq!(judged.findings, [], "a gateway that rewrites");
     }
 
@@ -783,7 +783,7 @@ mod tests {
     fn no_exemption_applies_where_the_rules_accuse_and_each_finding_was_tried() {
         // Judging stops where one applies.
         for (notation, shape) in self_test::PLANTED {
-            let judged = judge(&history(notation), Known { verbatim: true }).unwrap();
+            let judged = judge(&history(notation), Known::VERBATIM).unwrap();
             for finding in judged.findings {
                 assert!(!finding.excuses.is_empty(), "{shape}: {notation}");
                 assert!(finding.excuses.iter().all(|tried| !tried.source.is_empty() && !tried.ruled_out_by.is_empty()));

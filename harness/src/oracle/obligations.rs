@@ -12,6 +12,7 @@ use vocabulary::plan::EventKind;
 use vocabulary::record::ObligationOutcome;
 use vocabulary::scenario::{Obligation, ObligationState, Prevented};
 
+use super::Known;
 use super::deliveries::{DeliveryMap, Reading};
 
 /// Exchanges on as many new upstream connections, from which on a gateway is said not to pool.
@@ -22,9 +23,9 @@ const SERIALISED_EXCHANGES_MIN: usize = 20;
 pub(super) const SERIALISED_GATES_MIN: usize = 3;
 
 /// How each obligation of the scenario ended in this case.
-pub(super) fn outcomes(history: &History, map: &DeliveryMap) -> Vec<ObligationOutcome> {
+pub(super) fn outcomes(history: &History, map: &DeliveryMap, known: Known) -> Vec<ObligationOutcome> {
     let obligations = &history.plan.scenario.must_exercise;
-    obligations.iter().map(|obligation| outcome(history, map, *obligation)).collect()
+    obligations.iter().map(|obligation| outcome(history, map, known, *obligation)).collect()
 }
 
 /// Exchanges with a planned fault at the origin that the gateway answered itself, and rightly: no attempt reached us, and
@@ -42,7 +43,7 @@ pub(super) fn was_answered_by_gateway(history: &History, exchange: ExchangeId) -
     })
 }
 
-fn outcome(history: &History, map: &DeliveryMap, obligation: Obligation) -> ObligationOutcome {
+fn outcome(history: &History, map: &DeliveryMap, known: Known, obligation: Obligation) -> ObligationOutcome {
     let (state, count) = match obligation {
         Obligation::Overlap(n) => overlap(history, n),
         Obligation::FaultPerformed(kind) => fault_performed(history, kind),
@@ -54,9 +55,24 @@ fn outcome(history: &History, map: &DeliveryMap, obligation: Obligation) -> Obli
         Obligation::RequestsPerUpstreamConnection(n) => requests_per_connection(history, n),
         Obligation::IdleGap => idle_gap(history),
     };
+    // What a plan without gates has not tried was not left out at will.
+    let ungated = state == ObligationState::NotPlanned && known.serialised && needs_gates(obligation);
+    let state = if ungated { ObligationState::Prevented(Prevented::Serialised) } else { state };
     let allowed = &history.plan.scenario.may_be_prevented_by;
     let excused = !matches!(state, ObligationState::Prevented(witness) if !allowed.contains(&witness));
     ObligationOutcome { obligation, state: if excused { state } else { ObligationState::Unmet }, count }
+}
+
+fn needs_gates(obligation: Obligation) -> bool {
+    match obligation {
+        Obligation::Overlap(_) | Obligation::StreamsHeld(_) | Obligation::OrderReleased => true,
+        Obligation::FaultPerformed(kind) => kind == FaultKind::Reorder,
+        Obligation::FollowUps(_)
+        | Obligation::ClientAbortSeen
+        | Obligation::DeliveredFromCache
+        | Obligation::RequestsPerUpstreamConnection(_)
+        | Obligation::IdleGap => false,
+    }
 }
 
 fn met_if(met: bool, count: u64) -> (ObligationState, u64) {
@@ -305,7 +321,24 @@ mod tests {
     }
 
     fn state(history: &History, obligation: Obligation) -> ObligationState {
-        outcome(history, &deliveries::map(history), obligation).state
+        outcome(history, &deliveries::map(history), Known::NOTHING, obligation).state
+    }
+
+    #[test]
+    fn what_needs_gates_is_prevented_where_plans_have_none_any_more() {
+        let mut ungated = history("seq 1<1 2<2");
+        let judge =
+            |history: &History, known, obligation| outcome(history, &deliveries::map(history), known, obligation).state;
+        let serialised = Known { serialised: true, ..Known::NOTHING };
+        let reorder = Obligation::FaultPerformed(FaultKind::Reorder);
+        assert_eq!(judge(&ungated, serialised, Obligation::OrderReleased), ObligationState::Unmet, "not allowed");
+        ungated.plan.scenario.may_be_prevented_by = vec![Prevented::Serialised];
+        let prevented = ObligationState::Prevented(Prevented::Serialised);
+        for obligation in [Obligation::Overlap(2), Obligation::OrderReleased, reorder] {
+            assert_eq!(judge(&ungated, serialised, obligation), prevented, "{obligation:?}");
+            assert_eq!(judge(&ungated, Known::NOTHING, obligation), ObligationState::NotPlanned, "{obligation:?}");
+        }
+        assert_eq!(judge(&ungated, serialised, Obligation::IdleGap), ObligationState::NotPlanned);
     }
 
     const INTERIM: Obligation = Obligation::FaultPerformed(FaultKind::Interim);

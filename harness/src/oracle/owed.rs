@@ -227,7 +227,7 @@ mod tests {
     fn a_second_request_before_the_reply_to_the_first_is_counted_and_is_no_finding() {
         check("c1:1,2 1<1 2<2", Debt::Reply);
         let pipelining = history("c1:1,2,3 1<1 2<2 3<3");
-        let judged = super::super::judge(&pipelining, super::super::Known { verbatim: true }).unwrap();
+        let judged = super::super::judge(&pipelining, super::super::Known::VERBATIM).unwrap();
         assert!(judged.findings.is_empty() && judged.summary.observations.is_empty());
         assert_eq!(judged.summary.near_misses, [("a reply was owed".to_owned(), 2)].into(), "once for each reuse");
     }

@@ -45,7 +45,7 @@ pub(super) const CORRECT: [&str; 12] = [
 /// Judges every planted and every correct history.
 pub(crate) fn self_test() -> SelfTest {
     let shapes = |line: &str| {
-        let judged = judge(&notation::history(line), Known { verbatim: true });
+        let judged = judge(&notation::history(line), Known::VERBATIM);
         judged.map(|judged| judged.findings.iter().map(|finding| finding.shape).collect::<Vec<_>>())
     };
     let found = PLANTED.iter().filter(|(line, shape)| shapes(line).is_ok_and(|shapes| shapes == [*shape]));

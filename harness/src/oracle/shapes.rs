@@ -10,7 +10,7 @@ use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
 use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, History, UnaskedKind};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
-use vocabulary::plan::{BodyPace, RequestBody};
+use vocabulary::plan::RequestBody;
 
 use super::audience::{self, Sharing};
 use super::deliveries::{self, DeliveryMap, Reading};
@@ -466,10 +466,7 @@ fn client_sent_more(history: &History, connection: ConnectionId) -> bool {
         .iter()
         .filter(|(_, exchange)| exchange.sent.as_ref().is_some_and(|sent| sent.connection == connection));
     let requests = sent.filter_map(|(exchange, _)| history.plan.stimulus(*exchange)).map(|(_, one)| &one.request);
-    requests.into_iter().any(|request| {
-        let lies = matches!(request.body, RequestBody::Sized { declared_off_by, .. } if declared_off_by != 0);
-        lies || request.tail.is_some() || request.pace == BodyPace::Withheld
-    })
+    requests.into_iter().any(|request| request.lies() || request.tail.is_some())
 }
 
 /// The step that crosses the widest boundary stays first; the others follow in order.
@@ -499,7 +496,7 @@ mod tests {
             let race = if suspicion.proof == Proof::Race { " (race)" } else { "" };
             format!("{}{k}, {}, {}{race}", suspicion.shape, suspicion.boundary, suspicion.leg)
         };
-        classify(&history, &map, Known { verbatim: true }).iter().map(words).collect()
+        classify(&history, &map, Known::VERBATIM).iter().map(words).collect()
     }
 
     fn check(notation: &str, expected: &str) {
@@ -519,7 +516,7 @@ mod tests {
             let stimulus = &mut history.plan.lanes[0].stimuli[0];
             stimulus.request.body = RequestBody::Sized { bytes: 64, declared_off_by };
             let map = deliveries::map(&history);
-            classify(&history, &map, Known { verbatim: true }).len()
+            classify(&history, &map, Known::VERBATIM).len()
         };
         assert_eq!((answered(0), answered(-1)), (1, 0));
     }
@@ -536,17 +533,17 @@ mod tests {
             let sent = exchange.sent.as_ref().map(|sent| sent.head.clone());
             exchange.seen[0].head = sent.clone().unwrap_or_default();
         }
-        let judged = super::super::judge(&tunnel, Known { verbatim: true }).unwrap();
+        let judged = super::super::judge(&tunnel, Known::VERBATIM).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
         let mut unmarked = tunnel.clone();
         unmarked.unasked[0].canaries.clear();
-        let judged = super::super::judge(&unmarked, Known { verbatim: true }).unwrap();
+        let judged = super::super::judge(&unmarked, Known::VERBATIM).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1), "whoever wrote it");
         // A gateway that reads HTTP leaves a mark.
         for exchange in tunnel.exchanges.values_mut() {
             exchange.seen[0].head.push_str("\nVia: 1.1 gateway");
         }
-        let judged = super::super::judge(&tunnel, Known { verbatim: true }).unwrap();
+        let judged = super::super::judge(&tunnel, Known::VERBATIM).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (1, 0));
     }
 
@@ -624,7 +621,7 @@ mod tests {
                 replied.head.push_str(&format!("\nETag: {validator}"));
             }
             let map = deliveries::map(&history);
-            let all = classify(&history, &map, Known { verbatim: false });
+            let all = classify(&history, &map, Known::NOTHING);
             all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
         };
         let ranges = "same-url status:1=206 status:2=206 1<- 2<2+1";
@@ -712,7 +709,7 @@ mod tests {
         let mut tunnel = history("1<1+3 tail:1>3 3<-");
         let words = |history: &History| {
             let map = deliveries::map(history);
-            let all = classify(history, &map, Known { verbatim: false });
+            let all = classify(history, &map, Known::NOTHING);
             all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
         };
         let ExchangeEnd::Received(received) = tunnel.exchanges.get_mut(&ExchangeId(1)).unwrap().end.as_mut().unwrap()
@@ -755,7 +752,7 @@ mod tests {
                 replied.head.push_str(&format!("\nETag: {validator}"));
             }
             let map = deliveries::map(&retried);
-            let all = classify(&retried, &map, Known { verbatim: false });
+            let all = classify(&retried, &map, Known::NOTHING);
             all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
         };
         assert_eq!(shapes([200, 304], ["\"a\"", "\"a\""]), [], "validated");

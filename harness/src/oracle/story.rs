@@ -108,7 +108,7 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
             Sharing::May => String::new(),
         };
         let from = match was_in_flight(history, owner, receiver) {
-            true => format!("let it share the reply to {owner}, which was still in flight"),
+            true => format!("let it share the reply to {owner}, which was in flight when {receiver} came"),
             false => "answered from its store".to_owned(),
         };
         return Some(format!("no attempt of {receiver} reached the origin, the gateway {from}{rule}"));
@@ -412,7 +412,7 @@ mod tests {
     use super::*;
 
     fn sentence(notation: &str) -> String {
-        let judged = judge(&history(notation), Known { verbatim: true }).unwrap();
+        let judged = judge(&history(notation), Known::VERBATIM).unwrap();
         judged.findings[0].sentence.clone()
     }
 
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn the_evidence_of_a_tail_has_its_lane_and_its_place_behind_the_speller() {
-        let judged = judge(&history("c1:1,3,2 1<1 tail:1>3 3<- 2<3"), Known { verbatim: true }).unwrap();
+        let judged = judge(&history("c1:1,3,2 1<1 tail:1>3 3<- 2<3"), Known::VERBATIM).unwrap();
         let shown = judged.findings[0].evidence.exchanges.iter();
         let shown: Vec<_> = shown.map(|it| (it.exchange.0, it.tenant.0, it.lane.0, it.client_ordinal.0)).collect();
         assert_eq!(shown, [(3, 1, 0, 2), (2, 2, 1, 1)]);
@@ -468,7 +468,10 @@ mod tests {
         let stored = sentence("seq same-url authorization store:2 1<1 2<1");
         assert!(stored.contains("the gateway answered from its store (RFC 9111"), "{stored}");
         let collapsed = sentence("same-url authorization store:2 1<1 2<1");
-        assert!(collapsed.contains("let it share the reply to e1, which was still in flight (RFC 9111"), "{collapsed}");
+        assert!(
+            collapsed.contains("let it share the reply to e1, which was in flight when e2 came (RFC 9111"),
+            "{collapsed}"
+        );
     }
 
     /// What happened to an exchange, judged or not, without the moments.
@@ -539,7 +542,7 @@ mod tests {
     #[test]
     fn unasked_bytes_are_told_with_their_moment_and_lawful_noise_is_not() {
         let desync = history("1<1 segment:1.2 unasked:1<1.2");
-        let judged = judge(&desync, Known { verbatim: true }).unwrap();
+        let judged = judge(&desync, Known::VERBATIM).unwrap();
         let finding = &judged.findings[0];
         let unasked = TimelineStep::Unasked { bytes: 64, deliveries: vec![delivery(1, 2)] };
         let entry = finding.evidence.timeline.iter().find(|entry| entry.step == unasked).unwrap();
@@ -550,7 +553,7 @@ mod tests {
 
     #[test]
     fn a_finding_has_both_requests_and_the_reply_as_evidence() {
-        let judged = judge(&history("c1:1,2 fault:1 1<- 2<1"), Known { verbatim: true }).unwrap();
+        let judged = judge(&history("c1:1,2 fault:1 1<- 2<1"), Known::VERBATIM).unwrap();
         let evidence = &judged.findings[0].evidence;
         assert_eq!((evidence.exchanges.len(), judged.findings[0].subject), (2, judged.findings[0].edges[0].receiver));
         let receiver = evidence.exchanges.last().unwrap();

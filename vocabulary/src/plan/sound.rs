@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Absolute, BodyPace, ConnectionUse, Plan, Request, RequestBody, Stimulus, Target};
-use crate::directive::{Field, OriginAct, Surplus, SurplusKind};
+use super::{Absolute, ConnectionUse, Plan, Request, Target};
+use crate::directive::{Field, OriginAct, Surplus, SurplusKind, is_token};
 use crate::identity::ExchangeId;
 
 /// The first such thing, if there is one.
@@ -84,7 +84,7 @@ fn swallowed(plan: &Plan) -> Option<String> {
     plan.lanes.iter().find_map(|lane| {
         lane.stimuli.windows(2).find_map(|pair| {
             let [before, behind] = pair else { return None };
-            let behind_it = behind.connection == ConnectionUse::Pipelined && lies(before);
+            let behind_it = behind.connection == ConnectionUse::Pipelined && before.request.lies();
             behind_it.then(|| {
                 let (before, behind) = (before.exchange, behind.exchange);
                 format!(
@@ -94,11 +94,6 @@ fn swallowed(plan: &Plan) -> Option<String> {
             })
         })
     })
-}
-
-fn lies(stimulus: &Stimulus) -> bool {
-    let off = matches!(stimulus.request.body, RequestBody::Sized { declared_off_by, .. } if declared_off_by != 0);
-    off || stimulus.request.pace == BodyPace::Withheld
 }
 
 /// Exchanges that wait for each other: nobody would ever begin.
@@ -133,18 +128,12 @@ fn breaks_a_line(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0))
 }
 
-/// RFC 9110 §5.6.2.
-fn is_token(text: &str) -> bool {
-    let mark = |byte: u8| b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || mark(byte))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::plan_of;
     use super::*;
     use crate::directive::{Interim, InterimLength, Segment};
-    use crate::plan::{Event, EventKind};
+    use crate::plan::{Event, EventKind, RequestBody, Stimulus};
 
     #[track_caller]
     fn refused(change: impl Fn(&mut Plan), says: &str) {

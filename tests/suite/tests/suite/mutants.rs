@@ -10,8 +10,8 @@ use vocabulary::verdict::Verdict;
 
 use crate::{must_be_stopped, program, pursued, run, seeds, specimen, story, unshrunk};
 
-/// Cases in which a defect must have shown: half of what the deep profile has, for the rare ones.
-const CASES: u32 = 60;
+/// Cases in which a defect must have shown. The default profile has as many.
+const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
     let gateway = match must_be_stopped(mutant) {
