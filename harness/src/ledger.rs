@@ -14,6 +14,8 @@ use vocabulary::identity::{ConnectionId, ExchangeId, Moment};
 use vocabulary::limits::OBSERVATIONS_MAX;
 use vocabulary::plan::{Event, EventKind, Plan};
 
+use crate::affinity;
+
 /// Collects the observations of one case from every thread.
 pub(crate) struct Ledger {
     clock: Clock,
@@ -109,6 +111,12 @@ impl Ledger {
     pub(crate) fn upstream_served(&self, n: u32) -> bool {
         let collected = self.lock();
         collected.fault_performed && collected.alive.values().flatten().all(|served| *served >= n)
+    }
+
+    /// The client connections that, as far as is known by now, have affinity with one of those on which these exchanges were
+    /// sent.
+    pub(crate) fn affinity_with(&self, exchanges: &[ExchangeId]) -> BTreeSet<ConnectionId> {
+        affinity::class_of(&self.lock().observations, exchanges)
     }
 
     /// The case's history; the ledger is empty afterwards. Connections stay known.

@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod ablate;
+mod affinity;
 mod builder;
 mod case;
 mod client;

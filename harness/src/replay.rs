@@ -103,7 +103,7 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
         for outcome in &judgement.summary.obligations {
             match (outcome.state, outcome.obligation) {
                 // A shrunk plan has no more followers than it needs to fail: it is the fault that must be performed.
-                (ObligationState::Unmet, Obligation::FollowUps(_)) => {}
+                (ObligationState::Unmet, Obligation::FollowUps(_) | Obligation::Affinity(_)) => {}
                 (ObligationState::Unmet, obligation) => replayed.unmet.push(obligation.to_string()),
                 (ObligationState::Met | ObligationState::Prevented(_) | ObligationState::NotPlanned, obligation) => {
                     met.push(obligation.to_string());

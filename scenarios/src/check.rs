@@ -71,6 +71,7 @@ fn check_schedule(source: Source<'_>, variant: &Variant, schedule: &Spanned<Sche
     let counted = lane.copies.is_some()
         || lane.workers.is_some()
         || lane.in_turn
+        || lane.warm_ups.max().0 > 0
         || lane.login.is_some()
         || lane.requests.max().0 > 1
         || lane.plain_after.max().0 > 0;
@@ -158,6 +159,16 @@ impl Lanes<'_> {
         }
         let others: Vec<&Lane> =
             self.lanes.iter().filter(|other| other.name.get_ref() != lane.name.get_ref()).collect();
+        for with in lane.affinities() {
+            self.known(with.span(), with.get_ref(), &others)?;
+            let is_later = |other: &&Lane| !earlier.iter().any(|lane| lane.name.get_ref() == other.name.get_ref());
+            let later = others.iter().copied().filter(is_later).find(|other| other.name.get_ref() == with.get_ref());
+            if later.is_some_and(|later| later.warm_ups.max().0 == 0) {
+                let what =
+                    format!("the lane {:?} comes later and has no warm-ups: nothing would be known", with.get_ref());
+                return Err(self.source.contradiction(with.span(), what));
+            }
+        }
         for act in &lane.origin {
             if let Act::Hold(HoldFor::Event(event)) = act.get_ref() {
                 let EventOf { lane, .. } = event.get_ref();

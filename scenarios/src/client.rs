@@ -2,9 +2,11 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+use toml::Spanned;
 use vocabulary::directive::Field;
 use vocabulary::directive::is_token;
-use vocabulary::plan::{self, AbortHow, Absolute, Credential, EventKind, Target, Version};
+use vocabulary::identity::ExchangeId;
+use vocabulary::plan::{self, AbortHow, Absolute, ConnectionUse, Credential, EventKind, Target, Version};
 
 use crate::draw::{Choice, Draw, Number, Time};
 use crate::fields::{Fields, line};
@@ -181,6 +183,38 @@ pub(crate) enum PaceWord {
     Slow { writes: Draw<Number<1, 64>>, gap: Draw<Time> },
     AfterContinue { wait: Draw<Time> },
     Withheld,
+}
+
+/// On which client connection a request goes out.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ConnectionWord {
+    Kept,
+    Fresh,
+    Pipelined,
+    /// One that shares upstream connections with that of another lane.
+    Affinity(Spanned<String>),
+}
+
+impl ConnectionWord {
+    /// As a plan says it. `with` knows the exchanges of another lane whose connections are meant; new connections in search of
+    /// affinity are opened `among` at once.
+    pub(crate) fn close(&self, with: impl Fn(&str) -> Vec<ExchangeId>, among: u32) -> ConnectionUse {
+        match self {
+            ConnectionWord::Kept => ConnectionUse::Kept,
+            ConnectionWord::Fresh => ConnectionUse::Fresh,
+            ConnectionWord::Pipelined => ConnectionUse::Pipelined,
+            ConnectionWord::Affinity(lane) => ConnectionUse::Affinity { with: with(lane.get_ref()), among },
+        }
+    }
+
+    /// The lane that it names.
+    pub(crate) fn lane(&self) -> Option<&Spanned<String>> {
+        match self {
+            ConnectionWord::Affinity(lane) => Some(lane),
+            ConnectionWord::Kept | ConnectionWord::Fresh | ConnectionWord::Pipelined => None,
+        }
+    }
 }
 
 /// How and when a client gives up.

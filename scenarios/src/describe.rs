@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use toml::Spanned;
 use vocabulary::directive::{ChunkDefect, Close, CutBy};
-use vocabulary::plan::{AbortHow, Absolute, Audience, ConnectionUse, Credential, EventKind, Target, Until, Version};
+use vocabulary::plan::{AbortHow, Absolute, Audience, Credential, EventKind, Target, Until, Version};
 
-use crate::client::{BodyWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, RequestForm};
+use crate::client::{BodyWord, ConnectionWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, RequestForm};
 use crate::draw::{Choice, Count, Draw, Time, one_of};
 use crate::language::{DirectiveAt, FreezeOf, Lane, Order, ProfileWord, Scenario, Variant};
 use crate::origin::{
@@ -110,12 +110,18 @@ fn client(lane: &Lane, variant: &Variant) -> String {
         let _ = write!(text, ", after a login at {} that sets the cookie {}", path.0, cookie.0);
     }
     if let Some(connection) = &lane.connection {
-        let word = |connection: &ConnectionUse| match connection {
-            ConnectionUse::Kept => "kept connections".to_owned(),
-            ConnectionUse::Fresh => "a new connection for each".to_owned(),
-            ConnectionUse::Pipelined => "one connection, without awaiting replies".to_owned(),
+        let word = |connection: &ConnectionWord| match connection {
+            ConnectionWord::Kept => "kept connections".to_owned(),
+            ConnectionWord::Fresh => "a new connection for each".to_owned(),
+            ConnectionWord::Pipelined => "one connection, without awaiting replies".to_owned(),
+            ConnectionWord::Affinity(with) => {
+                format!("connections that share upstream connections with those of {}", with.get_ref())
+            }
         };
         let _ = write!(text, ", on {}", words(connection, word));
+    }
+    if lane.warm_ups.max().0 > 0 {
+        let _ = write!(text, ", after {}, one at a time", counted(&lane.warm_ups.to_string(), "warm-up"));
     }
     if lane.think.max().us > 0 {
         let _ = write!(text, ", {} apart", lane.think);

@@ -70,7 +70,7 @@ impl Stage {
                     let delay_us = if previous.is_some() { gap_us } else { 0 };
                     let start = Start { after: previous, delay_us };
                     let request = self.closer.request(&lane.request, number);
-                    let connection = self.connection(lane);
+                    let connection = self.connection(lane, |_| unreachable!("the check has found no other lane"));
                     let plain = self.plain(exchange, tenants[worker % tenants.len()], start, request);
                     self.lanes[worker].stimuli.push(Stimulus { connection, audience: lane.audience, ..plain });
                     Some(Event { exchange, kind: EventKind::Seen })

@@ -157,6 +157,13 @@ impl Closer {
         Stimulus { request, directive, ..Stimulus::get(ExchangeId(0), TenantId(0)) }
     }
 
+    /// A well-behaved request that goes where the others of a lane go.
+    pub(crate) fn warm_up(&mut self, form: &RequestForm) -> Request {
+        let (form, method) = form.form.draw_if_open(&mut self.dice).close();
+        let plain = Request::get();
+        Request { method: method.unwrap_or(plain.method.clone()), form, ..plain }
+    }
+
     pub(crate) fn abort(&mut self, give_up: &GiveUp) -> Abort {
         let how = *give_up.how.draw(&mut self.dice);
         let when = match give_up.when.draw(&mut self.dice) {

@@ -10,11 +10,11 @@ use serde::Deserialize;
 use toml::Spanned;
 use vocabulary::finding::Shape;
 use vocabulary::identity::CaseNumber;
-use vocabulary::plan::{Audience, ConnectionUse, Until};
+use vocabulary::plan::{Audience, Until};
 use vocabulary::scenario::{Level, Obligation, Prevented, ScenarioHead};
 
 use crate::check::check;
-use crate::client::{GiveUp, Login, ReadSlowly, RequestForm, at_once};
+use crate::client::{ConnectionWord, GiveUp, Login, ReadSlowly, RequestForm, at_once};
 use crate::draw::{Choice, Count, Draw, Number, Time};
 use crate::error::{ScenarioError, Source};
 use crate::generate::DrawContext;
@@ -231,11 +231,15 @@ pub(crate) struct Lane {
     /// What each worker does before its first request, for each of its tenants.
     #[serde(default)]
     pub(crate) login: Option<Spanned<Login>>,
+    /// Plain requests of each worker before the story begins. Those of all lanes go one at a time: what upstream
+    /// connections they arrive on tells whose connections have affinity.
+    #[serde(default = "none")]
+    pub(crate) warm_ups: Draw<Number<0, 16>>,
     /// Requests of each worker, in each round.
     #[serde(default = "one_request")]
     pub(crate) requests: Draw<Number<1, 256>>,
     /// Plain requests that follow them on the same client connection.
-    #[serde(default = "none_after")]
+    #[serde(default = "none")]
     pub(crate) plain_after: Draw<Number<0, 16>>,
     #[serde(default)]
     pub(crate) start: Option<StartOf>,
@@ -245,7 +249,7 @@ pub(crate) struct Lane {
     #[serde(default = "at_once")]
     pub(crate) think: Draw<Time>,
     #[serde(default)]
-    pub(crate) connection: Option<Choice<ConnectionUse>>,
+    pub(crate) connection: Option<Choice<ConnectionWord>>,
     #[serde(default)]
     pub(crate) request: RequestForm,
     #[serde(default)]
@@ -361,6 +365,11 @@ impl Lane {
         }
     }
 
+    /// The lanes with which its connections are to have affinity.
+    pub(crate) fn affinities(&self) -> impl Iterator<Item = &Spanned<String>> {
+        self.connection.iter().flat_map(|connection| &connection.0).filter_map(ConnectionWord::lane)
+    }
+
     fn times(&self) -> impl Iterator<Item = &Draw<Time>> {
         let acts = self.origin.iter().flat_map(|act| act.get_ref().times());
         let aborts = self.abort.iter().flat_map(|abort| &abort.when.0).filter_map(|when| when.time());
@@ -378,6 +387,6 @@ fn one_request() -> Draw<Number<1, 256>> {
     Draw::just(Number(1))
 }
 
-fn none_after() -> Draw<Number<0, 16>> {
+fn none() -> Draw<Number<0, 16>> {
     Draw::just(Number(0))
 }

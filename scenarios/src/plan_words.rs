@@ -17,6 +17,8 @@ use vocabulary::plan::{
 const STIMULI_TOLD: usize = 3;
 /// Stimuli of a lane that are told because they hold a fault.
 const FAULTS_TOLD: usize = 4;
+/// Stimuli of a lane that are told because they wait for another lane: the story begins there, behind warm-ups.
+const WAITING_TOLD: usize = 2;
 /// Lanes of one name that are told.
 const LANES_TOLD: usize = 3;
 /// Gates that are told.
@@ -101,11 +103,13 @@ fn lane(lane: &Lane) -> String {
         None => String::new(),
     };
     let mut text = format!("\n{}: {}{until}\n", lane.name, counted(lane.stimuli.len(), "exchange"));
-    let (mut untold, mut faulty) = (0, 0);
+    let (mut untold, mut faulty, mut waiting) = (0, 0, 0);
     for (index, stimulus) in lane.stimuli.iter().enumerate() {
         let has_fault = !stimulus.faults().is_empty() || !stimulus.directive.faults().is_empty();
-        if index < STIMULI_TOLD || has_fault && faulty < FAULTS_TOLD {
+        let waits = stimulus.start.after.is_some();
+        if index < STIMULI_TOLD || has_fault && faulty < FAULTS_TOLD || waits && waiting < WAITING_TOLD {
             faulty += usize::from(has_fault);
+            waiting += usize::from(waits && index >= STIMULI_TOLD);
             if untold > 0 {
                 let _ = writeln!(text, "  … {untold} more");
                 untold = 0;
@@ -133,6 +137,13 @@ fn stimulus(stimulus: &Stimulus, first: bool) -> String {
         ConnectionUse::Fresh if first => {}
         ConnectionUse::Fresh => text.push_str(", new connection"),
         ConnectionUse::Pipelined => text.push_str(", pipelined"),
+        ConnectionUse::Affinity { with, among } => {
+            let with: Vec<String> = with.iter().map(ToString::to_string).collect();
+            let _ = write!(text, ", by affinity with {}", with.join(" "));
+            if *among > 1 {
+                let _ = write!(text, " among {among} new connections");
+            }
+        }
     }
     if let Some(Freeze { until, delay_us }) = freeze {
         let then = if *delay_us > 0 { format!("{} after ", time(*delay_us)) } else { "once ".to_owned() };

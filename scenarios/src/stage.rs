@@ -4,6 +4,8 @@
 //! story in the same lanes: a lane that waits for another waits for its round's event, and a lane that waits for
 //! nobody begins a round when the last lane has ended the one before.
 
+use std::collections::BTreeSet;
+
 use vocabulary::directive::Directive;
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{self, Audience, ConnectionUse, Event, EventKind, Freeze, Gate, Start, Stimulus};
@@ -11,6 +13,13 @@ use vocabulary::plan::{self, Audience, ConnectionUse, Event, EventKind, Freeze, 
 use crate::fill::{Closer, join_segments};
 use crate::language::{GateRelease, Lane, Order, Variant};
 use crate::origin::{Act, EventOf, HoldFor};
+
+/// Between two warm-ups nothing is asked: a gateway puts an upstream connection back only when it has passed the reply on.
+const WARM_UP_GAP_US: u64 = 1_000;
+/// New connections that a warm-up opens at once: workers that accept by turns take one each.
+const CANDIDATES_AT_ONCE: u32 = 2;
+/// The body of the reply to a warm-up.
+const WARM_UP_BYTES: u64 = 64;
 
 /// The plan that is being drawn.
 pub(crate) struct Stage {
@@ -45,6 +54,15 @@ struct Round {
     gates: Vec<Option<GateId>>,
 }
 
+/// The exchanges of the warm-ups, by lane of the scenario and by worker.
+type WarmUps = Vec<Vec<Vec<ExchangeId>>>;
+
+/// Those of the worker of a lane that a worker of another lane is paired with.
+fn of_worker(warm_ups: &WarmUps, lane: Option<usize>, worker: usize) -> Vec<ExchangeId> {
+    let workers = &warm_ups[lane.expect("the check has found the lane")];
+    workers[worker % workers.len()].clone()
+}
+
 impl Round {
     /// The event of the worker of a lane that a worker of another lane is paired with.
     fn event(&self, lane: usize, worker: usize, kind: EventKind) -> Event {
@@ -64,16 +82,80 @@ impl Stage {
     /// Tells the story of a variant, as often as its rounds say.
     pub(crate) fn tell(&mut self, variant: &Variant) {
         let casts = self.cast(variant);
+        let warm_ups = self.number_warm_ups(variant, &casts);
+        self.warm_up(variant, &casts, &warm_ups);
         let rounds = variant.rounds().draw(&mut self.closer.dice).0;
         let mut previous: Option<Round> = None;
         for number in 1..=rounds {
             let round = self.number(variant, &casts, number);
             for (index, lane) in variant.lanes.iter().enumerate() {
                 for worker in 0..casts[index].workers.len() {
-                    self.play(variant, lane, (index, worker), &casts[index], &round, previous.as_ref());
+                    self.play(variant, lane, (index, worker), &casts[index], &round, previous.as_ref(), &warm_ups);
                 }
             }
             previous = Some(round);
+        }
+        self.begin_after(&warm_ups);
+    }
+
+    /// Numbers the warm-ups.
+    fn number_warm_ups(&mut self, variant: &Variant, casts: &[Cast]) -> WarmUps {
+        let mut all = Vec::new();
+        for (lane, cast) in variant.lanes.iter().zip(casts) {
+            let mut of_lane = Vec::new();
+            for _ in &cast.workers {
+                let count = lane.warm_ups.draw_if_open(&mut self.closer.dice).0;
+                of_lane.push((0..count).map(|_| self.closer.exchange()).collect());
+            }
+            all.push(of_lane);
+        }
+        all
+    }
+
+    /// Writes the warm-ups into the plan, one at a time: the first of every worker, then the second of every worker, each
+    /// when the one before is over. So workers whose connections shall have affinity look for each other by turns.
+    fn warm_up(&mut self, variant: &Variant, casts: &[Cast], warm_ups: &WarmUps) {
+        let most = warm_ups.iter().flatten().map(Vec::len).max().unwrap_or(0);
+        let mut previous: Option<(usize, ExchangeId)> = None;
+        for turn in 0..most {
+            for ((index, lane), cast) in variant.lanes.iter().enumerate().zip(casts) {
+                let mut sought = lane.connection.iter().flat_map(|connection| &connection.0);
+                let sought = sought.find(|word| word.lane().is_some());
+                for (worker, (tenants, target)) in cast.workers.iter().enumerate() {
+                    let Some(exchange) = warm_ups[index][worker].get(turn).copied() else { continue };
+                    let after = previous.filter(|(lane, _)| lane != target).map(|(_, before)| concluded(before));
+                    let delay_us = if previous.is_some() { WARM_UP_GAP_US } else { 0 };
+                    let with = |name: &str| of_worker(warm_ups, variant.lane(name), worker);
+                    let stimulus = Stimulus {
+                        start: Start { after, delay_us },
+                        connection: sought.map_or(ConnectionUse::Kept, |word| word.close(with, CANDIDATES_AT_ONCE)),
+                        request: self.closer.warm_up(&lane.request),
+                        directive: Directive::benign(WARM_UP_BYTES),
+                        ..Stimulus::get(exchange, tenants[0])
+                    };
+                    self.lanes[*target].stimuli.push(stimulus);
+                    previous = Some((*target, exchange));
+                }
+            }
+        }
+    }
+
+    /// The story begins when the last warm-up is over: whoever waits for nobody waits for that.
+    fn begin_after(&mut self, warm_ups: &WarmUps) {
+        let all: BTreeSet<ExchangeId> = warm_ups.iter().flatten().flatten().copied().collect();
+        // By turns: of those with the most, whoever comes last.
+        let most = warm_ups.iter().flatten().map(Vec::len).max().unwrap_or(0);
+        let Some(last) = warm_ups.iter().flatten().rfind(|own| own.len() == most).and_then(|own| own.last()).copied()
+        else {
+            return;
+        };
+        for lane in &mut self.lanes {
+            let own = lane.stimuli.iter().filter(|stimulus| all.contains(&stimulus.exchange)).count();
+            let is_last = own > 0 && lane.stimuli[own - 1].exchange == last;
+            if let Some(first) = lane.stimuli.get_mut(own).filter(|first| first.start.after.is_none()) {
+                first.start.after = (!is_last).then(|| concluded(last));
+                first.start.delay_us += WARM_UP_GAP_US;
+            }
         }
     }
 
@@ -174,6 +256,7 @@ impl Stage {
         cast: &Cast,
         round: &Round,
         previous: Option<&Round>,
+        warm_ups: &WarmUps,
     ) {
         let (tenants, target) = &cast.workers[worker];
         let target = *target;
@@ -211,11 +294,17 @@ impl Stage {
                     Directive { acts, every_attempt: lane.every_attempt }
                 }
             };
-            let connection = match self.connection(lane) {
+            let with = |name: &str| match variant.lane(name) {
+                // Whoever met the fault; or of those who come later, whoever they have warmed up.
+                Some(other) if other < index => vec![round.event(other, worker, EventKind::Seen).exchange],
+                other => of_worker(warm_ups, other, worker),
+            };
+            let connection = match self.connection(lane, with) {
                 // What goes out behind a request that is given up goes down with it.
                 ConnectionUse::Pipelined if self.has_just_given_up(target) => ConnectionUse::Kept,
                 connection => connection,
             };
+            let alone = connection != ConnectionUse::Pipelined;
             let stimulus = Stimulus {
                 exchange: *exchange,
                 tenant: tenant_at(position),
@@ -226,7 +315,7 @@ impl Stage {
                 abort: match &lane.abort {
                     Some(give_up) => Some(self.closer.abort(give_up)),
                     // The first request is the one that other lanes wait for.
-                    None if lane.origin.is_empty() && position > 0 && connection != ConnectionUse::Pipelined => {
+                    None if lane.origin.is_empty() && position > 0 && alone => {
                         self.closer.swarm.abort(&mut self.closer.knobs)
                     }
                     None => None,
@@ -270,9 +359,10 @@ impl Stage {
         Start { after, delay_us }
     }
 
-    pub(crate) fn connection(&mut self, lane: &Lane) -> ConnectionUse {
+    /// As the lane says, or else the swarm. `with` knows the exchanges of another lane.
+    pub(crate) fn connection(&mut self, lane: &Lane, with: impl Fn(&str) -> Vec<ExchangeId>) -> ConnectionUse {
         match &lane.connection {
-            Some(connection) => *connection.draw(&mut self.closer.dice),
+            Some(connection) => connection.draw(&mut self.closer.dice).close(with, 1),
             None => self.closer.swarm.connection(&mut self.closer.knobs),
         }
     }
@@ -298,6 +388,10 @@ impl Stage {
             directive: self.closer.plain(),
         }
     }
+}
+
+fn concluded(exchange: ExchangeId) -> Event {
+    Event { exchange, kind: EventKind::Concluded }
 }
 
 fn holds_at_gate(lane: &Lane) -> bool {

@@ -222,6 +222,11 @@ fn contradictions() {
         "{ final = {} }",
         "18:3: a second final reply is surplus, write { surplus = { what = { reply = … }, … } }",
     );
+    check(
+        "requests = \"1..=3\"",
+        "connection = { affinity = \"next\" }",
+        "14:27: the lane \"next\" comes later and has no warm-ups: nothing would be known",
+    );
     let repeated = SOUND.replace("level = \"must\"", "level = \"must\"\nrounds = 2");
     let stopping = repeated.replace("tenants = \"1..=3\"", "until = { upstream-served = 2 }");
     let error = parse(&stopping).unwrap_err().to_string();

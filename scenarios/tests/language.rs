@@ -7,9 +7,9 @@ use scenarios::{DirectiveAt, DrawContext, ProfileWord, Scenario, SelectError, ca
 use vocabulary::directive::{
     ChunkDefect, Close, Cut, CutBy, FaultKind, Framing, Hold, OriginAct, SurplusKind, SurplusTiming,
 };
-use vocabulary::identity::CaseNumber;
+use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::plan::{
-    Absolute, BodyPace, ConnectionUse, Credential, Form, Plan, RequestBody, Stimulus, Target, Version,
+    Absolute, BodyPace, ConnectionUse, Credential, EventKind, Form, Plan, RequestBody, Stimulus, Target, Version,
 };
 
 const HEAD: &str = r#"
@@ -270,6 +270,45 @@ fn tenants_may_share_a_connection_as_behind_a_proxy() {
     );
     let tenants = |lane: usize| plan.lanes[lane].stimuli.iter().map(|stimulus| stimulus.tenant.0).collect::<Vec<_>>();
     assert_eq!((plan.lanes.len(), tenants(0), tenants(1)), (2, vec![1, 2, 1, 2, 1], vec![2, 1, 2, 1, 2]));
+}
+
+const AFFINITY: &str = r#"
+[[lane]]
+name = "first"
+warm_ups = 2
+connection = { affinity = "next" }
+[[lane]]
+name = "next"
+warm_ups = 3
+connection = { affinity = "first" }
+start = { after = "first.seen" }
+[[lane]]
+name = "others"
+"#;
+
+#[test]
+fn warm_ups_go_one_at_a_time_by_turns_and_the_story_begins_after_them() {
+    let plan = draw(AFFINITY);
+    let start = |exchange: u32| plan.stimulus(ExchangeId(exchange)).unwrap().1.start;
+    let after = |exchange: u32| start(exchange).after.map(|event| (event.exchange.0, event.kind));
+    let done = |exchange: u32| Some((exchange, EventKind::Concluded));
+    let warm_ups = [1, 3, 2, 4, 5].map(after);
+    assert_eq!(warm_ups, [None, done(1), done(3), done(2), None], "the last two are of one lane");
+    assert!([3, 2, 4, 5].iter().all(|exchange| start(*exchange).delay_us == 1_000));
+    assert_eq!([6, 7, 8].map(after), [done(5), Some((6, EventKind::Seen)), done(5)]);
+}
+
+#[test]
+fn whoever_is_warmed_up_seeks_any_of_the_other_lane_and_a_follower_the_trigger() {
+    let plan = draw(AFFINITY);
+    let connection = |exchange: u32| plan.stimulus(ExchangeId(exchange)).unwrap().1.connection.clone();
+    let by =
+        |with: &[u32], among| ConnectionUse::Affinity { with: with.iter().copied().map(ExchangeId).collect(), among };
+    assert_eq!([1, 2].map(connection), [by(&[3, 4, 5], 2), by(&[3, 4, 5], 2)]);
+    assert_eq!([3, 4, 5].map(connection), [by(&[1, 2], 2), by(&[1, 2], 2), by(&[1, 2], 2)]);
+    assert_eq!([6, 7, 8].map(connection), [by(&[3, 4, 5], 1), by(&[6], 1), ConnectionUse::Kept]);
+    let told = scenarios::describe_plan(&plan);
+    assert!(told.contains("e7 t2, once the origin has seen e6, by affinity with e6:"), "{told}");
 }
 
 /// A pool of u connections, of which c stay; then a burst of one more than were ever open.

@@ -168,6 +168,14 @@ impl Plan {
             if let Some(event) = events.iter().find(|event| !exchanges.contains(&event.exchange)) {
                 return Some(format!("exchange {id} waits for an event of {}, which is not planned", event.exchange));
             }
+            if let ConnectionUse::Affinity { with, among } = &stimulus.connection {
+                if let Some(with) = with.iter().find(|with| !exchanges.contains(with)) {
+                    return Some(format!("exchange {id} goes out by affinity with {with}, which is not planned"));
+                }
+                if !(1..=CANDIDATES_MAX).contains(among) {
+                    return Some(format!("exchange {id} opens {among} connections, expected 1 to {CANDIDATES_MAX}"));
+                }
+            }
         }
         let held = self.gates.iter().flat_map(|gate| gate.awaits.iter().chain(&gate.release));
         let unknown = held.into_iter().find(|id| !exchanges.contains(id));
@@ -331,7 +339,7 @@ pub enum EventKind {
 }
 
 /// On which client connection a request goes out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConnectionUse {
     /// The lane's connection, kept alive; a new one where there is none.
@@ -341,7 +349,21 @@ pub enum ConnectionUse {
     Fresh,
     /// The lane's connection, behind requests whose replies have not arrived yet (RFC 9112 §9.3.2).
     Pipelined,
+    /// A connection of the lane that has affinity with one on which one of these exchanges was sent: a chain of requests that
+    /// arrived on the same upstream connections leads from one to the other, as far as the origin has seen by now. One that
+    /// was not used yet where there is none, a new one where there is none of those either. The lane's others stay open.
+    Affinity {
+        /// Which exchanges. As long as one is not sent, no connection has affinity with its.
+        with: Vec<ExchangeId>,
+        /// How many new connections are opened at once, 1 to [`CANDIDATES_MAX`]. One after the other, an idle gateway would
+        /// take them all in by the worker that happens to wake first.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        among: u32,
+    },
 }
+
+/// Connections that a lane keeps open in search of one with affinity.
+pub const CANDIDATES_MAX: u32 = 16;
 
 /// What a client sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -634,6 +656,15 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_one(number: &u32) -> bool {
+    *number == 1
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -653,6 +684,18 @@ pub(crate) mod tests {
         let plan = plan_of(&[1, 2]);
         let json = serde_json::to_string_pretty(&plan).unwrap();
         assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan);
+    }
+
+    #[test]
+    fn a_connection_is_a_word_or_names_the_exchange_that_it_has_affinity_with() {
+        let json = |connection: ConnectionUse| serde_json::to_string(&connection).unwrap();
+        assert_eq!(json(ConnectionUse::Kept), r#""kept""#);
+        assert_eq!(json(by_affinity(3, 1)), r#"{"affinity":{"with":[3]}}"#);
+        assert_eq!(json(by_affinity(3, 4)), r#"{"affinity":{"with":[3],"among":4}}"#);
+    }
+
+    fn by_affinity(with: u32, among: u32) -> ConnectionUse {
+        ConnectionUse::Affinity { with: vec![ExchangeId(with)], among }
     }
 
     /// What was added since does not change the bytes of a plan that does not use it, nor keep an old plan from loading.
@@ -723,6 +766,14 @@ pub(crate) mod tests {
         let until = Event { exchange: ExchangeId(8), kind: EventKind::SurplusWritten };
         thawless.lanes[0].stimuli[0].freeze = Some(Freeze { until, delay_us: 0 });
         assert!(thawless.defect().unwrap().contains("e8"));
+
+        let mut lost = plan_of(&[1, 2]);
+        lost.lanes[1].stimuli[0].connection = by_affinity(1, 4);
+        assert_eq!(lost.defect(), None);
+        lost.lanes[1].stimuli[0].connection = by_affinity(6, 4);
+        assert!(lost.defect().unwrap().contains("affinity with e6"));
+        lost.lanes[1].stimuli[0].connection = by_affinity(1, 0);
+        assert!(lost.defect().unwrap().contains("opens 0 connections"));
 
         let mut newer = plan_of(&[1]);
         newer.schema = "crosswire.plan/9".to_owned();

@@ -99,6 +99,9 @@ pub enum Obligation {
     RequestsPerUpstreamConnection(u32),
     /// An upstream connection was idle while surplus bytes lay on it.
     IdleGap,
+    /// So many exchanges of another tenant, sent after the first performed fault, went out on client connections that share
+    /// upstream connections with the faulty one's.
+    Affinity(u32),
 }
 
 impl fmt::Display for Obligation {
@@ -113,6 +116,7 @@ impl fmt::Display for Obligation {
             Obligation::DeliveredFromCache => write!(f, "delivered-from-cache"),
             Obligation::RequestsPerUpstreamConnection(n) => write!(f, "requests-per-upstream-connection({n})"),
             Obligation::IdleGap => write!(f, "idle-gap"),
+            Obligation::Affinity(n) => write!(f, "affinity({n}, other tenant)"),
         }
     }
 }
@@ -137,6 +141,8 @@ pub enum Prevented {
     TimeoutUnknown,
     /// The gateway speaks HTTP/1.0 to the origin, which forbids the fault (no interim reply, no chunked body).
     Http10Upstream,
+    /// At least 20 exchanges on at least 5 client connections, none of which shared an upstream connection with another.
+    NoUpstreamSharing,
 }
 
 impl Prevented {
@@ -151,6 +157,7 @@ impl Prevented {
             Prevented::MethodRefused => "method-refused",
             Prevented::TimeoutUnknown => "timeout-unknown",
             Prevented::Http10Upstream => "http10-upstream",
+            Prevented::NoUpstreamSharing => "no-upstream-sharing",
         }
     }
 }
@@ -182,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::Http10Upstream];
+        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::NoUpstreamSharing];
         for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }

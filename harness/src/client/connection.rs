@@ -8,9 +8,9 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use transport::Stream;
 use vocabulary::history::Unasked;
 use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Moment, Ordinal};
@@ -80,15 +80,32 @@ impl Connection {
         Ok(Connection { stream, account })
     }
 
-    /// Reads for as long as it is polled; it never resolves.
-    pub(super) async fn watch(&mut self, run: &Run, buffer: &mut [u8]) -> Infallible {
-        while self.account.unasked.len() < UNASKED_BYTES_MAX {
-            let read = self.stream.read(buffer).await;
-            if !self.take(read, buffer, run) {
-                break;
-            }
-        }
-        std::future::pending().await
+    /// Opens so many connections at once, and returns those that are open within [`CONNECT_WAIT`], in the order in which
+    /// they were begun.
+    pub(super) async fn open_several(target: &Target, count: u32) -> Vec<Connection> {
+        let mut opening: Vec<_> = (0..count).map(|place| (place, Box::pin(Connection::open(target)))).collect();
+        let mut opened = Vec::new();
+        poll_fn(|context| {
+            opening.retain_mut(|(place, one)| match one.as_mut().poll(context) {
+                Poll::Pending => true,
+                Poll::Ready(done) => {
+                    opened.extend(done.ok().map(|connection| (*place, connection)));
+                    false
+                }
+            });
+            if opening.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        opened.sort_by_key(|(place, _)| *place);
+        opened.into_iter().map(|(_, connection)| connection).collect()
+    }
+
+    /// Reads what can be read now, and has the task woken when there is more.
+    fn poll_watch(&mut self, context: &mut Context<'_>, run: &Run, buffer: &mut [u8]) {
+        while self.account.unasked.len() < UNASKED_BYTES_MAX
+            && let Poll::Ready(read) = poll_read(&mut self.stream, context, buffer)
+            && self.take(read, buffer, run)
+        {}
     }
 
     /// Reads what can be read now, and says whether the connection may be used again.
@@ -125,15 +142,37 @@ impl Connection {
     }
 }
 
+/// Reads on these connections, on which nothing is asked, for as long as it is polled; it never resolves.
+pub(super) async fn watch<'a>(
+    connections: impl Iterator<Item = &'a mut Connection>,
+    run: &Run,
+    buffer: &mut [u8],
+) -> Infallible {
+    let mut connections: Vec<&mut Connection> = connections.collect();
+    poll_fn(|context| {
+        connections.iter_mut().for_each(|connection| connection.poll_watch(context, run, buffer));
+        Poll::Pending
+    })
+    .await
+}
+
 /// Reads once if there is something to read.
 pub(super) async fn readable_now(
     stream: &mut (impl AsyncRead + Unpin),
     buffer: &mut [u8],
 ) -> Option<io::Result<usize>> {
-    let mut into = ReadBuf::new(buffer);
-    poll_fn(|context| match Pin::new(&mut *stream).poll_read(context, &mut into) {
+    poll_fn(|context| match poll_read(stream, context, buffer) {
         Poll::Pending => Poll::Ready(None),
-        Poll::Ready(read) => Poll::Ready(Some(read.map(|()| into.filled().len()))),
+        Poll::Ready(read) => Poll::Ready(Some(read)),
     })
     .await
+}
+
+fn poll_read(
+    stream: &mut (impl AsyncRead + Unpin),
+    context: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut into = ReadBuf::new(buffer);
+    Pin::new(stream).poll_read(context, &mut into).map_ok(|()| into.filled().len())
 }

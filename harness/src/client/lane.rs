@@ -1,13 +1,14 @@
 //! One client worker: its stimuli, one batch after the other, each on the connection that the plan names.
 
 use vocabulary::history::{GaveUp, Observation, Why};
-use vocabulary::identity::{ExchangeId, LaneId};
-use vocabulary::plan::{ConnectionUse, Event, EventKind, Freeze, Lane, Start, Stimulus, Until};
+use vocabulary::identity::{ConnectionId, ExchangeId, LaneId};
+use vocabulary::plan::{CANDIDATES_MAX, ConnectionUse, Event, EventKind, Freeze, Lane, Start, Stimulus, Until};
 
 use super::Run;
 use super::batch::{self, Buffers};
-use super::connection::Connection;
+use super::connection::{self, Connection};
 use super::framing::Reuse;
+use crate::affinity;
 use crate::gateway::Frozen;
 
 /// Stimuli that a lane does before it asks whether it may stop: followers on the connections that matter need a few
@@ -16,7 +17,7 @@ const STIMULI_MIN: usize = 3;
 
 /// Does the stimuli of a lane.
 pub(super) async fn run(run: &Run, id: LaneId, lane: &Lane) {
-    let mut worker = Worker { run, id, connection: None, buffers: Buffers::default() };
+    let mut worker = Worker { run, id, connection: None, candidates: Vec::new(), buffers: Buffers::default() };
     let mut done = 0;
     while done < lane.stimuli.len() {
         if done >= STIMULI_MIN && may_stop(run, lane.until) {
@@ -25,6 +26,7 @@ pub(super) async fn run(run: &Run, id: LaneId, lane: &Lane) {
         done += worker.perform(next_batch(&lane.stimuli[done..])).await;
     }
     worker.retire().await;
+    worker.retire_candidates(0).await;
     for skipped in &lane.stimuli[done..] {
         // The origin shall not hold bait for it. The history knows nothing of what was never sent.
         (run.notify)(Event { exchange: run.wire(skipped.exchange), kind: EventKind::Concluded });
@@ -52,6 +54,8 @@ struct Worker<'a> {
     id: LaneId,
     /// The lane's connection, as long as it may be used again.
     connection: Option<Connection>,
+    /// Others that are open because they may turn out to have affinity, oldest first.
+    candidates: Vec<Connection>,
     buffers: Buffers,
 }
 
@@ -60,13 +64,13 @@ impl Worker<'_> {
     async fn perform(&mut self, stimuli: &[Stimulus]) -> usize {
         let first = &stimuli[0];
         self.await_start(&first.start).await;
-        let (mut usage, mut frozen) = (first.connection, None);
+        let (mut usage, mut frozen) = (&first.connection, None);
         if let Some(freeze) = &first.freeze {
             // Opened before, or looked at: a gateway that stands still accepts nothing.
             self.connection = self.connection_for(usage).await;
             if self.connection.is_some() {
                 frozen = Some(self.freeze(first.exchange, freeze).await);
-                usage = ConnectionUse::Kept;
+                usage = &ConnectionUse::Kept;
             }
         }
         let connection = match self.connection_for(usage).await {
@@ -100,31 +104,68 @@ impl Worker<'_> {
         frozen
     }
 
-    /// Waits for this; meanwhile the lane's connection is watched.
+    /// Waits for this; meanwhile the lane's connections are watched.
     async fn watched(&mut self, wait: impl Future<Output = ()>) {
-        match &mut self.connection {
-            None => wait.await,
-            Some(connection) => tokio::select! {
-                biased;
-                () = wait => {}
-                never = connection.watch(self.run, &mut self.buffers.read) => match never {},
-            },
+        let idle = self.candidates.iter_mut().chain(&mut self.connection);
+        tokio::select! {
+            biased;
+            () = wait => {}
+            never = connection::watch(idle, self.run, &mut self.buffers.read) => match never {},
         }
     }
 
-    async fn connection_for(&mut self, usage: ConnectionUse) -> Option<Connection> {
-        if let Some(mut kept) = self.connection.take() {
-            let wanted = match usage {
-                ConnectionUse::Kept | ConnectionUse::Pipelined => kept.glance(self.run, &mut self.buffers.read).await,
-                ConnectionUse::Fresh => Reuse::Closing,
-            };
-            if wanted == Reuse::Kept {
+    async fn connection_for(&mut self, usage: &ConnectionUse) -> Option<Connection> {
+        let reused = match usage {
+            ConnectionUse::Kept | ConnectionUse::Pipelined => self.kept().await,
+            ConnectionUse::Fresh => None,
+            ConnectionUse::Affinity { with, among } => self.by_affinity(with, *among).await,
+        };
+        if reused.is_some() {
+            return reused;
+        }
+        self.retire().await;
+        Connection::open(&self.run.target).await.ok()
+    }
+
+    /// The lane's connection, if it may be used again.
+    async fn kept(&mut self) -> Option<Connection> {
+        let mut kept = self.connection.take()?;
+        match kept.glance(self.run, &mut self.buffers.read).await {
+            Reuse::Kept => Some(kept),
+            Reuse::Closing => {
+                self.connection = Some(kept);
+                None
+            }
+        }
+    }
+
+    /// A connection of the lane that has affinity with one of these exchanges; where there is none, one that was not used yet.
+    async fn by_affinity(&mut self, with: &[ExchangeId], among: u32) -> Option<Connection> {
+        self.candidates.extend(self.connection.take());
+        let with: Vec<ExchangeId> = with.iter().map(|exchange| self.run.wire(*exchange)).collect();
+        let class = self.run.ledger.affinity_with(&with);
+        if let Some(kept) = self.first_kept(|open| affinity::choose(open, &class)).await {
+            return Some(kept);
+        }
+        if self.candidates.iter().all(|candidate| candidate.account.requests > 0) {
+            self.retire_candidates((CANDIDATES_MAX - among) as usize).await;
+            self.candidates.extend(Connection::open_several(&self.run.target, among).await);
+        }
+        let mut unused = self.candidates.iter().filter(|candidate| candidate.account.requests == 0);
+        let unused = unused.next().map(|candidate| candidate.account.id);
+        self.first_kept(|open| open.iter().position(|one| Some(*one) == unused)).await
+    }
+
+    /// The first of the candidates chosen that may be used again; those that may not are closed.
+    async fn first_kept(&mut self, choose: impl Fn(&[ConnectionId]) -> Option<usize>) -> Option<Connection> {
+        loop {
+            let open: Vec<ConnectionId> = self.candidates.iter().map(|candidate| candidate.account.id).collect();
+            self.connection = Some(self.candidates.remove(choose(&open)?));
+            if let Some(kept) = self.kept().await {
                 return Some(kept);
             }
-            self.connection = Some(kept);
             self.retire().await;
         }
-        Connection::open(&self.run.target).await.ok()
     }
 
     /// Closes the lane's connection, if there is one, and reports what came on it unasked.
@@ -133,6 +174,14 @@ impl Worker<'_> {
             && let Some(unasked) = connection.retire(self.id, self.run, &mut self.buffers.read).await
         {
             self.run.ledger.record(Observation::Unasked(unasked));
+        }
+    }
+
+    /// Closes the oldest candidates until so many are left. The lane has no connection in use.
+    async fn retire_candidates(&mut self, left: usize) {
+        while self.candidates.len() > left {
+            self.connection = Some(self.candidates.remove(0));
+            self.retire().await;
         }
     }
 
@@ -157,7 +206,7 @@ mod tests {
     use vocabulary::canary::BodyState;
     use vocabulary::directive::FaultKind;
     use vocabulary::history::{Completeness, Fault, Performed, UnaskedKind};
-    use vocabulary::identity::{ConnectionId, ExchangeId, Moment, Ordinal};
+    use vocabulary::identity::{Moment, Ordinal};
 
     #[tokio::test]
     async fn a_kept_connection_carries_request_after_request() {
@@ -199,6 +248,106 @@ mod tests {
         .await;
         let connections = [1, 2, 3].map(|exchange| played.received(exchange).connection.0);
         assert_eq!(connections, [1, 2, 2]);
+    }
+
+    fn by_affinity(exchange: u32) -> Stimulus {
+        Stimulus { connection: ConnectionUse::Affinity { with: vec![ExchangeId(1)], among: 1 }, ..get(exchange) }
+    }
+
+    /// A trigger on client connection 1, whose requests arrive on upstream connection 1; then these, by affinity with it.
+    fn trigger_and_followers<const N: usize>(mut followers: [Stimulus; N]) -> Vec<Lane> {
+        followers[0].start = after(1, EventKind::Concluded);
+        vec![lane([get(1)]), lane(followers)]
+    }
+
+    #[tokio::test]
+    async fn by_affinity_the_candidate_is_used_whose_requests_arrive_where_those_of_the_other_do() {
+        let lanes = trigger_and_followers([2, 3, 4, 5].map(by_affinity));
+        let played = play(lanes, async |gateway| {
+            gateway.arrives(1, 1);
+            gateway.accept().await.serve(1).await;
+            let mut elsewhere = gateway.accept().await;
+            gateway.arrives(2, 2);
+            elsewhere.serve(2).await;
+            let mut there = gateway.accept().await;
+            gateway.arrives(3, 1);
+            there.serve(3).await;
+            there.serve(4).await;
+            // It has stayed open meanwhile, and what comes on it is seen.
+            elsewhere.write(reply(2, 2)).await;
+            there.serve(5).await;
+        })
+        .await;
+        let connections = [1, 2, 3, 4, 5].map(|exchange| played.sent(exchange).connection.0);
+        assert_eq!(connections, [1, 2, 3, 3, 3]);
+        let unasked: Vec<_> = played.unasked().iter().map(|unasked| unasked.connection.0).collect();
+        assert_eq!(unasked, [2]);
+    }
+
+    #[tokio::test]
+    async fn an_older_candidate_is_used_once_it_turns_out_to_have_affinity() {
+        let lanes = trigger_and_followers([2, 3, 4].map(by_affinity));
+        let played = play(lanes, async |gateway| {
+            gateway.accept().await.serve(1).await;
+            let mut older = gateway.accept().await;
+            gateway.arrives(2, 1);
+            older.serve(2).await;
+            let mut newer = gateway.accept().await;
+            gateway.arrives(3, 2);
+            // Only now it is known where the other's request has arrived.
+            gateway.arrives(1, 1);
+            newer.serve(3).await;
+            older.serve(4).await;
+        })
+        .await;
+        assert_eq!([2, 3, 4].map(|exchange| played.sent(exchange).connection.0), [2, 3, 2]);
+    }
+
+    #[tokio::test]
+    async fn several_candidates_are_opened_at_once_and_tried_one_after_the_other() {
+        let among = |exchange| Stimulus {
+            connection: ConnectionUse::Affinity { with: vec![ExchangeId(1)], among: 3 },
+            ..get(exchange)
+        };
+        let played = play(trigger_and_followers([2, 3, 4, 5, 6].map(among)), async |gateway| {
+            gateway.arrives(1, 1);
+            gateway.accept().await.serve(1).await;
+            let mut candidates = [gateway.accept().await, gateway.accept().await, gateway.accept().await];
+            for (candidate, exchange) in candidates.iter_mut().zip(2..) {
+                gateway.arrives(exchange, exchange);
+                candidate.serve(exchange).await;
+            }
+            let mut another = gateway.accept().await;
+            gateway.arrives(5, 1);
+            another.serve(5).await;
+            another.serve(6).await;
+        })
+        .await;
+        let mut connections = [2, 3, 4, 5].map(|exchange| played.sent(exchange).connection.0).to_vec();
+        assert_eq!(played.sent(6).connection.0, connections[3]);
+        connections.sort_unstable();
+        connections.dedup();
+        assert_eq!(connections.len(), 4);
+    }
+
+    #[tokio::test]
+    async fn where_no_affinity_is_known_or_its_connection_is_closed_a_new_one_is_tried() {
+        let waits = Stimulus { start: after(3, EventKind::FinalWritten), ..by_affinity(4) };
+        let lanes = trigger_and_followers([by_affinity(2), by_affinity(3), waits]);
+        let played = play(lanes, async |gateway| {
+            gateway.arrives(1, 1);
+            gateway.accept().await.serve(1).await;
+            gateway.accept().await.serve(2).await;
+            let mut there = gateway.accept().await;
+            gateway.arrives(3, 1);
+            there.serve(3).await;
+            gateway.awaits(3, EventKind::Concluded).await;
+            drop(there);
+            gateway.happens(3, EventKind::FinalWritten);
+            gateway.accept().await.serve(4).await;
+        })
+        .await;
+        assert_eq!([2, 3, 4].map(|exchange| played.received(exchange).connection.0), [2, 3, 4]);
     }
 
     #[tokio::test]

@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody};
 use vocabulary::directive::{Directive, FaultKind};
-use vocabulary::history::{ExchangeEnd, GaveUp, History, Observation, Performed, Received, Sent, Unasked};
-use vocabulary::identity::{Attempt, ExchangeId, TenantId};
+use vocabulary::history::{ExchangeEnd, GaveUp, History, Observation, Performed, Received, Seen, Sent, Unasked};
+use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, Ordinal, TenantId};
 use vocabulary::plan::{Event, EventKind, Lane, Plan, Start, Stimulus};
 
 use super::cookies::CookieJar;
@@ -102,6 +102,22 @@ impl Gateway {
     pub(super) fn happens(&self, exchange: u32, kind: EventKind) {
         let exchange = ExchangeId(exchange + BASE);
         self.ledger.record(Observation::Event { exchange, kind, at: self.ledger.now() });
+    }
+
+    /// Reports as the origin would that a request has arrived on an upstream connection.
+    pub(super) fn arrives(&self, exchange: u32, upstream: u32) {
+        self.ledger.record(Observation::Seen(Seen {
+            exchange: Some(ExchangeId(exchange + BASE)),
+            attempt: Attempt(1),
+            connection: ConnectionId(upstream),
+            ordinal: Ordinal(1),
+            at: self.ledger.now(),
+            canaries: Vec::new(),
+            unverified: 0,
+            in_flight: 1,
+            authority: None,
+            head: String::new(),
+        }));
     }
 
     pub(super) async fn awaits(&self, exchange: u32, kind: EventKind) {

@@ -6,17 +6,20 @@
 use std::collections::BTreeSet;
 
 use vocabulary::directive::{FaultKind, OriginAct, Surplus, SurplusTiming};
-use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed};
-use vocabulary::identity::{ExchangeId, Moment};
-use vocabulary::plan::EventKind;
+use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed, Sent};
+use vocabulary::identity::{ConnectionId, ExchangeId, Moment};
+use vocabulary::plan::{ConnectionUse, EventKind};
 use vocabulary::record::ObligationOutcome;
 use vocabulary::scenario::{Obligation, ObligationState, Prevented};
 
 use super::Known;
 use super::deliveries::{DeliveryMap, Reading};
+use crate::affinity::{self, Link};
 
 /// Exchanges on as many new upstream connections, from which on a gateway is said not to pool.
 const NO_REUSE_EXCHANGES_MIN: usize = 20;
+/// Client connections that share nothing, from which on a gateway is said not to share; they carried as many exchanges.
+const NO_SHARING_CLIENTS_MIN: usize = 5;
 /// Exchanges that arrived one by one, from which on a gateway is said to serialise.
 const SERIALISED_EXCHANGES_MIN: usize = 20;
 /// Gates that expired of as many, from which on a gateway is said to serialise.
@@ -54,6 +57,7 @@ fn outcome(history: &History, map: &DeliveryMap, known: Known, obligation: Oblig
         Obligation::DeliveredFromCache => delivered_from_cache(history, map),
         Obligation::RequestsPerUpstreamConnection(n) => requests_per_connection(history, n),
         Obligation::IdleGap => idle_gap(history),
+        Obligation::Affinity(n) => followed_by_affinity(history, map, n),
     };
     // What a plan without gates has not tried was not left out at will.
     let ungated = state == ObligationState::NotPlanned && known.serialised && needs_gates(obligation);
@@ -71,7 +75,8 @@ fn needs_gates(obligation: Obligation) -> bool {
         | Obligation::ClientAbortSeen
         | Obligation::DeliveredFromCache
         | Obligation::RequestsPerUpstreamConnection(_)
-        | Obligation::IdleGap => false,
+        | Obligation::IdleGap
+        | Obligation::Affinity(_) => false,
     }
 }
 
@@ -161,23 +166,61 @@ fn first_fault(history: &History) -> Option<(ExchangeId, Moment)> {
 
 /// Exchanges of another tenant that were sent after the fault and whose reply is accounted for, right or wrong.
 fn follow_ups(history: &History, map: &DeliveryMap, n: u32) -> (ObligationState, u64) {
-    let Some((faulty, at)) = first_fault(history) else {
-        // Nothing could follow. The excuse is the fault's own, where it has one.
-        let kinds: BTreeSet<FaultKind> = history.plan.faults().into_iter().map(|(_, kind)| kind).collect();
-        let excused = kinds.into_iter().map(|kind| fault_performed(history, kind).0);
-        let excuse = excused.filter(|state| matches!(state, ObligationState::Prevented(_))).min();
-        let none = if history.plan.faults().is_empty() { ObligationState::NotPlanned } else { ObligationState::Unmet };
-        return (excuse.unwrap_or(none), 0);
-    };
+    let Some((faulty, at)) = first_fault(history) else { return (nothing_to_follow(history), 0) };
+    let count = followers(history, map, faulty, at).count() as u64;
+    met_if(count >= u64::from(n), count)
+}
+
+/// No fault was performed, so nothing could follow. The excuse is the fault's own, where it has one.
+fn nothing_to_follow(history: &History) -> ObligationState {
+    let kinds: BTreeSet<FaultKind> = history.plan.faults().into_iter().map(|(_, kind)| kind).collect();
+    let excused = kinds.into_iter().map(|kind| fault_performed(history, kind).0);
+    let excuse = excused.filter(|state| matches!(state, ObligationState::Prevented(_))).min();
+    let none = if history.plan.faults().is_empty() { ObligationState::NotPlanned } else { ObligationState::Unmet };
+    excuse.unwrap_or(none)
+}
+
+fn followers<'a>(
+    history: &'a History,
+    map: &'a DeliveryMap,
+    faulty: ExchangeId,
+    at: Moment,
+) -> impl Iterator<Item = &'a Sent> {
     let tenants = super::tenants(history);
-    let followers = history.exchanges.iter().filter(|(exchange, happened)| {
-        let later = happened.sent.as_ref().is_some_and(|sent| sent.at >= at);
+    history.exchanges.iter().filter_map(move |(exchange, happened)| {
+        let sent = happened.sent.as_ref().filter(|sent| sent.at >= at)?;
         // The gateway's own error page tells nothing of what it does with replies.
         let accounted = map.readings.get(exchange).is_some_and(Reading::is_accounted);
-        later && accounted && tenants.get(exchange) != tenants.get(&faulty)
-    });
-    let count = followers.count() as u64;
-    met_if(count >= u64::from(n), count)
+        (accounted && tenants.get(exchange) != tenants.get(&faulty)).then_some(sent)
+    })
+}
+
+/// Of the exchanges that follow a fault, those that what it left behind could reach: their client connections share
+/// upstream connections with the faulty one's.
+fn followed_by_affinity(history: &History, map: &DeliveryMap, n: u32) -> (ObligationState, u64) {
+    let Some((faulty, at)) = first_fault(history) else { return (nothing_to_follow(history), 0) };
+    let links = affinity::links(history);
+    let sent_on = history.exchanges.get(&faulty).and_then(|exchange| Some(exchange.sent.as_ref()?.connection));
+    let class = affinity::class(&links, sent_on);
+    let count = followers(history, map, faulty, at).filter(|sent| class.contains(&sent.connection)).count() as u64;
+    let mut uses = history.plan.stimuli().map(|(_, stimulus)| &stimulus.connection);
+    let planned = uses.any(|connection| matches!(connection, ConnectionUse::Affinity { .. }));
+    let state = match () {
+        () if count >= u64::from(n) => ObligationState::Met,
+        () if shares_nothing(history, &links) => ObligationState::Prevented(Prevented::NoUpstreamSharing),
+        // Without looking for it, it is a matter of chance.
+        () if !planned => ObligationState::NotPlanned,
+        () => ObligationState::Unmet,
+    };
+    (state, count)
+}
+
+/// Enough exchanges on enough client connections, and each of these has upstream connections of its own.
+fn shares_nothing(history: &History, links: &BTreeSet<Link>) -> bool {
+    let exchanges = history.exchanges.values().filter(|exchange| !exchange.seen.is_empty()).count();
+    let clients: BTreeSet<ConnectionId> = links.iter().map(|link| link.client).collect();
+    let enough = exchanges >= NO_REUSE_EXCHANGES_MIN && clients.len() >= NO_SHARING_CLIENTS_MIN;
+    enough && clients.iter().all(|client| affinity::class(links, [*client]).len() == 1)
 }
 
 fn streams_held(history: &History, n: u32) -> (ObligationState, u64) {
@@ -434,6 +477,39 @@ mod tests {
             state(&history("c1:1,2 1<1 2<2"), Obligation::RequestsPerUpstreamConnection(3)),
             ObligationState::Unmet
         );
+    }
+
+    /// Two client workers (1, 3 on one connection; 2, 4 on another) behind which requests arrive as said; a fault for 1.
+    fn affinity(arrivals: &str, sought: bool) -> ObligationState {
+        let mut history = history(&format!("seq fault:1 t1:1,3 lane:1,3 lane:2,4 {arrivals} 1<1 2<2 3<3 4<4"));
+        if sought {
+            history.plan.lanes[1].stimuli[0].connection =
+                ConnectionUse::Affinity { with: vec![ExchangeId(1)], among: 1 };
+        }
+        state(&history, Obligation::Affinity(1))
+    }
+
+    #[test]
+    fn what_follows_on_a_shared_upstream_connection_could_have_received_what_a_fault_left_behind() {
+        assert_eq!(affinity("c1:1,2", true), ObligationState::Met);
+        assert_eq!(affinity("c1:1,3 c2:2,4", true), ObligationState::Unmet);
+        assert_eq!(affinity("c1:1,3 c2:2,4", false), ObligationState::NotPlanned, "nobody looked for it");
+        // By way of what both have used later, or before.
+        assert_eq!(affinity("c1:1 c2:3,4", true), ObligationState::Met);
+    }
+
+    #[test]
+    fn a_gateway_that_shares_no_upstream_connection_is_known_by_many_that_are_not_shared() {
+        let apart = |many: u32| {
+            let lines = (1..=many).map(|exchange| format!("{exchange}<{exchange} ")).collect::<String>();
+            let mut history = history(&format!("seq fault:1 {lines}"));
+            history.plan.lanes[1].stimuli[0].connection =
+                ConnectionUse::Affinity { with: vec![ExchangeId(1)], among: 1 };
+            history.plan.scenario.may_be_prevented_by = vec![Prevented::NoUpstreamSharing];
+            state(&history, Obligation::Affinity(1))
+        };
+        assert_eq!(apart(20), ObligationState::Prevented(Prevented::NoUpstreamSharing));
+        assert_eq!(apart(19), ObligationState::Unmet, "too few to tell");
     }
 
     #[test]

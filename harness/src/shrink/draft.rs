@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
-use vocabulary::plan::{Event, EventKind, Freeze, Lane, Plan, RequestBody, Start, Stimulus};
+use vocabulary::plan::{ConnectionUse, Event, EventKind, Freeze, Lane, Plan, RequestBody, Start, Stimulus};
 
 /// A plan in the numbers of the one that revealed the finding, so that what is left out leaves the rest its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,9 @@ impl Draft {
             let acts = std::mem::take(&mut stimulus.directive.acts);
             stimulus.directive.acts = acts.into_iter().filter_map(|act| kept(act, &gates, stand_in)).collect();
         }
+        for lane in &mut plan.lanes {
+            keep_affinity(&self.plan, keep, &mut lane.stimuli);
+        }
         // What it says of the whole is not true of the rest.
         plan.note.clear();
         let arrivals = self.arrivals.iter().copied().filter(|exchange| keep.contains(exchange)).collect();
@@ -106,6 +109,11 @@ impl Draft {
             stimulus.request.tail = stimulus.request.tail.map(|_| ExchangeId(spelled_by));
             if let RequestBody::Ghost { exchange, .. } = &mut stimulus.request.body {
                 *exchange = ExchangeId(spelled_by - 1);
+            }
+            if let ConnectionUse::Affinity { with, .. } = &mut stimulus.connection {
+                for exchange in with {
+                    *exchange = exchanges[exchange];
+                }
             }
             for act in &mut stimulus.directive.acts {
                 match act {
@@ -173,6 +181,24 @@ fn stand_in(plan: &Plan, keep: &BTreeSet<ExchangeId>, own: ExchangeId, event: Ev
     let alike = plan.lanes.iter().filter(|lane| lane.name == *name).flat_map(|lane| &lane.stimuli);
     let earlier = alike.map(|stimulus| stimulus.exchange).filter(|exchange| *exchange < own && keep.contains(exchange));
     Some(Event { exchange: earlier.max()?, ..event })
+}
+
+/// A connection is sought by those of the named exchanges that are left, or else by whoever is left of their lanes; where
+/// nobody is, or where the lane has none open from before, any does.
+fn keep_affinity(plan: &Plan, keep: &BTreeSet<ExchangeId>, stimuli: &mut [Stimulus]) {
+    for (index, stimulus) in stimuli.iter_mut().enumerate() {
+        let ConnectionUse::Affinity { with, .. } = &mut stimulus.connection else { continue };
+        let theirs = plan.lanes.iter().map(|lane| lane.stimuli.iter().map(|one| one.exchange));
+        let theirs = theirs.filter(|lane| lane.clone().any(|exchange| with.contains(&exchange)));
+        let left: Vec<ExchangeId> = theirs.flatten().filter(|exchange| keep.contains(exchange)).collect();
+        with.retain(|exchange| keep.contains(exchange));
+        if with.is_empty() {
+            with.extend(left.first());
+        }
+        if with.is_empty() || index == 0 {
+            stimulus.connection = ConnectionUse::Fresh;
+        }
+    }
 }
 
 /// New numbers from 1, in the order of the old ones.

@@ -7,7 +7,7 @@ use vocabulary::directive::{FaultKind, Hold, OriginAct};
 use vocabulary::finding::Reproduction;
 use vocabulary::identity::TenantId;
 use vocabulary::identity::{CaseNumber, ExchangeId, GateId};
-use vocabulary::plan::{Gate, Lane, Plan, Stimulus};
+use vocabulary::plan::{ConnectionUse, Gate, Lane, Plan, Stimulus};
 
 use super::{Seen, Shrink};
 
@@ -226,4 +226,45 @@ fn a_freeze_that_is_needed_keeps_what_is_held_for_it() {
     assert_eq!((left.size().exchanges, left.size().faults), (2, 1));
     let frozen = left.stimuli().find_map(|(_, stimulus)| stimulus.freeze).unwrap();
     assert_eq!(frozen.until.exchange, ExchangeId(1));
+}
+
+/// A trigger behind two warm-ups of its own, and a follower behind two others, who look for each other; and a bystander.
+fn plan_with_affinity() -> Plan {
+    let by = |exchange: u32, tenant, with: &[u32]| {
+        let with = with.iter().copied().map(ExchangeId).collect();
+        let connection = ConnectionUse::Affinity { with, among: 2 };
+        Stimulus { connection, ..Stimulus::get(ExchangeId(exchange), TenantId(tenant)) }
+    };
+    let lane = |name: &str, stimuli: Vec<Stimulus>| Lane { name: name.to_owned(), stimuli, until: None };
+    let first = lane("first", vec![by(1, 1, &[3, 4]), by(2, 1, &[3, 4]), by(5, 1, &[3, 4])]);
+    let next = lane("next", vec![by(3, 2, &[1, 2]), by(4, 2, &[1, 2]), by(6, 2, &[5])]);
+    Plan::bare("affinity", vec![first, next, lane("other", vec![Stimulus::get(ExchangeId(7), TenantId(3))])])
+}
+
+fn seeks_affinity(plan: &Plan) -> bool {
+    plan.stimuli().any(|(_, one)| matches!(one.connection, ConnectionUse::Affinity { .. }))
+}
+
+#[test]
+fn warm_ups_that_are_not_needed_are_left_out_and_nobody_seeks_affinity_any_more() {
+    let plan = plan_with_affinity();
+    let (left, _) = shrunk(&plan, seen(6, 5, ids(&plan)), |plan| {
+        let all = ids(plan);
+        Some(seen(all[all.len() - 1].0, all[0].0, all))
+    });
+    assert_eq!(left.size().exchanges, 2, "{left:#?}");
+    assert!(!seeks_affinity(&left), "{left:#?}");
+}
+
+#[test]
+fn warm_ups_that_are_needed_stay_with_whoever_seeks_them() {
+    let plan = plan_with_affinity();
+    let (left, _) = shrunk(&plan, seen(6, 5, ids(&plan)), |plan| {
+        let follower = plan.stimuli().filter(|(_, one)| one.tenant == TenantId(2)).last()?.1;
+        let trigger = plan.stimuli().find(|(_, one)| one.tenant == TenantId(1))?.1;
+        let needed = matches!(&follower.connection, ConnectionUse::Affinity { with, .. } if !with.is_empty());
+        needed.then(|| Seen { tenants_min: 2, ..seen(follower.exchange.0, trigger.exchange.0, ids(plan)) })
+    });
+    assert_eq!((left.size().tenants, left.size().exchanges), (2, 3), "{left:#?}");
+    assert!(seeks_affinity(&left));
 }

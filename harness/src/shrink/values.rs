@@ -12,7 +12,7 @@ const PLAIN_BYTES: u64 = 64;
 pub(super) type Plainer = (&'static str, fn(&mut Stimulus));
 
 /// From what costs most time to what merely reads worse.
-pub(super) const PLAINER: [Plainer; 15] = [
+pub(super) const PLAINER: [Plainer; 16] = [
     ("no wait at the origin", |stimulus| stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Wait { .. }))),
     ("no delay before the request", |stimulus| stimulus.start.delay_us = 0),
     ("no freeze", thaw),
@@ -21,6 +21,11 @@ pub(super) const PLAINER: [Plainer; 15] = [
     ("no event held for", |stimulus| {
         // What is held for a freeze belongs to it, and goes with it: apart from it, it would be a race.
         without(stimulus, |hold| matches!(hold, Hold::Event(event) if event.kind != EventKind::Frozen));
+    }),
+    ("any connection", |stimulus| {
+        if let ConnectionUse::Affinity { .. } = stimulus.connection {
+            stimulus.connection = ConnectionUse::Kept;
+        }
     }),
     ("a plain interim reply", |stimulus| interims(stimulus, |interim| interim.fields.clear())),
     ("an interim reply without a length", |stimulus| {

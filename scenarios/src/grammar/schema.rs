@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use vocabulary::directive::{ChunkDefect, Close, CutBy, FaultKind};
 use vocabulary::finding::Shape;
-use vocabulary::plan::{AbortHow, Absolute, Audience, ConnectionUse, Credential, EventKind, Target, Until, Version};
+use vocabulary::plan::{AbortHow, Absolute, Audience, Credential, EventKind, Target, Until, Version};
 use vocabulary::scenario::{Level, Obligation, Prevented};
 
 use super::compare;
@@ -13,7 +13,7 @@ use super::documented::comments;
 use super::traced::{Words, keys, keys_behind, stands_alone, words};
 use super::validated::check;
 use crate::catalogue::catalogue;
-use crate::client::{BodyWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, ReadSlowly, RequestForm};
+use crate::client::{BodyWord, ConnectionWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, ReadSlowly, RequestForm};
 use crate::index::FILES;
 use crate::language::{DirectiveAt, File, FreezeOf, GateRelease, Lane, Order, ProfileWord, Schedule, StartOf, Variant};
 use crate::origin::{
@@ -116,12 +116,13 @@ fn lane() -> Value {
             ("workers", count()),
             ("in_turn", boolean()),
             ("login", login),
+            ("warm_ups", number(0, 16)),
             ("requests", number(1, 256)),
             ("plain_after", number(0, 16)),
             ("start", start),
             ("freeze", freeze),
             ("think", time()),
-            ("connection", one_or_many(choice::<ConnectionUse>([]))),
+            ("connection", one_or_many(choice::<ConnectionWord>([("affinity", text())]))),
             ("request", json!({ "$ref": "#/$defs/request" })),
             ("abort", abort()),
             ("read", read),
@@ -272,6 +273,7 @@ fn obligations() -> Vec<Value> {
         ("follow-ups", many()),
         ("streams-held", many()),
         ("requests-per-upstream-connection", many()),
+        ("affinity", many()),
     ])
 }
 

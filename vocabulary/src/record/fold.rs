@@ -329,7 +329,8 @@ fn merge_counts(obligation: Obligation, outcomes: &[&ObligationOutcome]) -> u64 
         | Obligation::OrderReleased
         | Obligation::ClientAbortSeen
         | Obligation::DeliveredFromCache
-        | Obligation::IdleGap => counts.sum(),
+        | Obligation::IdleGap
+        | Obligation::Affinity(_) => counts.sum(),
     }
 }
 

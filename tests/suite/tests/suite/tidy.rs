@@ -42,7 +42,12 @@ fn is_test(path: &str) -> bool {
 #[test]
 fn tidy_pure_parts_use_no_runtime_socket_clock_or_global_chance() {
     let pure = ["vocabulary/src", "reports/src", "scenarios/src", "harness/src/oracle", "mock-upstream/src/behavior"];
-    let single = ["harness/src/oracle.rs", "mock-upstream/src/behavior.rs", "mock-upstream/src/gate.rs"];
+    let single = [
+        "harness/src/affinity.rs",
+        "harness/src/oracle.rs",
+        "mock-upstream/src/behavior.rs",
+        "mock-upstream/src/gate.rs",
+    ];
     let forbidden =
         ["tokio", "std::net", "Instant::now", "SystemTime", "rand::", "thread::sleep", "std::fs", "std::env"];
     let all = pure.iter().flat_map(|folder| sources(folder));
