@@ -113,6 +113,17 @@ const WORDS: &[(&str, &str, &str)] = &[
         "witness",
         "the gateway speaks HTTP/1.0 to the origin, which forbids the fault; for nginx: proxy_http_version 1.1.",
     ),
+    (
+        "nothing-stored",
+        "witness",
+        "the gateway stores nothing: every request that a stored reply could have answered reached the origin.",
+    ),
+    (
+        "hit",
+        "word",
+        "a reply that the gateway's store gave: no attempt of its request reached the origin, and it carries what the origin \
+     had sent for another. Counted of the requests that a fresh reply could lawfully have answered.",
+    ),
     ("timeout-unknown", "witness", "the gateway's reply timeout is not known; give it with --gateway-timeout."),
 ];
 

@@ -4,7 +4,7 @@
 //! who received what; what the audience allows is taken out ([`audience`]); the rest is named ([`shapes`]), proven or
 //! set aside ([`proof`]), and explained: in a sentence ([`story`]), step by step ([`chain`]), and by what does not excuse
 //! it ([`excuses`]). [`obligations`] say whether silence counts, [`anomalies`] count what only looks like a violation,
-//! [`owed`] how near it came to one.
+//! [`owed`] how near it came to one, [`store`] how often a cache has spared the origin.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -19,6 +19,7 @@ mod owed;
 mod proof;
 mod self_test;
 mod shapes;
+mod store;
 mod story;
 
 use std::collections::BTreeMap;
@@ -150,6 +151,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         obligations: obligations::outcomes(history, &map, known),
         anomalies: anomalies::count(history, &map),
         near_misses: owed::near_misses(history),
+        store: store::usage(history, &map),
         duration_us: 0,
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
@@ -183,6 +185,8 @@ pub(crate) struct Suspicion {
     pub(crate) owner_tenant: TenantId,
     /// What was seen, where the story cannot be told from edges: the second half of a sentence.
     pub(crate) fact: Option<String>,
+    /// Why it is nobody's fault though it was seen: a cache has shared what it may.
+    pub(crate) observed: Option<audience::Observed>,
 }
 
 impl Suspicion {
@@ -195,6 +199,9 @@ impl Suspicion {
 /// Levels are computed per occurrence, not per file. Without proof, it is an observation. In a scenario that only
 /// observes, what passed on an upstream connection without any fault is the gateway's doing all the same.
 fn level_of(history: &History, suspicion: &Suspicion) -> Level {
+    if suspicion.observed.is_some() {
+        return Level::Observe;
+    }
     if matches!(suspicion.proof, Proof::Race | Proof::PassedThrough) {
         return Level::Observe;
     }
@@ -227,7 +234,11 @@ fn owners_met_a_fault(history: &History, suspicion: &Suspicion) -> bool {
     suspicion.exchanges.iter().any(|exchange| faulty(exchange) || on_faulty_connection(exchange))
 }
 
-fn severity_of(suspicion: &Suspicion) -> Severity {
+fn severity_of(history: &History, suspicion: &Suspicion) -> Severity {
+    let shared = suspicion.leg == Leg::Store || suspicion.shape == Shape::DuplicateDelivery;
+    if shared && !suspicion.edges.is_empty() && suspicion.edges.iter().all(|edge| is_merely_old(history, edge)) {
+        return Severity::Staleness;
+    }
     match suspicion.shape {
         Shape::StatusMismatch => Severity::Corruption,
         Shape::TruncationAsComplete => Severity::Truncation,
@@ -246,6 +257,12 @@ fn severity_of(suspicion: &Suspicion) -> Severity {
         | Shape::Misdelivery
         | Shape::RequestSplice => Severity::Swap,
     }
+}
+
+/// Whether a store's answer is wrong by its age alone: the receiver might have had it while it was fresh.
+fn is_merely_old(history: &History, edge: &Edge) -> bool {
+    let sharing = audience::between(history, edge.delivery, edge.receiver);
+    sharing == audience::Sharing::MustNot(audience::Forbidden::Stale)
 }
 
 fn observe(history: &History, suspicion: &Suspicion) -> ObservationRecord {
@@ -272,7 +289,7 @@ fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicio
         shape: suspicion.shape,
         shift: suspicion.shift,
         boundary: suspicion.boundary,
-        severity: severity_of(suspicion),
+        severity: severity_of(history, suspicion),
         leg: suspicion.leg,
         proof: suspicion.proof,
         edges: suspicion.edges.clone(),

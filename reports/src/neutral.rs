@@ -200,7 +200,7 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
 fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
     let ScenarioRecord {
         name: own, family, level, verdict, crossing, cases, case_us_median, exchanges, verified, exposures, faults_performed,
-        faults_prevented, upper_bound_95, obligations, anomalies, near_misses,
+        faults_prevented, upper_bound_95, obligations, anomalies, near_misses, store,
     } = scenario;
     ScenarioRecord {
         name: name(own),
@@ -219,6 +219,7 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
         obligations: obligations.iter().map(obligation).collect(),
         anomalies: anomalies.iter().map(|(anomaly, count)| (name(anomaly), *count)).collect(),
         near_misses: near_misses.iter().map(|(what, count)| (name(what), *count)).collect(),
+        store: *store,
     }
 }
 

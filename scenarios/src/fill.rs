@@ -262,6 +262,7 @@ impl Closer {
             early: reply.early,
             segment: Segment::Own,
             private: reply.private,
+            validates: reply.validates,
         }
     }
 

@@ -3,6 +3,13 @@
 #[rustfmt::skip]
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/abort/client-abort-before-headers.toml", include_str!("../catalogue/abort/client-abort-before-headers.toml")),
+    ("catalogue/cache/cache-auth-unkeyed.toml", include_str!("../catalogue/cache/cache-auth-unkeyed.toml")),
+    ("catalogue/cache/cache-cookie-bleed.toml", include_str!("../catalogue/cache/cache-cookie-bleed.toml")),
+    ("catalogue/cache/cache-directive-matrix.toml", include_str!("../catalogue/cache/cache-directive-matrix.toml")),
+    ("catalogue/cache/cache-key-ambiguity.toml", include_str!("../catalogue/cache/cache-key-ambiguity.toml")),
+    ("catalogue/cache/coalesce-cross-principal.toml", include_str!("../catalogue/cache/coalesce-cross-principal.toml")),
+    ("catalogue/cache/revalidation-304-cross.toml", include_str!("../catalogue/cache/revalidation-304-cross.toml")),
+    ("catalogue/cache/same-path-other-authority.toml", include_str!("../catalogue/cache/same-path-other-authority.toml")),
     ("catalogue/cache/same-url-other-tenant.toml", include_str!("../catalogue/cache/same-url-other-tenant.toml")),
     ("catalogue/concurrency/crowd.toml", include_str!("../catalogue/concurrency/crowd.toml")),
     ("catalogue/concurrency/plain-concurrency.toml", include_str!("../catalogue/concurrency/plain-concurrency.toml")),

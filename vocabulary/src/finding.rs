@@ -117,7 +117,7 @@ pub enum Leg {
     Request,
     /// On the way back: the receiver's own request reached the origin.
     Reply,
-    /// In the gateway's store: no attempt of the receiver reached the origin.
+    /// In the gateway's store: no attempt of the receiver reached the origin, or it was not what answered.
     Store,
     /// Made by the gateway itself.
     Mint,

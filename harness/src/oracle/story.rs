@@ -103,11 +103,17 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
         return Some(format!("{size} requests in flight at once exchanged replies in a ring ({ring})"));
     }
     if suspicion.leg == Leg::Store {
-        let rule = match audience::shareable(history, edge.delivery, receiver) {
+        let rule = match audience::between(history, edge.delivery, receiver) {
             Sharing::MustNot(rule) => format!(" ({rule})"),
+            Sharing::Observe(why) => format!(" ({why})"),
             Sharing::May => String::new(),
         };
-        let from = match was_in_flight(history, owner, receiver) {
+        if history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty()) {
+            return Some(format!(
+                "the gateway answered with what it had stored of {owner}, not with what the origin said to {receiver}{rule}"
+            ));
+        }
+        let from = match audience::was_in_flight(history, owner, receiver) {
             true => format!("let it share the reply to {owner}, which was in flight when {receiver} came"),
             false => "answered from its store".to_owned(),
         };
@@ -143,13 +149,6 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
         }
     };
     Some(format!("{what}, and {meanwhile}"))
-}
-
-/// Whether an exchange had not ended when another was sent: no store can have held its reply by then.
-fn was_in_flight(history: &History, exchange: ExchangeId, when_sent: ExchangeId) -> bool {
-    let ended = history.exchanges.get(&exchange).and_then(|exchange| exchange.ended_at());
-    let sent = history.exchanges.get(&when_sent).and_then(|other| other.sent.as_ref()).map(|sent| sent.at);
-    sent.is_some_and(|sent| ended.is_none_or(|ended| ended > sent))
 }
 
 /// What had happened to an exchange that makes a gateway slip, in words.

@@ -8,9 +8,22 @@ use vocabulary::finding::{Boundary, Leg, Shape};
 use crate::decisions::Decisions;
 
 // index: begin
+mod any_304_confirms_what_is_stored;
+mod cache_compares_credential_prefix;
+mod cache_ignores_authorization;
+mod cache_ignores_private;
+mod cache_ignores_vary;
+mod cache_key_percent_decoded;
+mod cache_key_with_sorted_query;
+mod cache_key_without_delimiter;
+mod cache_key_without_host;
+mod cache_key_without_query;
+mod cache_stores_no_store;
 mod early_hints_taken_as_final;
 mod interim_taken_as_final;
 mod pool_keeps_owed_connection;
+mod private_cookie_stored;
+mod private_reply_handed_to_those_who_wait;
 mod private_reply_shared_from_cache;
 mod replies_swapped_after_bodiless_run;
 mod replies_swapped_after_closing_run;
@@ -25,9 +38,22 @@ mod surplus_accepted;
 mod surplus_checked_too_early;
 
 static MUTANTS: &[Mutant] = &[
+    any_304_confirms_what_is_stored::MUTANT,
+    cache_compares_credential_prefix::MUTANT,
+    cache_ignores_authorization::MUTANT,
+    cache_ignores_private::MUTANT,
+    cache_ignores_vary::MUTANT,
+    cache_key_percent_decoded::MUTANT,
+    cache_key_with_sorted_query::MUTANT,
+    cache_key_without_delimiter::MUTANT,
+    cache_key_without_host::MUTANT,
+    cache_key_without_query::MUTANT,
+    cache_stores_no_store::MUTANT,
     early_hints_taken_as_final::MUTANT,
     interim_taken_as_final::MUTANT,
     pool_keeps_owed_connection::MUTANT,
+    private_cookie_stored::MUTANT,
+    private_reply_handed_to_those_who_wait::MUTANT,
     private_reply_shared_from_cache::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
     replies_swapped_after_closing_run::MUTANT,
