@@ -22,6 +22,7 @@ mod shapes;
 mod store;
 mod story;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -136,6 +137,8 @@ fn judge_case(history: &History, known: Known) -> Judgement {
             level @ (Level::Must | Level::Should) => findings.push(accuse(history, &map, &suspicion, level)),
         }
     }
+    // Which of them is told, made small and replayed first should not be chance.
+    findings.sort_by_key(|finding| (finding.level, finding.severity, Reverse(finding.boundary)));
     let summary = CaseSummary {
         scenario: history.plan.scenario.name.clone(),
         family: history.plan.scenario.family.clone(),
@@ -343,6 +346,13 @@ mod tests {
         let error = guarded(&history, || panic!("no such exchange")).unwrap_err();
         assert!(error.to_string().contains("no such exchange"), "{error}");
         assert!(guarded(&history, || 7).is_ok());
+    }
+
+    #[test]
+    fn the_worst_finding_of_a_case_comes_first() {
+        let judged = judge(&history("1<1 segment:1.2 unasked:1<1.2 c2:4,5 fault:4 4<- 5<4"), Known::VERBATIM).unwrap();
+        let severities: Vec<Severity> = judged.findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Leak, Severity::Desync]);
     }
 
     #[test]

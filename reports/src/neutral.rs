@@ -127,7 +127,7 @@ fn excuse(tried: &Excuse) -> Excuse {
 fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
     let ExchangeEvidence {
         exchange, tenant, lane, client_connection, client_ordinal, upstream_connection, upstream_ordinal,
-        request_sent, request_seen, emitted, reply_received, deliveries,
+        request_sent, request_seen, emitted, reply_received, deliveries, came_unasked,
     } = evidence;
     ExchangeEvidence {
         exchange: *exchange,
@@ -142,6 +142,7 @@ fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
         emitted: emitted.iter().map(delivery).collect(),
         reply_received: reply_received.as_deref().map(excerpt),
         deliveries: deliveries.clone(),
+        came_unasked: came_unasked.as_deref().map(excerpt),
     }
 }
 

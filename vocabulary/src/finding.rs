@@ -426,6 +426,9 @@ pub struct ExchangeEvidence {
     pub reply_received: Option<String>,
     /// The deliveries whose canaries stand in the reply.
     pub deliveries: Vec<DeliveryId>,
+    /// The beginning of the bytes that came unasked after it on its connection, printable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_unasked: Option<String>,
 }
 
 /// One delivery of an exchange, as the origin emitted it.

@@ -236,7 +236,15 @@ fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<Exchange
         emitted: happened.replied.iter().map(emitted).collect(),
         reply_received: reading.map(|received| format!("{}{}", received.head, received.body_start)),
         deliveries: reading.map(|received| deliveries(final_canaries(received))).unwrap_or_default(),
+        came_unasked: came_unasked(history, exchange),
     })
+}
+
+/// What of the unasked bytes behind an exchange tells most: that which carries a canary, or else the first.
+fn came_unasked(history: &History, exchange: ExchangeId) -> Option<String> {
+    let unasked = || history.unasked.iter().filter(|unasked| unasked.after == Some(exchange));
+    let telling = unasked().find(|unasked| !unasked.canaries.is_empty());
+    telling.or_else(|| unasked().next()).map(|unasked| unasked.excerpt.clone())
 }
 
 /// The canaries of a final reply: an interim one is not what an exchange received.
@@ -547,6 +555,7 @@ mod tests {
         let entry = finding.evidence.timeline.iter().find(|entry| entry.step == unasked).unwrap();
         assert_eq!((entry.at, entry.exchange), (desync.unasked[0].at, Some(finding.subject)));
         assert_eq!(entry.event, "64 bytes with d1.2 come after e1 on client connection 1, unasked");
+        assert_eq!(finding.evidence.exchanges[0].came_unasked.as_ref(), Some(&desync.unasked[0].excerpt));
         assert!(!steps(&history("1<1 timeout:1"), 1).iter().any(|step| matches!(step, TimelineStep::Unasked { .. })));
     }
 
