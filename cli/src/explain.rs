@@ -113,6 +113,11 @@ const WORDS: &[(&str, &str, &str)] = &[
         "witness",
         "the gateway speaks HTTP/1.0 to the origin, which forbids the fault; for nginx: proxy_http_version 1.1.",
     ),
+    (
+        "body-buffered",
+        "witness",
+        "the gateway keeps a request back until it has its whole body, so that no reply to it is early.",
+    ),
     ("timeout-unknown", "witness", "the gateway's reply timeout is not known; give it with --gateway-timeout."),
 ];
 

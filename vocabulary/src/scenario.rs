@@ -137,6 +137,9 @@ pub enum Prevented {
     TimeoutUnknown,
     /// The gateway speaks HTTP/1.0 to the origin, which forbids the fault (no interim reply, no chunked body).
     Http10Upstream,
+    /// The gateway keeps a request back until it has its whole body: of at least 3 bodies that came slowly, it sent no head
+    /// before the last byte.
+    BodyBuffered,
 }
 
 impl Prevented {
@@ -151,6 +154,7 @@ impl Prevented {
             Prevented::MethodRefused => "method-refused",
             Prevented::TimeoutUnknown => "timeout-unknown",
             Prevented::Http10Upstream => "http10-upstream",
+            Prevented::BodyBuffered => "body-buffered",
         }
     }
 }
@@ -182,7 +186,12 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::Http10Upstream];
+        let all = [
+            Prevented::PeerClosedFirst,
+            Prevented::NoUpstreamReuse,
+            Prevented::Http10Upstream,
+            Prevented::BodyBuffered,
+        ];
         for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }

@@ -8,8 +8,19 @@ use vocabulary::finding::{Boundary, Leg, Shape};
 use crate::decisions::Decisions;
 
 // index: begin
+mod cache_hit_leaves_body_unread;
+mod connect_body_sent_raw;
+mod early_answered_body_read_as_request;
+mod early_answered_connection_pooled;
 mod early_hints_taken_as_final;
+mod expect_refused_connection_pooled;
+mod fake_accept_opens_tunnel;
 mod interim_taken_as_final;
+mod length_outranks_chunks;
+mod line_feed_in_chunk_extension;
+mod malformed_length_overlooked;
+mod old_request_runs_on;
+mod own_reply_leaves_body_unread;
 mod pool_keeps_owed_connection;
 mod private_reply_shared_from_cache;
 mod replies_swapped_after_bodiless_run;
@@ -23,10 +34,22 @@ mod replies_swapped_under_load;
 mod reply_repeated_after_chunked_run;
 mod surplus_accepted;
 mod surplus_checked_too_early;
+mod upgrade_tail_sent_raw;
 
 static MUTANTS: &[Mutant] = &[
+    cache_hit_leaves_body_unread::MUTANT,
+    connect_body_sent_raw::MUTANT,
+    early_answered_body_read_as_request::MUTANT,
+    early_answered_connection_pooled::MUTANT,
     early_hints_taken_as_final::MUTANT,
+    expect_refused_connection_pooled::MUTANT,
+    fake_accept_opens_tunnel::MUTANT,
     interim_taken_as_final::MUTANT,
+    length_outranks_chunks::MUTANT,
+    line_feed_in_chunk_extension::MUTANT,
+    malformed_length_overlooked::MUTANT,
+    old_request_runs_on::MUTANT,
+    own_reply_leaves_body_unread::MUTANT,
     pool_keeps_owed_connection::MUTANT,
     private_reply_shared_from_cache::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
@@ -40,6 +63,7 @@ static MUTANTS: &[Mutant] = &[
     reply_repeated_after_chunked_run::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
+    upgrade_tail_sent_raw::MUTANT,
 ];
 // index: end
 

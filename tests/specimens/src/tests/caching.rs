@@ -123,3 +123,14 @@ async fn those_who_ask_for_the_same_wait_and_share_only_what_is_for_all() {
         assert_eq!(second.message().await.body, if shared { "first" } else { "second" });
     }
 }
+
+#[tokio::test]
+async fn a_get_with_a_body_is_answered_from_the_store_but_fills_nothing() {
+    let mut play = Play::new().await;
+    let with_body = |path: &str| format!("{}hello", request(path, "Content-Length: 5\r\n"));
+    let storable = "Cache-Control: max-age=60\r\n";
+    play.asked(&with_body("/a"), &reply(storable, "with a body")).await;
+    play.asked(&request("/a", ""), &reply(storable, "one")).await;
+    assert_eq!(play.stored(&with_body("/a")).await.body, "one");
+    assert_eq!(play.stored(&request("/a", "")).await.body, "one", "the body was read");
+}

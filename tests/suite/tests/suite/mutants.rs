@@ -78,8 +78,19 @@ macro_rules! mutant_is_found {
 }
 
 mutant_is_found!(
+    cache_hit_leaves_body_unread,
+    connect_body_sent_raw,
+    early_answered_body_read_as_request,
+    early_answered_connection_pooled,
     early_hints_taken_as_final,
+    expect_refused_connection_pooled,
+    fake_accept_opens_tunnel,
     interim_taken_as_final,
+    length_outranks_chunks,
+    line_feed_in_chunk_extension,
+    malformed_length_overlooked,
+    old_request_runs_on,
+    own_reply_leaves_body_unread,
     pool_keeps_owed_connection,
     private_reply_shared_from_cache,
     replies_swapped_after_bodiless_run,
@@ -93,6 +104,7 @@ mutant_is_found!(
     reply_repeated_after_chunked_run,
     surplus_accepted,
     surplus_checked_too_early,
+    upgrade_tail_sent_raw,
 );
 
 #[test]
