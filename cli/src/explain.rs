@@ -202,6 +202,11 @@ const WORDS: &[(&str, &str, &str)] = &[
         "a reply that the gateway's store gave: no attempt of its request reached the origin, and it carries what the origin \
      had sent for another. Counted of the requests that a fresh reply could lawfully have answered.",
     ),
+    (
+        "body-buffered",
+        "witness",
+        "the gateway keeps a request back until it has its whole body, so that no reply to it is early.",
+    ),
     ("timeout-unknown", "witness", "the gateway's reply timeout is not known; give it with --gateway-timeout."),
 ];
 

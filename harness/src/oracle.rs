@@ -190,6 +190,8 @@ pub(crate) struct Suspicion {
     pub(crate) fact: Option<String>,
     /// Why it is nobody's fault though it was seen: a cache has shared what it may.
     pub(crate) observed: Option<audience::Observed>,
+    /// Whether it is about what follows a CONNECT, on its client's own connection.
+    pub(crate) of_connect: bool,
 }
 
 impl Suspicion {
@@ -209,6 +211,7 @@ fn level_of(history: &History, suspicion: &Suspicion) -> Level {
         return Level::Observe;
     }
     match (suspicion.shape, history.plan.scenario.level) {
+        _ if suspicion.of_connect => Level::Observe,
         (Shape::StatusMismatch | Shape::TruncationAsComplete, Level::Observe) => Level::Observe,
         // RFC 9112 §8: an incomplete reply is to be recognisable as one; that it was made to look whole harms nobody else.
         (Shape::StatusMismatch | Shape::TruncationAsComplete, _) => Level::Should,
@@ -366,6 +369,21 @@ mod tests {
         shifted.plan.scenario.level = Level::Observe;
         let judged = judge(&shifted, Known::VERBATIM).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_becomes_of_a_connects_body_is_observed_until_it_reaches_another() {
+        let judged = |notation: &str, method: &str| {
+            let mut history = history(notation);
+            history.plan.lanes[0].stimuli[0].request.method = method.to_owned();
+            let judged = judge(&history, Known::VERBATIM).unwrap();
+            (judged.findings.len(), judged.summary.observations.len())
+        };
+        assert_eq!(judged("1<1 2<2 ghost:1>3", "CONNECT"), (0, 1));
+        assert_eq!(judged("1<1 2<2 ghost:1>3 ghost:2>4", "CONNECT"), (1, 1), "another's ghost is another's defect");
+        assert_eq!(judged("1<1 2<2 ghost:1>3", "POST"), (1, 0));
+        assert_eq!(judged("1<1 2<2 tail:1>3 3<3 unasked:3<3", "CONNECT"), (0, 1));
+        assert_eq!(judged("c1:1,3,2 1<1 tail:1>3 3<- 2<3", "CONNECT"), (1, 0), "another tenant has the reply");
     }
 
     #[test]

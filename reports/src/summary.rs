@@ -98,6 +98,7 @@ fn why_prevented(witness: Prevented) -> &'static str {
         Prevented::CarrierStripped => "the gateway strips what the fault needs",
         Prevented::MethodRefused => "the gateway refuses the method",
         Prevented::TimeoutUnknown => "the gateway's reply timeout is not known (--gateway-timeout)",
+        Prevented::BodyBuffered => "the gateway keeps a request back until it has its whole body",
         Prevented::Http10Upstream => "the gateway speaks HTTP/1.0 to the origin (for nginx: proxy_http_version 1.1)",
         Prevented::NothingStored => "the gateway stores no replies",
     }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use vocabulary::directive::Field;
 use vocabulary::directive::is_token;
-use vocabulary::plan::{self, AbortHow, Absolute, Credential, EventKind, Target, Version};
+use vocabulary::plan::{self, AbortHow, Absolute, Credential, EventKind, Misframing, Target, Version};
 
 use crate::draw::{Choice, Draw, Number, Time};
 use crate::fields::{Fields, line};
@@ -171,6 +171,9 @@ pub(crate) enum BodyWord {
         #[serde(default = "no_bytes")]
         filler: Bytes,
     },
+    Misframed {
+        by: Choice<Misframing>,
+    },
 }
 
 /// How a body goes out.
@@ -180,6 +183,7 @@ pub(crate) enum PaceWord {
     AtOnce,
     Slow { writes: Draw<Number<1, 64>>, gap: Draw<Time> },
     AfterContinue { wait: Draw<Time> },
+    AfterReply { wait: Draw<Time> },
     Withheld,
 }
 
@@ -221,7 +225,7 @@ impl RequestForm {
         let paces = self.pace.iter().flat_map(|choice| &choice.0);
         let times = paces.filter_map(|pace| match pace {
             PaceWord::Slow { gap, .. } => Some(gap),
-            PaceWord::AfterContinue { wait } => Some(wait),
+            PaceWord::AfterContinue { wait } | PaceWord::AfterReply { wait } => Some(wait),
             PaceWord::AtOnce | PaceWord::Withheld => None,
         });
         times.collect()

@@ -13,6 +13,7 @@ use crate::origin::{
     Act, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
     SurplusWord,
 };
+use crate::plan_words::misframing;
 
 impl Scenario {
     /// The scenario in words, for `crosswire scenarios show NAME`.
@@ -174,6 +175,10 @@ fn request(lane: &Lane) -> String {
                 let more = if filler.max().0 > 0 { format!(" and {filler} bytes more") } else { String::new() };
                 format!("a {framing} that spells another request{more}")
             }
+            BodyWord::Misframed { by } => {
+                let by = words(by, |by| misframing(*by).to_owned());
+                format!("a body that spells another request, misframed: {by}")
+            }
         };
         let _ = write!(text, ", {}", words(body, word));
     }
@@ -234,6 +239,7 @@ fn request_details(form: &RequestForm, text: &mut String) {
             PaceWord::AtOnce => "at once".to_owned(),
             PaceWord::Slow { writes, gap } => format!("in {writes} writes {gap} apart"),
             PaceWord::AfterContinue { wait } => format!("after a 100 or {wait}"),
+            PaceWord::AfterReply { wait } => format!("after the reply or {wait}"),
             PaceWord::Withheld => "never".to_owned(),
         };
         let _ = write!(text, ", the body {}", words(pace, word));
@@ -258,6 +264,7 @@ fn abort(give_up: &GiveUp) -> String {
         GiveUpWhen::Event { event, within } => match event {
             EventKind::Frozen => format!("{within} after the gateway was stopped"),
             EventKind::Sent => format!("{within} after sending"),
+            EventKind::BodySent => format!("{within} after sending the body"),
             EventKind::Seen => format!("{within} after the origin has seen it"),
             EventKind::InterimWritten => format!("{within} after an interim reply"),
             EventKind::FinalWritten => format!("{within} after the final reply was written"),

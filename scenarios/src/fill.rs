@@ -81,6 +81,9 @@ impl Closer {
             Some(PaceWord::AfterContinue { wait }) => {
                 BodyPace::AfterContinue { wait_us: wait.draw(dice).us(self.timeout_us) }
             }
+            Some(PaceWord::AfterReply { wait }) => {
+                BodyPace::AfterReply { wait_us: wait.draw(dice).us(self.timeout_us) }
+            }
             Some(PaceWord::Withheld) => BodyPace::Withheld,
         };
         let version = *form.version.draw(dice);
@@ -133,6 +136,9 @@ impl Closer {
             }
             (_, Some(BodyWord::Ghost { chunked, filler })) => {
                 RequestBody::Ghost { exchange: self.exchange(), chunked, filler: filler.draw_if_open(&mut self.dice).0 }
+            }
+            (_, Some(BodyWord::Misframed { by })) => {
+                RequestBody::Misframed { exchange: self.exchange(), by: *by.draw(&mut self.dice) }
             }
         };
         let usual = if body == RequestBody::None { "GET" } else { "POST" };
@@ -283,11 +289,13 @@ impl Closer {
     }
 }
 
-/// A reply waits for surplus that goes out in the same write.
+/// A reply waits for surplus that goes out in the same write. An interim reply behind it is such surplus too.
 pub(crate) fn join_segments(acts: &mut [OriginAct]) {
     for position in 1..acts.len() {
-        let joined =
-            matches!(&acts[position], OriginAct::Surplus(surplus) if surplus.when == SurplusTiming::SameSegment);
+        let joined = matches!(
+            &acts[position],
+            OriginAct::Interim(_) | OriginAct::Surplus(Surplus { when: SurplusTiming::SameSegment, .. })
+        );
         if let (true, OriginAct::Final(reply)) = (joined, &mut acts[position - 1]) {
             reply.segment = Segment::Shared;
         }

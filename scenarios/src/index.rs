@@ -3,6 +3,15 @@
 #[rustfmt::skip]
 pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/abort/client-abort-before-headers.toml", include_str!("../catalogue/abort/client-abort-before-headers.toml")),
+    ("catalogue/boundary/connect-refused-with-body.toml", include_str!("../catalogue/boundary/connect-refused-with-body.toml")),
+    ("catalogue/boundary/early-final-unsent-body.toml", include_str!("../catalogue/boundary/early-final-unsent-body.toml")),
+    ("catalogue/boundary/expect-early-final.toml", include_str!("../catalogue/boundary/expect-early-final.toml")),
+    ("catalogue/boundary/local-reply-undrained-body.toml", include_str!("../catalogue/boundary/local-reply-undrained-body.toml")),
+    ("catalogue/boundary/pipelined-bad-first.toml", include_str!("../catalogue/boundary/pipelined-bad-first.toml")),
+    ("catalogue/boundary/tail-after-head.toml", include_str!("../catalogue/boundary/tail-after-head.toml")),
+    ("catalogue/boundary/te-cl-disagreement.toml", include_str!("../catalogue/boundary/te-cl-disagreement.toml")),
+    ("catalogue/boundary/upgrade-fake-accept.toml", include_str!("../catalogue/boundary/upgrade-fake-accept.toml")),
+    ("catalogue/boundary/upgrade-refused-with-tail.toml", include_str!("../catalogue/boundary/upgrade-refused-with-tail.toml")),
     ("catalogue/cache/cache-auth-unkeyed.toml", include_str!("../catalogue/cache/cache-auth-unkeyed.toml")),
     ("catalogue/cache/cache-cookie-bleed.toml", include_str!("../catalogue/cache/cache-cookie-bleed.toml")),
     ("catalogue/cache/cache-directive-matrix.toml", include_str!("../catalogue/cache/cache-directive-matrix.toml")),

@@ -73,6 +73,7 @@ impl fmt::Display for EventOf {
         match self.kind {
             EventKind::Frozen => write!(f, "the gateway is stopped for {lane}"),
             EventKind::Sent => write!(f, "{lane} has sent"),
+            EventKind::BodySent => write!(f, "{lane} has sent the body"),
             EventKind::Seen => write!(f, "the origin has seen {lane}"),
             EventKind::InterimWritten => write!(f, "the origin has written {lane} an interim reply"),
             EventKind::FinalWritten => write!(f, "the origin has written {lane} the final reply"),

@@ -139,6 +139,9 @@ pub enum Prevented {
     Http10Upstream,
     /// The gateway stores nothing: every request that a stored reply could have answered reached the origin.
     NothingStored,
+    /// The gateway keeps a request back until it has its whole body: of at least 3 bodies that came slowly, it sent no head
+    /// before the last byte.
+    BodyBuffered,
 }
 
 impl Prevented {
@@ -154,6 +157,7 @@ impl Prevented {
             Prevented::TimeoutUnknown => "timeout-unknown",
             Prevented::Http10Upstream => "http10-upstream",
             Prevented::NothingStored => "nothing-stored",
+            Prevented::BodyBuffered => "body-buffered",
         }
     }
 }
@@ -185,7 +189,8 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::NothingStored];
+        let all =
+            [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::NothingStored, Prevented::BodyBuffered];
         for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }

@@ -12,7 +12,7 @@ use vocabulary::directive::{FaultKind, Final, Framing, OriginAct};
 use vocabulary::finding::{Edge, Excuse, Leg, Proof, Shape};
 use vocabulary::history::{DeliveryKind, Fault, History, Performed, Received, Replied};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, Moment};
-use vocabulary::plan::{Audience, RequestBody, Stimulus};
+use vocabulary::plan::{Audience, Misframing, RequestBody, Stimulus};
 
 use super::audience::{self, Forbidden, Sharing};
 use super::deliveries::{self, DeliveryMap};
@@ -533,6 +533,23 @@ impl Case<'_> {
             Some(RequestBody::Ghost { exchange, chunked, .. }) => {
                 let framed = if *chunked { "in chunks" } else { "by Content-Length" };
                 Ruling::RuledOut(format!("{exchange} is spelled inside {subject}'s body, which was framed {framed}"))
+            }
+            Some(RequestBody::Misframed { exchange, by }) => {
+                let reason = match by {
+                    Misframing::LengthBesideChunks => "in chunks, which outrank the Content-Length beside them",
+                    Misframing::ShortLengthFirst | Misframing::ShortLengthLast => {
+                        "by two Content-Length that differ, behind which the connection must close"
+                    }
+                    Misframing::LengthWithSign => {
+                        "by a Content-Length that is no number, behind which the connection must close"
+                    }
+                    Misframing::UnknownCoding | Misframing::ChunkedNotLast => {
+                        "in a coding that has no end, behind which the connection must close"
+                    }
+                    Misframing::LineFeedInExtension => "in chunks, in whose extensions no bare LF may stand",
+                    Misframing::ChunkSizeTooLarge => "in a chunk whose size no 64 bits hold",
+                };
+                Ruling::RuledOut(format!("{exchange} is spelled inside {subject}'s body, which was framed {reason}"))
             }
             Some(RequestBody::None | RequestBody::Sized { .. } | RequestBody::Chunked { .. }) | None => Ruling::Applies,
         }

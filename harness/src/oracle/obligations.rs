@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use vocabulary::directive::{FaultKind, OriginAct, Surplus, SurplusTiming};
 use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed};
 use vocabulary::identity::{ExchangeId, Moment};
-use vocabulary::plan::EventKind;
+use vocabulary::plan::{BodyPace, EventKind, RequestBody};
 use vocabulary::record::ObligationOutcome;
 use vocabulary::scenario::{Obligation, ObligationState, Prevented};
 
@@ -19,6 +19,9 @@ use super::deliveries::{DeliveryMap, Reading};
 const NO_REUSE_EXCHANGES_MIN: usize = 20;
 /// Exchanges that arrived one by one, from which on a gateway is said to serialise.
 const SERIALISED_EXCHANGES_MIN: usize = 20;
+/// Bodies that came slowly, each of whose heads the gateway sent only after the last byte, from which on it is said to keep
+/// requests back until it has their bodies.
+const BUFFERED_BODIES_MIN: u64 = 3;
 /// Gates that expired of as many, from which on a gateway is said to serialise.
 pub(super) const SERIALISED_GATES_MIN: usize = 3;
 
@@ -146,11 +149,33 @@ fn fault_performed(history: &History, kind: FaultKind) -> (ObligationState, u64)
     if kind == FaultKind::Reorder && serialises(history) {
         return (ObligationState::Prevented(Prevented::Serialised), faults.len() as u64);
     }
+    match buffered_bodies(history).filter(|_| kind == FaultKind::EarlyFinal) {
+        Some(bodies @ BUFFERED_BODIES_MIN..) => return (ObligationState::Prevented(Prevented::BodyBuffered), bodies),
+        // Too few to tell a gateway that buffers from one that was late.
+        Some(bodies) => return (ObligationState::NotPlanned, bodies),
+        None => {}
+    }
     let answered = planned.iter().filter(|exchange| was_answered_by_gateway(history, **exchange)).count() as u64;
     match answered > 0 {
         true => (ObligationState::Prevented(Prevented::AnsweredByGateway), answered),
         false => (ObligationState::Unmet, 0),
     }
+}
+
+/// How many bodies that went out behind their heads the gateway had in full before it sent the head: as many as there
+/// were, or none. RFC 9112 leaves it to the gateway; but nobody can answer such a request early.
+fn buffered_bodies(history: &History) -> Option<u64> {
+    let behind_head =
+        |pace| matches!(pace, BodyPace::Slow { .. } | BodyPace::AfterContinue { .. } | BodyPace::AfterReply { .. });
+    let stimuli = history.plan.stimuli().map(|(_, stimulus)| stimulus);
+    let slow = stimuli.filter(|it| it.request.body != RequestBody::None && behind_head(it.request.pace));
+    let arrived = slow.filter_map(|stimulus| {
+        let happened = history.exchanges.get(&stimulus.exchange)?;
+        let whole_at = happened.events.iter().find(|(kind, _)| *kind == EventKind::BodySent).map(|(_, at)| *at);
+        Some((happened.seen.first()?.at, whole_at))
+    });
+    let (buffered, streamed): (Vec<_>, Vec<_>) = arrived.partition(|(seen, whole)| whole.is_some_and(|it| it <= *seen));
+    (streamed.is_empty() && !buffered.is_empty()).then_some(buffered.len() as u64)
 }
 
 /// The first fault that was performed in full, and when.
@@ -358,6 +383,32 @@ mod tests {
         assert_eq!(state(&forbidden, INTERIM), ObligationState::Prevented(Prevented::Http10Upstream));
         assert_eq!(state(&with(history(line), Some(Performed::Expired)), INTERIM), ObligationState::Unmet);
         assert_eq!(state(&history("1<1"), INTERIM), ObligationState::NotPlanned);
+    }
+
+    #[test]
+    fn a_gateway_that_keeps_requests_back_until_it_has_their_bodies_is_known_by_several_of_them() {
+        /// The moments at which the body of each exchange had been sent, if it was; the origin sees them all at 1000.
+        fn early(whole_at: &[Option<u64>]) -> ObligationState {
+            let line: String = (1..=whole_at.len()).map(|exchange| format!("{exchange}<{exchange} ")).collect();
+            let mut history = history(&line);
+            history.plan.scenario.may_be_prevented_by = vec![Prevented::BodyBuffered];
+            for (number, whole_at) in (1..).zip(whole_at) {
+                let stimulus = &mut history.plan.lanes[number as usize - 1].stimuli[0];
+                stimulus.request.body = RequestBody::Sized { bytes: 64, declared_off_by: 0 };
+                stimulus.request.pace = BodyPace::Slow { writes: 4, gap_us: 5_000 };
+                let reply = vocabulary::directive::Final { early: true, ..vocabulary::directive::Final::ok(64) };
+                stimulus.directive.acts = vec![OriginAct::Final(reply)];
+                let happened = history.exchanges.get_mut(&ExchangeId(number)).unwrap();
+                happened.seen[0].at = Moment(1_000);
+                happened.events.extend(whole_at.map(|at| (EventKind::BodySent, Moment(at))));
+            }
+            state(&history, Obligation::FaultPerformed(FaultKind::EarlyFinal))
+        }
+        let buffered = ObligationState::Prevented(Prevented::BodyBuffered);
+        assert_eq!(early(&[Some(900), Some(1_000), Some(10)]), buffered);
+        assert_eq!(early(&[Some(900), Some(1_000)]), ObligationState::NotPlanned, "too few to tell");
+        assert_eq!(early(&[Some(900), Some(1_001), Some(10), Some(10)]), ObligationState::Unmet, "one came before");
+        assert_eq!(early(&[Some(900), None, Some(10), Some(10)]), ObligationState::Unmet, "one body never came whole");
     }
 
     #[test]

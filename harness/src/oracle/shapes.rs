@@ -10,7 +10,7 @@ use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
 use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, ExchangeHistory, History, UnaskedKind};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
-use vocabulary::plan::RequestBody;
+use vocabulary::plan::{RequestBody, Stimulus};
 
 use super::audience::{self, Observed, Sharing};
 use super::deliveries::{self, DeliveryMap, Reading};
@@ -201,11 +201,18 @@ impl<'a> Naming<'a> {
         for (exchange, _, stimulus) in self.history.plan.exchanges() {
             let tenant = stimulus.tenant;
             if exchange == stimulus.exchange
-                && let RequestBody::Ghost { exchange: ghost, .. } = stimulus.request.body
+                && let Some(ghost) = stimulus.request.ghost()
                 && self.history.exchanges.get(&ghost).is_some_and(|ghost| !ghost.seen.is_empty())
             {
+                let framed = match stimulus.request.body {
+                    RequestBody::Misframed { .. } => "was framed in a way that no gateway may read on behind",
+                    RequestBody::None
+                    | RequestBody::Sized { .. }
+                    | RequestBody::Chunked { .. }
+                    | RequestBody::Ghost { .. } => "was framed",
+                };
                 let fact = format!(
-                    "was framed, but what its body spelled arrived at the origin as a request of its own ({ghost})"
+                    "{framed}, but what its body spelled arrived at the origin as a request of its own ({ghost})"
                 );
                 self.suspect_fact(Shape::GhostRequest, Leg::Request, exchange, ghost, tenant, fact);
             }
@@ -339,6 +346,7 @@ impl<'a> Naming<'a> {
             owner_tenant,
             fact: None,
             observed: None,
+            of_connect: self.is_of_a_connect(receiver, delivery.exchange),
         });
     }
 
@@ -364,7 +372,23 @@ impl<'a> Naming<'a> {
             owner_tenant,
             fact: Some(fact),
             observed: None,
+            of_connect: self.is_of_a_connect(receiver, owner),
         });
+    }
+
+    /// RFC 9110 §9.3.6 says nothing of a body behind a CONNECT: what a gateway makes of it on the client's own connection is
+    /// its own affair, as long as nobody else is hit.
+    fn is_of_a_connect(&self, receiver: ExchangeId, owner: ExchangeId) -> bool {
+        let lane = |exchange| {
+            let spells = |stimulus: &Stimulus| {
+                stimulus.exchange == exchange || stimulus.request.spelled().any(|spelled| spelled == exchange)
+            };
+            self.history.plan.stimuli().find(|(_, stimulus)| spells(stimulus)).map(|(lane, _)| lane)
+        };
+        let own = lane(receiver).filter(|own| lane(owner) == Some(*own));
+        self.history.plan.stimuli().any(|(lane, Stimulus { request, .. })| {
+            own == Some(lane) && request.method == "CONNECT" && request.spelled().next().is_some()
+        })
     }
 
     /// The owner's tenant as the canary itself says, which is right for exchanges of earlier cases too.
@@ -421,6 +445,7 @@ impl<'a> Naming<'a> {
                 race: suspicion.proof == Proof::Race,
                 attempts: suspicion.is_of_attempts(),
                 observed: suspicion.observed,
+                of_connect: suspicion.of_connect,
                 connection,
             };
             match groups.iter_mut().find(|(other, _)| *other == key) {
@@ -430,9 +455,11 @@ impl<'a> Naming<'a> {
         }
         let mut suspicions: Vec<Suspicion> = groups.into_iter().map(|(_, suspicion)| suspicion).collect();
         // Several connections can shift in one case; that is one defect still.
-        suspicions.sort_by_key(|suspicion| (suspicion.shape, std::cmp::Reverse(suspicion.boundary)));
+        suspicions.sort_by_key(|it| (it.shape, it.of_connect, std::cmp::Reverse(it.boundary)));
         suspicions.dedup_by(|later, first| {
-            let defect = |it: &Suspicion| (it.shape, it.leg, it.proof == Proof::Race, it.is_of_attempts(), it.observed);
+            let defect = |it: &Suspicion| {
+                (it.shape, it.leg, it.proof == Proof::Race, it.is_of_attempts(), it.observed, it.of_connect)
+            };
             defect(later) == defect(first)
         });
         suspicions
@@ -491,6 +518,7 @@ struct GroupKey {
     race: bool,
     attempts: bool,
     observed: Option<Observed>,
+    of_connect: bool,
     connection: Option<ConnectionId>,
 }
 

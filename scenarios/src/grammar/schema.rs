@@ -5,7 +5,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use vocabulary::directive::{ChunkDefect, Close, CutBy, FaultKind};
 use vocabulary::finding::Shape;
-use vocabulary::plan::{AbortHow, Absolute, Audience, ConnectionUse, Credential, EventKind, Target, Until, Version};
+use vocabulary::plan::{
+    AbortHow, Absolute, Audience, ConnectionUse, Credential, EventKind, Misframing, Target, Until, Version,
+};
 use vocabulary::scenario::{Level, Obligation, Prevented};
 
 use super::compare;
@@ -148,10 +150,12 @@ fn request() -> Value {
         ("sized", behind::<BodyWord>("sized", &["bytes"], [("bytes", bytes()), ("declared_off_by", difference())])),
         ("chunked", behind::<BodyWord>("chunked", &["bytes"], [("bytes", bytes()), ("chunk", chunk)])),
         ("ghost", behind::<BodyWord>("ghost", &["chunked"], [("chunked", boolean()), ("filler", bytes())])),
+        ("misframed", behind::<BodyWord>("misframed", &["by"], [("by", one_or_many(choice::<Misframing>([])))])),
     ]);
     let pace = choice::<PaceWord>([
         ("slow", behind::<PaceWord>("slow", &["writes", "gap"], [("writes", number(1, 64)), ("gap", time())])),
         ("after-continue", behind::<PaceWord>("after-continue", &["wait"], [("wait", time())])),
+        ("after-reply", behind::<PaceWord>("after-reply", &["wait"], [("wait", time())])),
     ]);
     let own = behind::<FormWord>(
         "own",

@@ -303,7 +303,13 @@ mod tests {
     use crate::head::Fields;
 
     fn request(target: &str) -> RequestHead {
-        RequestHead { method: "GET".into(), target: target.into(), host: "h".into(), fields: Fields::default() }
+        RequestHead {
+            method: "GET".into(),
+            target: target.into(),
+            host: "h".into(),
+            http_10: false,
+            fields: Fields::default(),
+        }
     }
 
     fn fill(cache: &Cache, target: &str, age: &str, bytes: usize) {

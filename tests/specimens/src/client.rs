@@ -9,16 +9,18 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use transport::Stream;
 
+use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{Fill, Join, Stored};
-use crate::decisions::{Caching, ClientFacts, Unanswered};
+use crate::decisions::{Caching, ClientFacts, OwnReply, Unanswered};
 use crate::exchange::{self, CutBy, Outcome, gone};
 use crate::gateway::Gateway;
 use crate::head::{RawRequest, parse_request};
 use crate::inbox::Inbox;
 use crate::pool::Upstream;
-use crate::request::{Request, admit};
+use crate::request::{Request, admit, is_for_us};
 use crate::sharing;
-use crate::wire::{After, write_refusal};
+use crate::tunnel;
+use crate::wire::{After, write_own};
 
 /// How long and how much the gateway reads from a client to which it has said its last word.
 const LINGER_WAIT: Duration = Duration::from_secs(1);
@@ -79,15 +81,14 @@ impl Client {
             Ok(None) => return Next::Cut(CutBy::Close),
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
-        let request = match admit(raw) {
+        let request = match admit(raw, &gateway.decisions) {
             Ok(request) => request,
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
         self.requests += 1;
         match gateway.decisions.caching {
-            Some(caching) if sharing::may_ask(&request.head) && !request.has_body() => {
-                self.share(gateway, &caching, &request).await
-            }
+            Some(_) | None if is_for_us(&request.head) => self.answer(gateway, &request).await,
+            Some(caching) if sharing::may_ask(&request.head) => self.share(gateway, &caching, &request).await,
             Some(_) | None => self.forward(gateway, &request, None).await,
         }
     }
@@ -119,6 +120,11 @@ impl Client {
         let key = (caching.key)(&request.head);
         if let Some(stored) = gateway.cache.find(caching, &key, &request.head) {
             return self.write_stored(gateway, request, &stored).await;
+        }
+        // RFC 9110 §9.3.1: a body has no meaning in a GET, but it may have one for the origin: what comes of it is for nobody
+        // else, and nobody waits for it.
+        if request.has_body() {
+            return self.forward(gateway, request, None).await;
         }
         let mut flight = None;
         if caching.collapses {
@@ -162,6 +168,10 @@ impl Client {
                 return self.refuse(gateway, 502, after(gateway, request, !request.has_body())).await;
             };
             let (outcome, finished) = exchange::run(self, &mut upstream, request, gateway, &mut fill).await;
+            if outcome == Outcome::Tunnel {
+                tunnel::pass_through(self, &mut upstream).await;
+                return Next::Cut(CutBy::Close);
+            }
             if (decisions.may_pool)(&finished) {
                 gateway.pool.put(upstream, decisions);
             } else {
@@ -169,6 +179,7 @@ impl Client {
             }
             match outcome {
                 Outcome::Delivered(after) => return after.into(),
+                Outcome::Tunnel => unreachable!("it has been passed through"),
                 Outcome::Cut(by) => return Next::Cut(by),
                 // RFC 9111 §4.3.4: what the origin has not confirmed is no answer; it is asked for the whole.
                 Outcome::Unconfirmed => {}
@@ -190,14 +201,54 @@ impl Client {
 
     async fn write_stored(&mut self, gateway: &Gateway, request: &Request, stored: &Stored) -> Next {
         let mut out = Vec::new();
-        let after = after(gateway, request, true);
+        let after = after(gateway, request, may_drain(request));
         stored.write(&mut out, after, &gateway.calendar);
-        self.write(gateway, &out, after).await
+        self.write_and_drain(gateway, request, &out, after, OwnReply::Stored).await
+    }
+
+    /// Answers without the origin.
+    async fn answer(&mut self, gateway: &Gateway, request: &Request) -> Next {
+        let mut out = Vec::new();
+        let after = after(gateway, request, may_drain(request));
+        write_own(&mut out, 200, after, &gateway.calendar);
+        self.write_and_drain(gateway, request, &out, after, OwnReply::Made).await
+    }
+
+    /// RFC 9112 §9.3: what is left of the request is read before the connection carries another. The reply goes first: a
+    /// client may wait for it with its body.
+    async fn write_and_drain(
+        &mut self,
+        gateway: &Gateway,
+        request: &Request,
+        out: &[u8],
+        after: After,
+        own: OwnReply,
+    ) -> Next {
+        let next = self.write(gateway, out, after).await;
+        let drains = next == Next::Request && (gateway.decisions.drains_behind)(own);
+        if drains && !self.drain(gateway, request).await { Next::Farewell } else { next }
+    }
+
+    /// Reads the rest of a request, bounded in time and bytes; whether it came to its end.
+    async fn drain(&mut self, gateway: &Gateway, request: &Request) -> bool {
+        let mut decoder = Decoder::of_request(request.framing, &gateway.decisions);
+        let until = Instant::now() + LINGER_WAIT;
+        let mut bytes = 0;
+        loop {
+            match decoder.drain(&mut self.inbox, |content| bytes += content.len()) {
+                Ok(Progress::Done) => return true,
+                Ok(Progress::More) if bytes <= LINGER_BYTES_MAX => {}
+                Ok(Progress::More) | Err(_) => return false,
+            }
+            if !matches!(timeout_at(until, self.inbox.fill(&mut self.stream)).await, Ok(Ok(1..))) {
+                return false;
+            }
+        }
     }
 
     async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
         let mut out = Vec::new();
-        write_refusal(&mut out, status, after, &gateway.calendar);
+        write_own(&mut out, status, after, &gateway.calendar);
         self.write(gateway, &out, after).await
     }
 
@@ -226,8 +277,19 @@ impl Client {
     }
 }
 
+/// Whether the rest of a request may be read behind a reply that did not wait for it. Not if it is large; nor if its
+/// client expects to be asked for it: it may then send it or not, RFC 9110 §10.1.1.
+fn may_drain(request: &Request) -> bool {
+    match request.framing {
+        Framing::None => true,
+        Framing::Length(length) => length <= LINGER_BYTES_MAX as u64 && !request.expects(),
+        Framing::Chunked => !request.expects(),
+        Framing::UntilClose => false,
+    }
+}
+
 /// What becomes of the client's connection.
 fn after(gateway: &Gateway, request: &Request, request_read: bool) -> After {
-    let facts = ClientFacts { http_10: request.http_10, closing: request.closing, request_read };
+    let facts = ClientFacts { http_10: request.head.http_10, closing: request.closing, request_read };
     if (gateway.decisions.may_keep_client)(&facts) { After::Keep } else { After::Close }
 }

@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
+use crate::body::Framing;
 use crate::head::{ReplyHead, RequestHead};
+use crate::request;
 use crate::sharing;
 use crate::stretch::Stretch;
 
@@ -15,6 +17,21 @@ pub struct Decisions {
     pub is_final: fn(status: u16) -> bool,
     /// Whether a reply has no body, whatever its fields say. RFC 9112 §6.3(1): HEAD, 1xx, 204, 304.
     pub is_bodyless: fn(method: &str, status: u16) -> bool,
+    /// How the body of a request is framed, or with which status the request is refused. RFC 9112 §6.3.
+    pub request_framing: fn(&RequestHead) -> Result<Framing, u16>,
+    /// Whether a bare LF belongs to a chunk's extension like any other byte, in requests. RFC 9112 §7.1.1 has no such byte:
+    /// the body is malformed.
+    pub lf_in_extensions: bool,
+    /// Whether everything behind a request's head belongs to it until its reply is over, whatever its fields say. RFC 9112
+    /// §6.3 item 7: without framing fields a request has no body; RFC 9110 §7.8, §9.3.6: another protocol begins behind
+    /// the reply that accepts it, not before. So: never.
+    pub runs_on: fn(&RequestHead) -> bool,
+    /// Whether the rest of a request is read, or its connection closed, behind a reply of which the origin knows nothing.
+    /// RFC 9112 §9.3: always.
+    pub drains_behind: fn(OwnReply) -> bool,
+    /// Whether a reply turns both connections into a tunnel. RFC 9110 §7.8, §15.2.2: a 101 would, if an upgrade had been
+    /// asked for; we ask for none.
+    pub opens_tunnel: fn(&ReplyHead) -> bool,
     /// Whether the upstream connection of an exchange that has ended may carry another. RFC 9112 §9.3 and §9.2: only
     /// if the whole reply was read and nothing stands behind it.
     pub may_pool: fn(&Finished) -> bool,
@@ -97,6 +114,8 @@ pub struct Finished {
     pub ending: Ending,
     /// Whether the whole request was written, body and all.
     pub request_sent: bool,
+    /// Whether the client may have kept its body back until it was asked for it (`Expect`).
+    pub expects: bool,
     /// How much of the final reply was read.
     pub reply: ReplyRead,
     /// Whether the reply's own framing said where it ends: by length, by chunks, or bodyless.
@@ -168,6 +187,15 @@ pub struct ClientFacts {
     pub request_read: bool,
 }
 
+/// A reply of which the origin knows nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnReply {
+    /// Of the gateway's own making.
+    Made,
+    /// From its store.
+    Stored,
+}
+
 /// Which idle upstream connection is used first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolOrder {
@@ -183,6 +211,11 @@ impl Decisions {
         Decisions {
             is_final: |status| status >= 200,
             is_bodyless: |method, status| method == "HEAD" || status < 200 || status == 204 || status == 304,
+            request_framing: request::framing,
+            lf_in_extensions: false,
+            runs_on: |_| false,
+            drains_behind: |_| true,
+            opens_tunnel: |_| false,
             may_pool,
             may_take: |idle| !idle.unasked_bytes && !idle.closed,
             looks_every: None,
@@ -237,6 +270,7 @@ mod tests {
     const GOOD: Finished = Finished {
         ending: Ending::Complete,
         request_sent: true,
+        expects: false,
         reply: ReplyRead::Whole,
         framed: true,
         doubtful: false,
@@ -251,6 +285,7 @@ mod tests {
             Finished { ending: Ending::ClientGone, ..GOOD },
             Finished { ending: Ending::TimedOut, ..GOOD },
             Finished { request_sent: false, ..GOOD },
+            Finished { request_sent: false, expects: true, ..GOOD },
             Finished { reply: ReplyRead::Owed, ..GOOD },
             Finished { reply: ReplyRead::Begun, ..GOOD },
             Finished { framed: false, ..GOOD },

@@ -29,6 +29,8 @@ pub(crate) use up::gone;
 pub(crate) enum Outcome {
     /// A whole final reply.
     Delivered(After),
+    /// The head of a reply that turns the connections into a tunnel.
+    Tunnel,
     /// Nothing of a final reply yet: the gateway answers with this status, or tries again.
     Unanswered {
         status: u16,
@@ -50,6 +52,15 @@ pub(crate) enum CutBy {
     Close,
     /// A close would end the reply, so only a reset shows it.
     Reset,
+}
+
+/// What was relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relayed {
+    /// A whole final reply.
+    Reply(After),
+    /// The head of one that opens a tunnel.
+    Tunnel,
 }
 
 /// Why the reply did not come to its end.
@@ -154,8 +165,9 @@ pub(crate) async fn run(
         Ok(Err(Fault::ClientGone)) | Err(Stop::ClientGone) => (Ending::ClientGone, None),
     };
     let outcome = match (ended, status) {
-        (Ok(Ok(after)), _) => Outcome::Delivered(after),
+        (Ok(Ok(Relayed::Reply(after))), _) => Outcome::Delivered(after),
         (Ok(Err(Fault::Unconfirmed)), _) => Outcome::Unconfirmed,
+        (Ok(Ok(Relayed::Tunnel)), _) => Outcome::Tunnel,
         (_, Some(status)) if !receiving.within_message => Outcome::Unanswered {
             status,
             closed_before_reply: ending == Ending::UpstreamBroken && !receiving.any_byte,
@@ -166,6 +178,7 @@ pub(crate) async fn run(
     let finished = Finished {
         ending,
         request_sent: sending.sent.load(Ordering::Relaxed),
+        expects: request.expects(),
         reply: receiving.read,
         framed: receiving.framed,
         doubtful: receiving.doubtful,

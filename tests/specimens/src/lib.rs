@@ -28,13 +28,15 @@ mod ring;
 mod scratch;
 mod sharing;
 mod stretch;
+mod tunnel;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::body::Framing;
 pub use crate::decisions::{
-    Caching, ClientFacts, Decisions, Ending, Finished, Idle, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
+    Caching, ClientFacts, Decisions, Ending, Finished, Idle, OwnReply, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};

@@ -159,7 +159,13 @@ mod tests {
     use super::*;
 
     fn request(fields: &[(&str, &str)]) -> RequestHead {
-        RequestHead { method: "GET".into(), target: "/".into(), host: "h".into(), fields: lines(fields) }
+        RequestHead {
+            method: "GET".into(),
+            target: "/".into(),
+            host: "h".into(),
+            http_10: false,
+            fields: lines(fields),
+        }
     }
 
     fn reply(fields: &[(&str, &str)]) -> ReplyHead {
@@ -251,7 +257,14 @@ mod tests {
     #[test]
     fn keys_differ_in_host_target_and_method_and_agree_in_the_case_of_the_host() {
         let of = |method: &str, host: &str, target: &str| {
-            key(&RequestHead { method: method.into(), target: target.into(), host: host.into(), fields: lines(&[]) })
+            let fields = lines(&[]);
+            key(&RequestHead {
+                method: method.into(),
+                target: target.into(),
+                host: host.into(),
+                http_10: false,
+                fields,
+            })
         };
         assert_eq!(of("GET", "Host:80", "/a"), of("GET", "hOST:80", "/a"));
         for other in [of("HEAD", "h", "/a"), of("GET", "i", "/a"), of("GET", "h", "/A"), of("GET", "h", "/a?b")] {

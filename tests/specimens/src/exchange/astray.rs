@@ -32,7 +32,7 @@ impl Down<'_> {
         let is_letter = match framing {
             Framing::None => true,
             Framing::Length(length) => length <= LETTER_BYTES_MAX,
-            Framing::Chunked => !self.request.http_10,
+            Framing::Chunked => !self.request.head.http_10,
             Framing::UntilClose => false,
         };
         if !is_letter {

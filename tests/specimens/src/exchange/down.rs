@@ -7,7 +7,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
 use transport::{ReadHalf, WriteHalf};
 
-use super::{CutBy, Fault, Receiving, Sending};
+use super::{CutBy, Fault, Receiving, Relayed, Sending};
 use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{BODY_BYTES_MAX, Fill};
 use crate::decisions::{ClientFacts, ReplyRead};
@@ -35,7 +35,7 @@ pub(super) struct Down<'a> {
 }
 
 impl Down<'_> {
-    pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<After, Fault> {
+    pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<Relayed, Fault> {
         let decisions = &self.gateway.decisions;
         let head = self.final_head().await?;
         let framing = self.framing(&head)?;
@@ -44,15 +44,32 @@ impl Down<'_> {
         self.receiving.closing = head.http_10 || head.fields.lists("connection", "close");
         self.receiving.framed = framing != Framing::UntilClose;
         let request_read = self.sending.read.load(Ordering::Relaxed);
-        let client = ClientFacts { http_10: self.request.http_10, closing: self.request.closing, request_read };
+        let client = ClientFacts { http_10: self.request.head.http_10, closing: self.request.closing, request_read };
         let after = if (decisions.may_keep_client)(&client) { After::Keep } else { After::Close };
-        if head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
-            return self.confirm(&head, after, fill).await;
+        if (decisions.opens_tunnel)(&head) {
+            self.open_tunnel(&head, framing).await?;
+            return Ok(Relayed::Tunnel);
         }
-        match decisions.leads_astray() {
+        if head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
+            return self.confirm(&head, after, fill).await.map(Relayed::Reply);
+        }
+        let streamed = match decisions.leads_astray() {
             true => self.go_astray(head, framing, after, fill).await,
             false => self.stream(head, framing, after, fill).await,
-        }
+        };
+        streamed.map(Relayed::Reply)
+    }
+
+    /// Writes the head behind which the tunnel begins, as the origin has framed it. The reference never comes here.
+    async fn open_tunnel(&mut self, head: &ReplyHead, framing: Framing) -> Result<(), Fault> {
+        let ends = match framing {
+            Framing::Length(length) => Ends::AfterLength(length),
+            Framing::Chunked => Ends::WithLastChunk,
+            Framing::None | Framing::UntilClose => Ends::WithConnection,
+        };
+        let mut out = Vec::new();
+        write_reply(&mut out, head, ends, After::Keep, None, &self.gateway.calendar);
+        write(&mut self.to_client, &mut out, self.gateway.decisions.client_wait).await
     }
 
     /// Answers with what is stored, if that is what the 304 confirms. RFC 9111 §4.3.3.
@@ -83,7 +100,7 @@ impl Down<'_> {
             }
             // RFC 9112 §6.3(1): an interim reply ends with its head, whatever its fields say. RFC 9110 §15.2: an
             // HTTP/1.0 client must not see one.
-            if !self.request.http_10 {
+            if !self.request.head.http_10 {
                 write_reply(&mut out, &head, Ends::WithHead, After::Keep, None, &self.gateway.calendar);
                 self.receiving.within_message = true;
                 write(&mut self.to_client, &mut out, decisions.client_wait).await?;
@@ -156,7 +173,7 @@ impl Down<'_> {
             Framing::None if head.status < 200 || head.status == 204 => (Ends::WithHead, after),
             Framing::None => (Ends::WithHeadOf(head.fields.content_length().ok().flatten()), after),
             Framing::Length(length) => (Ends::AfterLength(length), after),
-            Framing::Chunked | Framing::UntilClose if self.request.http_10 => (Ends::WithConnection, After::Close),
+            Framing::Chunked | Framing::UntilClose if self.request.head.http_10 => (Ends::WithConnection, After::Close),
             Framing::Chunked | Framing::UntilClose => (Ends::WithLastChunk, after),
         };
         if ends == Ends::WithConnection {

@@ -44,7 +44,10 @@ impl Up<'_> {
         let decisions = &self.gateway.decisions;
         let mut out = Vec::new();
         write_request(&mut out, self.request, self.condition.as_deref());
-        let mut decoder = Decoder::new(self.request.framing);
+        if self.request.framing == Framing::UntilClose {
+            return self.run_on(out).await;
+        }
+        let mut decoder = Decoder::of_request(self.request.framing, decisions);
         let encoder = match self.request.framing {
             Framing::Chunked => Encoder::Chunked,
             Framing::None | Framing::Length(_) | Framing::UntilClose => Encoder::Plain,
@@ -70,6 +73,26 @@ impl Up<'_> {
                 Ok(Ok(1..)) => {}
                 Ok(Ok(0) | Err(_)) => return Err(Stop::ClientGone),
                 Err(_) => return Err(Stop::ClientBroken(408)),
+            }
+        }
+    }
+}
+
+impl Up<'_> {
+    /// Sends everything that the client sends, as it comes, for as long as the reply takes. The reference never comes here.
+    async fn run_on(&mut self, mut out: Vec<u8>) -> Result<(), Stop> {
+        loop {
+            out.extend_from_slice(self.inbox.bytes());
+            self.inbox.consume(self.inbox.len());
+            match timeout(self.gateway.decisions.reply_wait, self.to_upstream.write_all(&out)).await {
+                Ok(Ok(())) => out.clear(),
+                Ok(Err(_)) | Err(_) => return Ok(()),
+            }
+            self.sending.read.store(true, Ordering::Relaxed);
+            self.sending.sent.store(true, Ordering::Relaxed);
+            let _ = self.sending.over.set(Instant::now());
+            if !matches!(self.inbox.fill(&mut self.from_client).await, Ok(1..)) {
+                return Err(Stop::ClientGone);
             }
         }
     }

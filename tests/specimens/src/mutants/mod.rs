@@ -10,6 +10,7 @@ use crate::decisions::Decisions;
 // index: begin
 mod any_304_confirms_what_is_stored;
 mod cache_compares_credential_prefix;
+mod cache_hit_leaves_body_unread;
 mod cache_ignores_authorization;
 mod cache_ignores_private;
 mod cache_ignores_vary;
@@ -19,8 +20,18 @@ mod cache_key_without_delimiter;
 mod cache_key_without_host;
 mod cache_key_without_query;
 mod cache_stores_no_store;
+mod connect_body_sent_raw;
+mod early_answered_body_read_as_request;
+mod early_answered_connection_pooled;
 mod early_hints_taken_as_final;
+mod expect_refused_connection_pooled;
+mod fake_accept_opens_tunnel;
 mod interim_taken_as_final;
+mod length_outranks_chunks;
+mod line_feed_in_chunk_extension;
+mod malformed_length_overlooked;
+mod old_request_runs_on;
+mod own_reply_leaves_body_unread;
 mod pool_keeps_owed_connection;
 mod private_cookie_stored;
 mod private_reply_handed_to_those_who_wait;
@@ -36,10 +47,12 @@ mod replies_swapped_under_load;
 mod reply_repeated_after_chunked_run;
 mod surplus_accepted;
 mod surplus_checked_too_early;
+mod upgrade_tail_sent_raw;
 
 static MUTANTS: &[Mutant] = &[
     any_304_confirms_what_is_stored::MUTANT,
     cache_compares_credential_prefix::MUTANT,
+    cache_hit_leaves_body_unread::MUTANT,
     cache_ignores_authorization::MUTANT,
     cache_ignores_private::MUTANT,
     cache_ignores_vary::MUTANT,
@@ -49,8 +62,18 @@ static MUTANTS: &[Mutant] = &[
     cache_key_without_host::MUTANT,
     cache_key_without_query::MUTANT,
     cache_stores_no_store::MUTANT,
+    connect_body_sent_raw::MUTANT,
+    early_answered_body_read_as_request::MUTANT,
+    early_answered_connection_pooled::MUTANT,
     early_hints_taken_as_final::MUTANT,
+    expect_refused_connection_pooled::MUTANT,
+    fake_accept_opens_tunnel::MUTANT,
     interim_taken_as_final::MUTANT,
+    length_outranks_chunks::MUTANT,
+    line_feed_in_chunk_extension::MUTANT,
+    malformed_length_overlooked::MUTANT,
+    old_request_runs_on::MUTANT,
+    own_reply_leaves_body_unread::MUTANT,
     pool_keeps_owed_connection::MUTANT,
     private_cookie_stored::MUTANT,
     private_reply_handed_to_those_who_wait::MUTANT,
@@ -66,6 +89,7 @@ static MUTANTS: &[Mutant] = &[
     reply_repeated_after_chunked_run::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
+    upgrade_tail_sent_raw::MUTANT,
 ];
 // index: end
 

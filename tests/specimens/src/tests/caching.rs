@@ -174,3 +174,14 @@ async fn a_confirmation_makes_the_stored_reply_fresh_again() {
     assert_eq!(play.client.message().await.body, "stored");
     assert_eq!(play.stored(&request("/v", "")).await.body, "stored", "without asking the origin");
 }
+
+#[tokio::test]
+async fn a_get_with_a_body_is_answered_from_the_store_but_fills_nothing() {
+    let mut play = Play::new().await;
+    let with_body = |path: &str| format!("{}hello", request(path, "Content-Length: 5\r\n"));
+    let storable = "Cache-Control: max-age=60\r\n";
+    play.asked(&with_body("/a"), &reply(storable, "with a body")).await;
+    play.asked(&request("/a", ""), &reply(storable, "one")).await;
+    assert_eq!(play.stored(&with_body("/a")).await.body, "one");
+    assert_eq!(play.stored(&request("/a", "")).await.body, "one", "the body was read");
+}

@@ -428,3 +428,212 @@ async fn reply_repeated_after_chunked_run_writes_the_fourth_reply_twice() {
     assert_eq!(received(mutant, 4).await, "012345678");
     assert_eq!(received(Decisions::reference(), 9).await, "012345678");
 }
+
+const GHOST: &str = "GET /ghost HTTP/1.1\r\nHost: h\r\n\r\n";
+
+#[tokio::test]
+async fn early_answered_connection_pooled_has_the_next_request_swallowed() {
+    /// On which connection the next request comes: on a fresh one, or as a part of the body.
+    async fn next(decisions: Decisions, fields: &str) -> bool {
+        let stage = Stage::new(decisions).await;
+        let mut a = stage.ask(&format!("POST /a HTTP/1.1\r\nHost: h\r\n{fields}Content-Length: 900\r\n\r\n")).await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        upstream.send("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno").await;
+        assert_eq!(a.message().await.status(), 413);
+        let _b = stage.get("/b").await;
+        let (fresh, request) = stage.request_on(&mut upstream).await;
+        assert!(request.head.starts_with("GET /b "), "{request:?}");
+        fresh.is_some()
+    }
+    let expects = "Expect: 100-continue\r\n";
+    assert!(!next(decisions_of("early-answered-connection-pooled"), "").await);
+    assert!(next(decisions_of("early-answered-connection-pooled"), expects).await);
+    assert!(!next(decisions_of("expect-refused-connection-pooled"), expects).await);
+    assert!(next(decisions_of("expect-refused-connection-pooled"), "").await);
+    assert!(next(Decisions::reference(), "").await && next(Decisions::reference(), expects).await);
+}
+
+#[tokio::test]
+async fn early_answered_body_read_as_request_executes_the_body() {
+    async fn ghost(decisions: Decisions) -> bool {
+        let stage = Stage::new(decisions).await;
+        let length = GHOST.len();
+        let mut a = stage.ask(&format!("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n")).await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        upstream.send("HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno").await;
+        assert_eq!(a.message().await.status(), 413);
+        upstream.closed().await;
+        a.send(GHOST).await;
+        tokio::select! {
+            mut fresh = stage.upstream() => {
+                assert!(fresh.head().await.starts_with("GET /ghost "));
+                true
+            }
+            () = a.closed() => false,
+        }
+    }
+    assert!(ghost(decisions_of("early-answered-body-read-as-request")).await);
+    assert!(!ghost(Decisions::reference()).await);
+}
+
+#[tokio::test]
+async fn own_reply_leaves_body_unread_executes_the_body() {
+    async fn next(decisions: Decisions, head: &str) -> String {
+        let stage = Stage::new(decisions).await;
+        let framed = format!("Content-Length: {}\r\n\r\n{GHOST}", GHOST.len());
+        let mut client = stage.ask(&format!("{head} HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\n{framed}")).await;
+        assert_eq!(client.message().await.status(), 200);
+        client.send("GET /next HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        stage.upstream().await.head().await.split(' ').nth(1).unwrap().to_owned()
+    }
+    for head in ["OPTIONS *", "OPTIONS /a"] {
+        assert_eq!(next(decisions_of("own-reply-leaves-body-unread"), head).await, "/ghost");
+        assert_eq!(next(Decisions::reference(), head).await, "/next");
+    }
+}
+
+#[tokio::test]
+async fn cache_hit_leaves_body_unread_executes_the_body() {
+    async fn next(decisions: Decisions) -> String {
+        let stage = Stage::new(decisions).await;
+        let mut client = stage.get("/logo").await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        upstream.send("HTTP/1.1 200 OK\r\nCache-Control: max-age=9\r\nContent-Length: 4\r\n\r\nlogo").await;
+        assert_eq!(client.message().await.body, "logo");
+        let length = GHOST.len();
+        client.send(&format!("GET /logo HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{GHOST}")).await;
+        assert_eq!(client.message().await.body, "logo");
+        client.send("GET /next HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        upstream.head().await.split(' ').nth(1).unwrap().to_owned()
+    }
+    assert_eq!(next(decisions_of("cache-hit-leaves-body-unread")).await, "/ghost");
+    assert_eq!(next(Decisions::caching()).await, "/next");
+}
+
+/// A client sends this head and a request behind it, and the origin refuses the first. Who received the reply to the
+/// second: its own client, the next one, or nobody because it never reached the origin.
+async fn reply_to_tail(decisions: Decisions, head: &str) -> &'static str {
+    let stage = Stage::new(decisions).await;
+    let mut a = stage.ask(&format!("{head}\r\n{GHOST}")).await;
+    let mut upstream = tokio::select! {
+        upstream = stage.upstream() => upstream,
+        refused = a.message() => {
+            assert_eq!(refused.status(), 405);
+            return "nobody";
+        }
+    };
+    upstream.head().await;
+    upstream.send("HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno").await;
+    assert_eq!(a.message().await.status(), 403);
+    tokio::select! {
+        biased;
+        tail = upstream.head() => assert!(tail.starts_with("GET /ghost "), "{tail}"),
+        () = a.closed() => return "nobody",
+    }
+    let mut b = stage.get("/b").await;
+    let (fresh, _) = stage.request_on(&mut upstream).await;
+    upstream.send(&ok("reply to the tail")).await;
+    match fresh {
+        Some(_) => assert_eq!(a.message().await.body, "reply to the tail"),
+        None => assert_eq!(b.message().await.body, "reply to the tail"),
+    }
+    if fresh.is_some() { "its client" } else { "the next client" }
+}
+
+#[tokio::test]
+async fn connect_body_sent_raw_gives_the_next_client_the_reply_to_what_followed() {
+    for framed in ["", "Content-Length: 38\r\n"] {
+        let head = format!("CONNECT db:1 HTTP/1.1\r\nHost: db:1\r\n{framed}");
+        assert_eq!(reply_to_tail(decisions_of("connect-body-sent-raw"), &head).await, "the next client");
+        assert_eq!(reply_to_tail(Decisions::reference(), &head).await, "nobody");
+    }
+}
+
+#[tokio::test]
+async fn upgrade_tail_sent_raw_gives_the_next_client_the_reply_to_what_followed() {
+    for protocol in ["websocket", "h2c", "unknown"] {
+        let head = format!("GET /a HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: {protocol}\r\n");
+        assert_eq!(reply_to_tail(decisions_of("upgrade-tail-sent-raw"), &head).await, "the next client");
+        assert_eq!(reply_to_tail(Decisions::reference(), &head).await, "its client");
+    }
+}
+
+#[tokio::test]
+async fn old_request_runs_on_gives_the_next_client_the_reply_to_what_followed() {
+    for persistent in ["", "Connection: keep-alive\r\n"] {
+        let head = format!("GET /a HTTP/1.0\r\n{persistent}");
+        assert_eq!(reply_to_tail(decisions_of("old-request-runs-on"), &head).await, "the next client");
+        assert_eq!(reply_to_tail(Decisions::reference(), &head).await, "nobody");
+    }
+    let new = "GET /a HTTP/1.1\r\nHost: h\r\n";
+    assert_eq!(reply_to_tail(decisions_of("old-request-runs-on"), new).await, "its client");
+}
+
+#[tokio::test]
+async fn fake_accept_opens_tunnel_passes_on_what_follows_the_reply() {
+    async fn more(decisions: Decisions, status: &str) -> String {
+        let stage = Stage::new(decisions).await;
+        let mut a = stage.get("/a").await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        upstream.send(&format!("HTTP/1.1 {status}\r\nUpgrade: websocket\r\nContent-Length: 1\r\n\r\nasurplus")).await;
+        assert_eq!(a.message().await.body, "a");
+        a.send("GET /b HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        let (fresh, _) = stage.request_on(&mut upstream).await;
+        match fresh {
+            // Through a tunnel its bytes come as they are.
+            None => a.exactly("surplus".len()).await,
+            Some(mut fresh) => {
+                fresh.send(&ok("reply to b")).await;
+                a.message().await.body
+            }
+        }
+    }
+    for status in ["200 OK", "404 No"] {
+        assert_eq!(more(decisions_of("fake-accept-opens-tunnel"), status).await, "surplus");
+        assert_eq!(more(Decisions::reference(), status).await, "reply to b");
+    }
+}
+
+/// What stands in a body that is framed so is executed by the mutant, and refused by the reference.
+async fn executes_what_the_reference_refuses(name: &str, framing: &str, body: &str) {
+    let request = format!("POST /a HTTP/1.1\r\nHost: h\r\n{framing}\r\n\r\n{body}");
+    let stage = Stage::new(decisions_of(name)).await;
+    let _client = stage.ask(&request).await;
+    let mut upstream = stage.upstream().await;
+    assert!(upstream.message().await.head.starts_with("POST /a "));
+    upstream.send(&ok("")).await;
+    assert!(upstream.head().await.starts_with("GET /ghost "), "{name}");
+
+    let stage = Stage::new(Decisions::reference()).await;
+    let mut client = stage.ask(&request).await;
+    let refused = client.message().await;
+    assert!(refused.status() == 400 && refused.has("Connection: close"), "{refused:?}");
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn length_outranks_chunks_executes_what_stands_in_a_chunk() {
+    let size = format!("{:x}\r\n", GHOST.len());
+    let framing = format!("Content-Length: {}\r\nTransfer-Encoding: chunked", size.len());
+    let body = format!("{size}{GHOST}\r\n0\r\n\r\n");
+    executes_what_the_reference_refuses("length-outranks-chunks", &framing, &body).await;
+}
+
+#[tokio::test]
+async fn line_feed_in_chunk_extension_executes_what_stands_in_a_chunk() {
+    let second = format!("0\r\n\r\n{GHOST}");
+    let line = format!("{:x};x", second.len());
+    let body = format!("4;x\n----\r\n{line}\r\n{second}\r\n0\r\n\r\n");
+    assert_eq!(line.len(), 4);
+    executes_what_the_reference_refuses("line-feed-in-chunk-extension", "Transfer-Encoding: chunked", &body).await;
+}
+
+#[tokio::test]
+async fn malformed_length_overlooked_executes_the_body() {
+    let framing = format!("Content-Length: +{}", GHOST.len());
+    executes_what_the_reference_refuses("malformed-length-overlooked", &framing, GHOST).await;
+}

@@ -80,6 +80,7 @@ macro_rules! mutant_is_found {
 mutant_is_found!(
     any_304_confirms_what_is_stored,
     cache_compares_credential_prefix,
+    cache_hit_leaves_body_unread,
     cache_ignores_authorization,
     cache_ignores_private,
     cache_ignores_vary,
@@ -89,8 +90,18 @@ mutant_is_found!(
     cache_key_without_host,
     cache_key_without_query,
     cache_stores_no_store,
+    connect_body_sent_raw,
+    early_answered_body_read_as_request,
+    early_answered_connection_pooled,
     early_hints_taken_as_final,
+    expect_refused_connection_pooled,
+    fake_accept_opens_tunnel,
     interim_taken_as_final,
+    length_outranks_chunks,
+    line_feed_in_chunk_extension,
+    malformed_length_overlooked,
+    old_request_runs_on,
+    own_reply_leaves_body_unread,
     pool_keeps_owed_connection,
     private_cookie_stored,
     private_reply_handed_to_those_who_wait,
@@ -106,6 +117,7 @@ mutant_is_found!(
     reply_repeated_after_chunked_run,
     surplus_accepted,
     surplus_checked_too_early,
+    upgrade_tail_sent_raw,
 );
 
 #[test]
