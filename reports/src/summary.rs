@@ -99,7 +99,7 @@ fn why_prevented(witness: Prevented) -> &'static str {
         Prevented::MethodRefused => "the gateway refuses the method",
         Prevented::TimeoutUnknown => "the gateway's reply timeout is not known (--gateway-timeout)",
         Prevented::Http10Upstream => "the gateway speaks HTTP/1.0 to the origin (for nginx: proxy_http_version 1.1)",
-        Prevented::NothingStored => "the gateway stores no replies",
+        Prevented::NoHit => "the gateway answers nothing from a store",
     }
 }
 
