@@ -192,9 +192,9 @@ const WORDS: &[(&str, &str, &str)] = &[
         "the gateway speaks HTTP/1.0 to the origin, which forbids the fault; for nginx: proxy_http_version 1.1.",
     ),
     (
-        "nothing-stored",
+        "no-hit",
         "witness",
-        "the gateway stores nothing: every request that a stored reply could have answered reached the origin.",
+        "nothing came from a store: every request that a stored reply could have answered reached the origin.",
     ),
     (
         "hit",

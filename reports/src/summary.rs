@@ -100,7 +100,7 @@ fn why_prevented(witness: Prevented) -> &'static str {
         Prevented::TimeoutUnknown => "the gateway's reply timeout is not known (--gateway-timeout)",
         Prevented::BodyBuffered => "the gateway keeps a request back until it has its whole body",
         Prevented::Http10Upstream => "the gateway speaks HTTP/1.0 to the origin (for nginx: proxy_http_version 1.1)",
-        Prevented::NothingStored => "the gateway stores no replies",
+        Prevented::NoHit => "the gateway answers nothing from a store",
     }
 }
 

@@ -269,7 +269,7 @@ fn delivered_from_cache(history: &History, map: &DeliveryMap) -> (ObligationStat
     let (count, possible) = (from_store.count() as u64, super::store::usage(history, map).possible);
     match (count, possible) {
         (0, 0) => (ObligationState::NotPlanned, 0),
-        (0, possible) => (ObligationState::Prevented(Prevented::NothingStored), possible),
+        (0, possible) => (ObligationState::Prevented(Prevented::NoHit), possible),
         (count, _) => (ObligationState::Met, count),
     }
 }
@@ -499,7 +499,7 @@ mod tests {
         assert_eq!(state(&history("same-url 1<1 2<2"), cached), ObligationState::NotPlanned);
         let mut storable = store::tests::storable(history("seq same-url 1<1 2<2"));
         assert_eq!(state(&storable, cached), ObligationState::Unmet, "the scenario does not allow the excuse");
-        storable.plan.scenario.may_be_prevented_by = vec![Prevented::NothingStored];
-        assert_eq!(state(&storable, cached), ObligationState::Prevented(Prevented::NothingStored));
+        storable.plan.scenario.may_be_prevented_by = vec![Prevented::NoHit];
+        assert_eq!(state(&storable, cached), ObligationState::Prevented(Prevented::NoHit));
     }
 }

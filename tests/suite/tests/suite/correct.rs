@@ -46,11 +46,7 @@ fn a_gateway_without_a_cache_prevents_what_needs_one() {
     assert_eq!(record.verdict, Verdict::Clean, "{}", story(record));
     let prevented = crate::prevented(record);
     assert_eq!(prevented.len(), record.scenarios.len(), "{prevented:?}");
-    assert!(
-        prevented
-            .iter()
-            .all(|(_, name, witness)| (name.as_str(), *witness) == ("delivered-from-cache", "nothing-stored"))
-    );
+    assert!(prevented.iter().all(|(_, name, witness)| (name.as_str(), *witness) == ("delivered-from-cache", "no-hit")));
 }
 
 #[test]
