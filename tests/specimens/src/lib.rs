@@ -21,6 +21,7 @@ mod gateway;
 mod head;
 mod inbox;
 mod letter;
+mod line;
 mod mutants;
 mod pool;
 mod request;
@@ -34,7 +35,8 @@ mod wire;
 mod tests;
 
 pub use crate::decisions::{
-    Caching, ClientFacts, Decisions, Ending, Finished, Idle, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
+    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, Passed, PipelinedBehind, Pipelining, PoolOrder,
+    ReplyEnd, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};

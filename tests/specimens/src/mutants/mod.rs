@@ -9,7 +9,16 @@ use crate::decisions::Decisions;
 
 // index: begin
 mod early_hints_taken_as_final;
+mod failed_connection_pooled;
+mod half_read_connection_pooled;
+mod head_body_left_on_connection;
+mod idle_surplus_accepted;
+mod idle_surplus_looked_for_after_a_second;
+mod idle_surplus_unseen_while_busy;
+mod interim_counted_as_answer;
 mod interim_taken_as_final;
+mod late_request_overtakes_behind_chunked;
+mod pipelined_replies_in_completion_order;
 mod pool_keeps_owed_connection;
 mod private_reply_shared_from_cache;
 mod replies_swapped_after_bodiless_run;
@@ -23,10 +32,23 @@ mod replies_swapped_under_load;
 mod reply_repeated_after_chunked_run;
 mod surplus_accepted;
 mod surplus_checked_too_early;
+mod surplus_kept_behind_bodyless;
+mod surplus_kept_behind_last_chunk;
+mod tail_skipped_to_status_line;
+mod timed_out_connection_pooled;
 
 static MUTANTS: &[Mutant] = &[
     early_hints_taken_as_final::MUTANT,
+    failed_connection_pooled::MUTANT,
+    half_read_connection_pooled::MUTANT,
+    head_body_left_on_connection::MUTANT,
+    idle_surplus_accepted::MUTANT,
+    idle_surplus_looked_for_after_a_second::MUTANT,
+    idle_surplus_unseen_while_busy::MUTANT,
+    interim_counted_as_answer::MUTANT,
     interim_taken_as_final::MUTANT,
+    late_request_overtakes_behind_chunked::MUTANT,
+    pipelined_replies_in_completion_order::MUTANT,
     pool_keeps_owed_connection::MUTANT,
     private_reply_shared_from_cache::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
@@ -40,6 +62,10 @@ static MUTANTS: &[Mutant] = &[
     reply_repeated_after_chunked_run::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
+    surplus_kept_behind_bodyless::MUTANT,
+    surplus_kept_behind_last_chunk::MUTANT,
+    tail_skipped_to_status_line::MUTANT,
+    timed_out_connection_pooled::MUTANT,
 ];
 // index: end
 
