@@ -36,6 +36,7 @@ fn by_recipe(name: &str) -> anyhow::Result<Gateway> {
         _ if name == "reference" => Ok(specimen(name, Decisions::reference())),
         Some(("reference", "plain")) => Ok(specimen(name, Decisions::reference())),
         Some(("reference", "cache")) => Ok(specimen(name, Decisions::caching())),
+        Some(("reference", "pipelining")) => Ok(specimen(name, Decisions::pipelining())),
         Some(("mutant", mutant)) => self::mutant(mutant),
         Some((recipe, variant)) if !recipe.contains('/') => Ok(Gateway::recipe(Recipe::find(recipe)?, Some(variant))?),
         _ => Ok(Gateway::recipe(Recipe::find(name)?, None)?),

@@ -54,7 +54,7 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
             writeln!(
                 text,
                 "{:12} {:14} {:12} the correct gateway that is part of crosswire",
-                "reference", "built in", "plain,cache"
+                "reference", "built in", "plain,cache,pipelining"
             )?;
             writeln!(
                 text,

@@ -3,15 +3,15 @@
 use std::fmt::Write;
 
 use toml::Spanned;
-use vocabulary::directive::{ChunkDefect, Close, CutBy};
+use vocabulary::directive::{ChunkDefect, Close};
 use vocabulary::plan::{AbortHow, Absolute, Audience, ConnectionUse, Credential, EventKind, Target, Until, Version};
 
 use crate::client::{BodyWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, RequestForm};
 use crate::draw::{Choice, Count, Draw, Time, one_of};
 use crate::language::{DirectiveAt, FreezeOf, Lane, Order, ProfileWord, Scenario, Variant};
 use crate::origin::{
-    Act, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
-    SurplusWord,
+    Act, CutWord, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
+    SurplusWhen, SurplusWord,
 };
 use crate::plan_words::misframing;
 
@@ -368,9 +368,10 @@ fn final_reply(reply: &FinalReply) -> String {
     }
     if let Some(cut) = &reply.cut {
         let then = words(&cut.then, |then| match then {
-            CutBy::Close(Close::Fin) => "the connection ends by FIN".to_owned(),
-            CutBy::Close(Close::Rst) => "the connection ends by RST".to_owned(),
-            CutBy::Bait => "the rest follows the next request".to_owned(),
+            CutWord::Close(Close::Fin) => "the connection ends by FIN".to_owned(),
+            CutWord::Close(Close::Rst) => "the connection ends by RST".to_owned(),
+            CutWord::Bait => "the rest follows the next request".to_owned(),
+            CutWord::Silence(time) => format!("the rest follows {time} later"),
         });
         let _ = write!(text, ", cut off after {} bytes, then {then}", cut.after_bytes);
     }
@@ -379,7 +380,11 @@ fn final_reply(reply: &FinalReply) -> String {
 
 fn surplus(surplus: &SurplusBytes) -> String {
     let what = words(&surplus.what, |what| match what {
-        SurplusWord::Reply { status, bytes } => format!("a second reply, {status} with {bytes} bytes"),
+        SurplusWord::Reply { status, bytes, garbage } => {
+            let before =
+                garbage.as_ref().map_or(String::new(), |garbage| format!(", behind {garbage} bytes that are no HTTP"));
+            format!("a second reply, {status} with {bytes} bytes{before}")
+        }
         SurplusWord::Garbage { bytes } => format!("{bytes} bytes that are no HTTP"),
     });
     let when = words(&surplus.when, |when| match when {

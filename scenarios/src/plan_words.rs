@@ -351,8 +351,9 @@ fn final_reply(reply: &Final) -> String {
     }
     if let Some(cut) = reply.cut {
         let then = match cut.then {
-            CutBy::Close(close) => self::close(close),
-            CutBy::Bait => "the rest on bait",
+            CutBy::Close(close) => self::close(close).to_owned(),
+            CutBy::Bait => "the rest on bait".to_owned(),
+            CutBy::Silence { us } => format!("the rest {} later", time(us)),
         };
         let _ = write!(text, ", cut off after {}: {then}", bytes(cut.after_bytes));
     }
@@ -370,7 +371,10 @@ fn final_reply(reply: &Final) -> String {
 
 fn surplus(surplus: &Surplus) -> String {
     let what = match surplus.what {
-        SurplusKind::Reply { status, bytes: sent } => format!("a surplus {status} with {}", bytes(sent)),
+        SurplusKind::Reply { status, bytes: sent, garbage: 0 } => format!("a surplus {status} with {}", bytes(sent)),
+        SurplusKind::Reply { status, bytes: sent, garbage } => {
+            format!("{} of garbage and a surplus {status} with {}", bytes(garbage), bytes(sent))
+        }
         SurplusKind::Garbage { bytes: sent } => format!("{} of garbage", bytes(sent)),
     };
     let when = match surplus.when {

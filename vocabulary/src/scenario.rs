@@ -189,8 +189,7 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        let all =
-            [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::NoHit, Prevented::BodyBuffered];
+        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::NoHit, Prevented::BodyBuffered];
         for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }

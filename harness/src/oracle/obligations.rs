@@ -322,7 +322,7 @@ mod tests {
     /// A history whose first exchange was planned a surplus on an idle connection, which the gateway then ended or not.
     fn idle(notation: &str, ended: bool) -> ObligationState {
         let mut history = history(notation);
-        let what = SurplusKind::Reply { status: 200, bytes: 64 };
+        let what = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
         let surplus = OriginAct::Surplus(Surplus { what, when: SurplusTiming::Idle { us: 20_000 } });
         history.plan.lanes[0].stimuli[0].directive.acts.push(surplus);
         for upstream in history.upstream.values_mut().filter(|_| ended) {

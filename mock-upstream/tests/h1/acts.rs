@@ -19,7 +19,7 @@ fn surplus(what: SurplusKind, when: SurplusTiming) -> OriginAct {
     OriginAct::Surplus(Surplus { what, when })
 }
 
-const SECOND: SurplusKind = SurplusKind::Reply { status: 200, bytes: 64 };
+const SECOND: SurplusKind = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
 
 #[tokio::test]
 async fn a_benign_reply_carries_its_owners_canaries() {

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use vocabulary::directive::{ChunkDefect, Close, CutBy, FaultKind};
+use vocabulary::directive::{ChunkDefect, Close, FaultKind};
 use vocabulary::finding::Shape;
 use vocabulary::plan::{
     AbortHow, Absolute, Audience, ConnectionUse, Credential, EventKind, Misframing, Target, Until, Version,
@@ -19,8 +19,8 @@ use crate::client::{BodyWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, Rea
 use crate::index::FILES;
 use crate::language::{DirectiveAt, File, FreezeOf, GateRelease, Lane, Order, ProfileWord, Schedule, StartOf, Variant};
 use crate::origin::{
-    Act, CutOff, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
-    SurplusWord, TunnelBytes, WriteCount,
+    Act, CutOff, CutWord, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
+    SurplusWhen, SurplusWord, TunnelBytes, WriteCount,
 };
 use crate::swarm::Knob;
 
@@ -234,7 +234,7 @@ fn final_reply() -> Value {
         &["count"],
         [("count", number(1, 64)), ("gap", time()), ("acknowledged", boolean())],
     );
-    let then = choice::<CutBy>([("close", any(choice::<Close>([])))]);
+    let then = choice::<CutWord>([("close", any(choice::<Close>([]))), ("silence", time())]);
     let cut = object::<CutOff>(
         "struct CutOff",
         &["after_bytes", "then"],
@@ -261,7 +261,14 @@ fn final_reply() -> Value {
 
 fn surplus() -> Value {
     let what = choice::<SurplusWord>([
-        ("reply", behind::<SurplusWord>("reply", &["bytes"], [("status", number(200, 599)), ("bytes", bytes())])),
+        (
+            "reply",
+            behind::<SurplusWord>(
+                "reply",
+                &["bytes"],
+                [("status", number(200, 599)), ("bytes", bytes()), ("garbage", bytes())],
+            ),
+        ),
         ("garbage", behind::<SurplusWord>("garbage", &["bytes"], [("bytes", bytes())])),
     ]);
     let when = choice::<SurplusWhen>([("idle", time())]);

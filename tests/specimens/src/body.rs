@@ -71,6 +71,16 @@ impl Decoder {
         Decoder { lf_in_extensions: decisions.lf_in_extensions, ..Decoder::new(framing) }
     }
 
+    /// How the rest of the body is framed.
+    pub(crate) fn rest(&self) -> Framing {
+        match self.state {
+            State::Length(left) => Framing::Length(left),
+            State::ChunkLine | State::Chunk(_) | State::ChunkEnd | State::Trailers => Framing::Chunked,
+            State::UntilClose => Framing::UntilClose,
+            State::Done => Framing::None,
+        }
+    }
+
     /// Takes what belongs to this body out of the inbox, not one byte more, and hands its content to `content`.
     pub(crate) fn drain(&mut self, inbox: &mut Inbox, mut content: impl FnMut(&[u8])) -> Result<Progress, Malformed> {
         let mut pass = |inbox: &mut Inbox, most: u64| {

@@ -11,11 +11,12 @@ use transport::Stream;
 
 use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{Fill, Join, Stored};
-use crate::decisions::{Caching, ClientFacts, OwnReply, Unanswered};
+use crate::decisions::{Caching, ClientFacts, OwnReply, PipelinedBehind, Unanswered};
 use crate::exchange::{self, CutBy, Outcome, gone};
 use crate::gateway::Gateway;
 use crate::head::{RawRequest, parse_request};
 use crate::inbox::Inbox;
+use crate::line::{self, Line, Turn};
 use crate::pool::Upstream;
 use crate::request::{Request, admit, is_for_us};
 use crate::sharing;
@@ -60,8 +61,13 @@ pub(crate) async fn attend(stream: Stream, gateway: Arc<Gateway>) {
     // Without it answers are late, not wrong.
     let _ = stream.set_nodelay(true);
     let mut client = Client { stream, inbox: Inbox::default(), requests: 0 };
+    let mut line = gateway.decisions.pipelining.map(Line::new);
     loop {
-        match client.serve_next(&gateway).await {
+        let next = match &mut line {
+            Some(line) => client.serve_line(&gateway, line).await,
+            None => client.serve_next(&gateway).await,
+        };
+        match next {
             Next::Request => {}
             Next::Farewell => return client.say_farewell().await,
             Next::Cut(CutBy::Close) => return,
@@ -90,6 +96,40 @@ impl Client {
             Some(_) | None if is_for_us(&request.head) => self.answer(gateway, &request).await,
             Some(caching) if sharing::may_ask(&request.head) => self.share(gateway, &caching, &request).await,
             Some(_) | None => self.forward(gateway, &request, None).await,
+        }
+    }
+
+    /// Serves the requests that can be worked on together, or else the next one alone.
+    async fn serve_line(&mut self, gateway: &Arc<Gateway>, line: &mut Line) -> Next {
+        line.admit(&mut self.inbox, gateway);
+        if line.is_empty() {
+            return match self.inbox.is_empty() {
+                // It may be one of many.
+                true => self.listen(gateway).await,
+                false => self.serve_next(gateway).await,
+            };
+        }
+        let Turn { request, fetched, as_head } = tokio::select! {
+            biased;
+            turn = line.next() => turn,
+            read = self.inbox.fill(&mut self.stream), if line::has_room(&self.inbox) => return match read {
+                Ok(1..) => Next::Request,
+                Ok(0) | Err(_) => Next::Cut(CutBy::Close),
+            },
+        };
+        self.requests += 1;
+        let Some(fetched) = fetched else { return self.forward(gateway, &request, None).await };
+        let mut out = fetched.interims.0;
+        let after = after(gateway, &request, true);
+        fetched.letter.write_to(as_head, &mut out, after, &gateway.calendar);
+        self.write(gateway, &out, after).await
+    }
+
+    /// Waits for the first bytes of a request.
+    async fn listen(&mut self, gateway: &Gateway) -> Next {
+        match timeout(gateway.decisions.client_idle, self.inbox.fill(&mut self.stream)).await {
+            Ok(Ok(1..)) => Next::Request,
+            Ok(Ok(0) | Err(_)) | Err(_) => Next::Cut(CutBy::Close),
         }
     }
 
@@ -157,6 +197,7 @@ impl Client {
     /// Sends the request to the origin and its reply back.
     async fn forward(&mut self, gateway: &Gateway, request: &Request, mut fill: Option<Fill<'_>>) -> Next {
         let decisions = &gateway.decisions;
+        let _under_way = Arc::clone(&gateway.under_way);
         let mut pooled = gateway.pool.take(decisions);
         loop {
             let reused = pooled.is_some();
@@ -176,6 +217,9 @@ impl Client {
                 gateway.pool.put(upstream, decisions);
             } else {
                 drop(upstream);
+            }
+            if (decisions.last_comes_first)(&PipelinedBehind { chunked: request.framing == Framing::Chunked }) {
+                self.inbox.turn_around();
             }
             match outcome {
                 Outcome::Delivered(after) => return after.into(),

@@ -35,16 +35,25 @@ pub struct Decisions {
     /// Whether the upstream connection of an exchange that has ended may carry another. RFC 9112 §9.3 and §9.2: only
     /// if the whole reply was read and nothing stands behind it.
     pub may_pool: fn(&Finished) -> bool,
+    /// What the bytes behind a complete reply are. RFC 9112 §6.3: surplus, whatever they look like.
+    pub behind: fn(rest: &[u8]) -> Behind,
     /// Whether an idle upstream connection may be used, or kept. RFC 9112 §9.2: unasked bytes on it are no reply.
     pub may_take: fn(&Idle) -> bool,
     /// How often idle upstream connections are looked at, instead of whenever something arrives on one and once more when
     /// one is taken. The reference has no such interval. RFC 9112 §9.2: what a look has not seen may lie there all the same.
     pub looks_every: Option<Duration>,
+    /// Whether such a look is taken while exchanges are under way.
+    pub looks_when_busy: bool,
     /// Whether a request that got no reply is sent once more, on a fresh connection. RFC 9110 §9.2.2: only an
     /// idempotent one; RFC 9112 §9.3.1 leaves the rest to us.
     pub may_retry: fn(&Unanswered) -> bool,
     /// Whether the client's connection may carry another request. RFC 9112 §9.3: only if this one was read to its end.
     pub may_keep_client: fn(&ClientFacts) -> bool,
+    /// Whether what a client has sent last is read before what has stood behind this request for longer. RFC 9112 §9.3.2:
+    /// requests are answered in the order in which they were received.
+    pub last_comes_first: fn(&PipelinedBehind) -> bool,
+    /// What is done with requests that a client pipelines, before their turn comes. The reference has none: they wait.
+    pub pipelining: Option<Pipelining>,
     /// Which idle upstream connection is used first. RFC 9112 §9.4 leaves it open.
     pub pool_order: PoolOrder,
     /// How many upstream connections stay idle at most; the oldest is closed for the next. RFC 9112 §9.4.
@@ -89,6 +98,17 @@ pub struct Caching {
     pub hands_over: Option<fn(&ReplyHead) -> bool>,
 }
 
+/// The decisions of a gateway that works on the requests of one client connection together.
+#[derive(Debug, Clone, Copy)]
+pub struct Pipelining {
+    /// How long the reply whose turn it is holds up those behind it. RFC 9112 §9.3.2: until it comes, which is `None`.
+    pub turn_wait: Option<Duration>,
+    /// Whose method says whether a reply has a body, after so many interim ones: of the request it answers, which is 0, or
+    /// of one so many places behind it on its connection. RFC 9112 §6.3(1) and RFC 9110 §15.2: an interim reply answers
+    /// nothing.
+    pub paired_with: fn(interims: usize) -> usize,
+}
+
 /// Which replies of a ring of pending exchanges leave through each other's exchange.
 #[derive(Debug, Clone, Copy)]
 pub struct Swaps {
@@ -120,6 +140,8 @@ pub struct Finished {
     pub reply: ReplyRead,
     /// Whether the reply's own framing said where it ends: by length, by chunks, or bodyless.
     pub framed: bool,
+    /// What said so, as far as the reply was read.
+    pub end: ReplyEnd,
     /// Whether the framing contradicted itself (`Transfer-Encoding` beside `Content-Length`, and the like).
     pub doubtful: bool,
     /// Whether bytes stand behind the reply in the read buffer.
@@ -154,9 +176,46 @@ pub enum ReplyRead {
     Whole,
 }
 
+/// What says where a reply ends. RFC 9112 §6.3, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyEnd {
+    /// Nothing yet.
+    Unknown,
+    /// The request: a HEAD has no body.
+    Request,
+    /// The status: 204, 304.
+    Status,
+    /// The last chunk.
+    LastChunk,
+    /// A length of so many bytes.
+    Length(u64),
+    /// The connection's end.
+    Close,
+}
+
+/// What the bytes behind a complete reply are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// There are none.
+    Nothing,
+    /// Nobody asked for them.
+    Surplus,
+    /// So many that mean nothing, and what follows them is left for the next exchange. The reference knows no padding.
+    Padding(usize),
+}
+
+/// A client's request, and what stands behind it when its exchange is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PipelinedBehind {
+    /// Whether the request had a chunked body.
+    pub chunked: bool,
+}
+
 /// An upstream connection on which nothing was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idle {
+    /// For how long it has been idle.
+    pub lasts: Duration,
     /// Whether bytes arrived on it.
     pub unasked_bytes: bool,
     /// Whether the origin closed or reset it.
@@ -217,12 +276,16 @@ impl Decisions {
             drains_behind: |_| true,
             opens_tunnel: |_| false,
             may_pool,
+            behind: |rest| if rest.is_empty() { Behind::Nothing } else { Behind::Surplus },
             may_take: |idle| !idle.unasked_bytes && !idle.closed,
             looks_every: None,
+            looks_when_busy: true,
             may_retry: |request| {
                 request.reused && request.closed_before_reply && request.idempotent && !request.has_body
             },
             may_keep_client: |client| !client.http_10 && !client.closing && client.request_read,
+            last_comes_first: |_| false,
+            pipelining: None,
             pool_order: PoolOrder::Newest,
             pool_idle_max: 256,
             interims_max: 16,
@@ -250,6 +313,11 @@ impl Decisions {
             ..Decisions::reference()
         }
     }
+
+    /// The right decisions of a gateway that works on pipelined requests together.
+    pub fn pipelining() -> Decisions {
+        Decisions { pipelining: Some(Pipelining { turn_wait: None, paired_with: |_| 0 }), ..Decisions::reference() }
+    }
 }
 
 /// The pooling rule: nothing is owed in either direction, and nothing has come that was not asked for.
@@ -273,6 +341,7 @@ mod tests {
         expects: false,
         reply: ReplyRead::Whole,
         framed: true,
+        end: ReplyEnd::Length(1),
         doubtful: false,
         surplus: false,
         closing: false,
@@ -299,10 +368,12 @@ mod tests {
 
     #[test]
     fn the_reference_leads_no_reply_astray() {
-        for right in [Decisions::reference(), Decisions::caching()] {
+        for right in [Decisions::reference(), Decisions::caching(), Decisions::pipelining()] {
             assert!(right.crosses.is_none() && right.repeats.is_none() && right.swaps.is_none());
             assert!(right.looks_every.is_none());
             assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
+            assert!(right.pipelining.is_none_or(|line| line.turn_wait.is_none() && (line.paired_with)(9) == 0));
+            assert!([false, true].into_iter().all(|chunked| !(right.last_comes_first)(&PipelinedBehind { chunked })));
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod astray;
 mod down;
+mod fetch;
 mod up;
 
 use std::sync::OnceLock;
@@ -15,13 +16,15 @@ use tokio::time::Instant;
 
 use crate::cache::Fill;
 use crate::client::Client;
-use crate::decisions::{Ending, Finished, ReplyRead};
+use crate::decisions::{Behind, Decisions, Ending, Finished, ReplyEnd, ReplyRead};
 use crate::gateway::Gateway;
 use crate::head::Malformed;
+use crate::inbox::Inbox;
 use crate::pool::Upstream;
 use crate::request::Request;
 use crate::wire::After;
 
+pub(crate) use fetch::{Fetched, fetch};
 pub(crate) use up::gone;
 
 /// What the client has of it.
@@ -108,11 +111,59 @@ struct Receiving {
     read: ReplyRead,
     any_byte: bool,
     framed: bool,
+    end: ReplyEnd,
+    interims: usize,
     doubtful: bool,
     closing: bool,
     /// A piece of a message has been written to the client, and not all of it.
     within_message: bool,
     cut_by: CutBy,
+}
+
+impl Receiving {
+    fn nothing() -> Receiving {
+        Receiving {
+            read: ReplyRead::Owed,
+            any_byte: false,
+            framed: false,
+            end: ReplyEnd::Unknown,
+            interims: 0,
+            doubtful: false,
+            closing: false,
+            within_message: false,
+            cut_by: CutBy::Close,
+        }
+    }
+
+    /// What is known of the upstream connection when the exchange is over.
+    fn finished(
+        &self,
+        ending: Ending,
+        request: &Request,
+        sending: &Sending,
+        inbox: &mut Inbox,
+        decisions: &Decisions,
+    ) -> Finished {
+        let surplus = match (decisions.behind)(inbox.bytes()) {
+            Behind::Nothing => false,
+            Behind::Surplus => true,
+            Behind::Padding(bytes) => {
+                inbox.consume(bytes);
+                false
+            }
+        };
+        Finished {
+            ending,
+            request_sent: sending.sent.load(Ordering::Relaxed),
+            expects: request.expects(),
+            reply: self.read,
+            framed: self.framed,
+            end: self.end,
+            doubtful: self.doubtful,
+            surplus,
+            closing: self.closing,
+        }
+    }
 }
 
 /// Sends the request and relays the reply. Says what the client has, and what is known of the upstream connection.
@@ -124,15 +175,7 @@ pub(crate) async fn run(
     fill: &mut Option<Fill<'_>>,
 ) -> (Outcome, Finished) {
     let sending = Sending::default();
-    let mut receiving = Receiving {
-        read: ReplyRead::Owed,
-        any_byte: false,
-        framed: false,
-        doubtful: false,
-        closing: false,
-        within_message: false,
-        cut_by: CutBy::Close,
-    };
+    let mut receiving = Receiving::nothing();
     let (place, kept) = (gateway.ring.enter(), client.requests > 1);
     let (from_client, to_client) = client.stream.split();
     let (from_upstream, to_upstream) = upstream.stream.split();
@@ -148,6 +191,7 @@ pub(crate) async fn run(
         sending: &sending,
         receiving: &mut receiving,
         scratch: &mut upstream.scratch,
+        unfinished: &mut upstream.unfinished,
         place,
         kept,
     };
@@ -175,15 +219,6 @@ pub(crate) async fn run(
         },
         _ => Outcome::Cut(receiving.cut_by),
     };
-    let finished = Finished {
-        ending,
-        request_sent: sending.sent.load(Ordering::Relaxed),
-        expects: request.expects(),
-        reply: receiving.read,
-        framed: receiving.framed,
-        doubtful: receiving.doubtful,
-        surplus: !upstream.inbox.is_empty(),
-        closing: receiving.closing,
-    };
+    let finished = receiving.finished(ending, request, &sending, &mut upstream.inbox, &gateway.decisions);
     (outcome, finished)
 }

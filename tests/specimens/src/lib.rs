@@ -21,6 +21,7 @@ mod gateway;
 mod head;
 mod inbox;
 mod letter;
+mod line;
 mod mutants;
 mod pool;
 mod request;
@@ -36,7 +37,8 @@ mod tests;
 
 pub use crate::body::Framing;
 pub use crate::decisions::{
-    Caching, ClientFacts, Decisions, Ending, Finished, Idle, OwnReply, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
+    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, OwnReply, Passed, PipelinedBehind, Pipelining,
+    PoolOrder, ReplyEnd, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};

@@ -25,13 +25,22 @@ mod early_answered_body_read_as_request;
 mod early_answered_connection_pooled;
 mod early_hints_taken_as_final;
 mod expect_refused_connection_pooled;
+mod failed_connection_pooled;
 mod fake_accept_opens_tunnel;
+mod half_read_connection_pooled;
+mod head_body_left_on_connection;
+mod idle_surplus_accepted;
+mod idle_surplus_looked_for_after_a_second;
+mod idle_surplus_unseen_while_busy;
+mod interim_counted_as_answer;
 mod interim_taken_as_final;
+mod late_request_overtakes_behind_chunked;
 mod length_outranks_chunks;
 mod line_feed_in_chunk_extension;
 mod malformed_length_overlooked;
 mod old_request_runs_on;
 mod own_reply_leaves_body_unread;
+mod pipelined_replies_in_completion_order;
 mod pool_keeps_owed_connection;
 mod private_cookie_stored;
 mod private_reply_handed_to_those_who_wait;
@@ -47,6 +56,10 @@ mod replies_swapped_under_load;
 mod reply_repeated_after_chunked_run;
 mod surplus_accepted;
 mod surplus_checked_too_early;
+mod surplus_kept_behind_bodyless;
+mod surplus_kept_behind_last_chunk;
+mod tail_skipped_to_status_line;
+mod timed_out_connection_pooled;
 mod upgrade_tail_sent_raw;
 
 static MUTANTS: &[Mutant] = &[
@@ -67,13 +80,22 @@ static MUTANTS: &[Mutant] = &[
     early_answered_connection_pooled::MUTANT,
     early_hints_taken_as_final::MUTANT,
     expect_refused_connection_pooled::MUTANT,
+    failed_connection_pooled::MUTANT,
     fake_accept_opens_tunnel::MUTANT,
+    half_read_connection_pooled::MUTANT,
+    head_body_left_on_connection::MUTANT,
+    idle_surplus_accepted::MUTANT,
+    idle_surplus_looked_for_after_a_second::MUTANT,
+    idle_surplus_unseen_while_busy::MUTANT,
+    interim_counted_as_answer::MUTANT,
     interim_taken_as_final::MUTANT,
+    late_request_overtakes_behind_chunked::MUTANT,
     length_outranks_chunks::MUTANT,
     line_feed_in_chunk_extension::MUTANT,
     malformed_length_overlooked::MUTANT,
     old_request_runs_on::MUTANT,
     own_reply_leaves_body_unread::MUTANT,
+    pipelined_replies_in_completion_order::MUTANT,
     pool_keeps_owed_connection::MUTANT,
     private_cookie_stored::MUTANT,
     private_reply_handed_to_those_who_wait::MUTANT,
@@ -89,6 +111,10 @@ static MUTANTS: &[Mutant] = &[
     reply_repeated_after_chunked_run::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
+    surplus_kept_behind_bodyless::MUTANT,
+    surplus_kept_behind_last_chunk::MUTANT,
+    tail_skipped_to_status_line::MUTANT,
+    timed_out_connection_pooled::MUTANT,
     upgrade_tail_sent_raw::MUTANT,
 ];
 // index: end

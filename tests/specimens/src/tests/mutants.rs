@@ -1,7 +1,9 @@
 //! Each mutant shows its defect in the smallest scene there is, and the reference does not in the same scene.
 
+use std::time::Duration;
+
 use super::stage::{Message, Peer, Stage, ok};
-use crate::decisions::Decisions;
+use crate::decisions::{Decisions, Idle, Pipelining};
 use crate::mutants::mutant;
 
 fn decisions_of(name: &str) -> Decisions {
@@ -83,6 +85,250 @@ async fn surplus_accepted_gives_the_next_client_the_surplus() {
     }
     assert_eq!(surplus(decisions_of("surplus-accepted")).await, "surplus");
     assert_eq!(surplus(Decisions::reference()).await, "reply to b");
+}
+
+/// A asks, the origin answers with `reply`, which A receives in full, and may send more when A has it; then B asks. Says
+/// what B received.
+async fn next_after(decisions: Decisions, request: &str, reply: &str, later: &str) -> String {
+    let stage = Stage::new(decisions).await;
+    let mut a = stage.ask(request).await;
+    let mut upstream = stage.upstream().await;
+    upstream.head().await;
+    upstream.send(reply).await;
+    match request.starts_with("HEAD") || reply.contains(" 204 ") || reply.contains(" 304 ") {
+        true => drop(a.head().await),
+        false => drop(a.message().await),
+    }
+    upstream.send(later).await;
+    let mut b = stage.get("/b").await;
+    let (fresh, _) = stage.request_on(&mut upstream).await;
+    fresh.unwrap_or(upstream).send(&ok("reply to b")).await;
+    b.message().await.body
+}
+
+const A: &str = "GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+const HEAD_A: &str = "HEAD /a HTTP/1.1\r\nHost: h\r\n\r\n";
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
+
+#[tokio::test]
+async fn surplus_kept_behind_a_kind_of_reply_answers_the_next_client_and_behind_others_does_not() {
+    let bodyless =
+        ["HTTP/1.1 204 No Content\r\n\r\n".to_owned(), "HTTP/1.1 304 Not Modified\r\n\r\n".to_owned(), ok("")];
+    for (name, request, replies, other) in [
+        ("surplus-kept-behind-bodyless", A, bodyless.as_slice(), CHUNKED.to_owned()),
+        ("surplus-kept-behind-last-chunk", A, &[CHUNKED.to_owned()], ok("reply to a")),
+        ("head-body-left-on-connection", HEAD_A, &["HTTP/1.1 200 OK\r\n\r\n".to_owned()], ok("reply to a")),
+    ] {
+        for reply in replies {
+            let reply = reply.clone() + &ok("surplus");
+            assert_eq!(next_after(decisions_of(name), request, &reply, "").await, "surplus", "{name}");
+            assert_eq!(next_after(Decisions::reference(), request, &reply, "").await, "reply to b", "{name}");
+        }
+        assert_eq!(next_after(decisions_of(name), A, &(other + &ok("surplus")), "").await, "reply to b", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn tail_skipped_to_status_line_answers_the_next_client_with_what_the_tail_spells() {
+    let mutant = decisions_of("tail-skipped-to-status-line");
+    let with_tail = |tail: &str| ok("reply to a") + tail;
+    for padding in ["x", "twelve bytes", "\r\n\r\nHTTP/"] {
+        let reply = with_tail(&(padding.to_owned() + &ok("tail")));
+        assert_eq!(next_after(mutant, A, &reply, "").await, "tail");
+        assert_eq!(next_after(Decisions::reference(), A, &reply, "").await, "reply to b");
+    }
+    // A whole reply is surplus for it too, and what spells none.
+    assert_eq!(next_after(mutant, A, &with_tail(&ok("surplus")), "").await, "reply to b");
+    assert_eq!(next_after(mutant, A, &with_tail("x"), "").await, "reply to b");
+}
+
+#[tokio::test]
+async fn idle_surplus_accepted_answers_the_next_client_with_what_came_unasked() {
+    for name in ["idle-surplus-accepted", "idle-surplus-looked-for-after-a-second"] {
+        assert_eq!(next_after(decisions_of(name), A, &ok("reply to a"), &ok("surplus")).await, "surplus");
+    }
+    assert_eq!(next_after(Decisions::reference(), A, &ok("reply to a"), &ok("surplus")).await, "reply to b");
+}
+
+#[test]
+fn idle_surplus_is_looked_for_after_a_second_and_not_before() {
+    let may_take = decisions_of("idle-surplus-looked-for-after-a-second").may_take;
+    let idle = |ms| Idle { lasts: Duration::from_millis(ms), unasked_bytes: true, closed: false };
+    assert!(may_take(&idle(999)) && !may_take(&idle(1_000)));
+    assert!(!may_take(&Idle { closed: true, unasked_bytes: false, ..idle(0) }));
+}
+
+#[tokio::test]
+async fn idle_surplus_unseen_while_busy_is_seen_when_nothing_else_is_under_way() {
+    /// Surplus lies on a connection; somebody else is being served, or nobody, for a while. Says what B received.
+    async fn surplus(decisions: Decisions, busy: bool) -> String {
+        let stage = Stage::new(decisions).await;
+        let (mut a, mut for_a) = (stage.get("/a").await, stage.upstream().await);
+        let (mut busy_one, mut for_busy) = (stage.get("/busy").await, stage.upstream().await);
+        for upstream in [&mut for_a, &mut for_busy] {
+            upstream.head().await;
+        }
+        for_a.send(&ok("reply to a")).await;
+        a.message().await;
+        for_a.send(&ok("surplus")).await;
+        if !busy {
+            for_busy.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+            busy_one.message().await;
+            // The next look closes it.
+            for_a.closed().await;
+        }
+        let mut b = stage.get("/b").await;
+        let (fresh, _) = stage.request_on(&mut for_a).await;
+        fresh.unwrap_or(for_a).send(&ok("reply to b")).await;
+        b.message().await.body
+    }
+    let mutant = decisions_of("idle-surplus-unseen-while-busy");
+    assert_eq!(surplus(mutant, true).await, "surplus");
+    assert_eq!(surplus(mutant, false).await, "reply to b");
+    assert_eq!(surplus(Decisions::reference(), true).await, "reply to b");
+}
+
+#[tokio::test]
+async fn timed_out_connection_pooled_gives_the_next_client_the_late_reply() {
+    async fn late(decisions: Decisions) -> String {
+        let stage = Stage::new(Decisions { reply_wait: Duration::from_millis(300), ..decisions }).await;
+        let mut a = stage.get("/a").await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        assert_eq!(a.message().await.status(), 504);
+        next_after_owed(&stage, &mut upstream).await
+    }
+    assert_eq!(late(decisions_of("timed-out-connection-pooled")).await, "reply to a");
+    assert_eq!(late(Decisions::reference()).await, "reply to b");
+}
+
+/// A has received the beginning of its reply, and then leaves or is cut off; the rest comes when B has asked. Says what B
+/// received.
+async fn broken_off(decisions: Decisions, leaves: bool, reply: &str, rest: &str) -> String {
+    let stage = Stage::new(Decisions { reply_wait: Duration::from_millis(300), ..decisions }).await;
+    let mut a = stage.get("/a").await;
+    let mut upstream = stage.upstream().await;
+    upstream.head().await;
+    upstream.send(reply).await;
+    a.head().await;
+    match leaves {
+        true => drop(a),
+        false => drop(a.rest().await),
+    }
+    let mut b = stage.get("/b").await;
+    let (fresh, _) = stage.request_on(&mut upstream).await;
+    match fresh {
+        Some(mut fresh) => fresh.send(&ok("reply to b")).await,
+        None => upstream.send(&(rest.to_owned() + &ok("reply to b"))).await,
+    }
+    b.message().await.body
+}
+
+#[tokio::test]
+async fn a_half_read_or_failed_connection_in_the_pool_gives_the_next_client_the_rest() {
+    for (reply, rest) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nre", "st of a"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nre\r\n", "7\r\nst of a\r\n0\r\n\r\n"),
+    ] {
+        for (name, leaves) in [("half-read-connection-pooled", true), ("failed-connection-pooled", false)] {
+            assert_eq!(broken_off(decisions_of(name), leaves, reply, rest).await, "st of a", "{name}");
+            assert_eq!(broken_off(decisions_of(name), !leaves, reply, rest).await, "reply to b", "{name}");
+            assert_eq!(broken_off(Decisions::reference(), leaves, reply, rest).await, "reply to b", "{name}");
+        }
+    }
+}
+
+/// A client pipelines a GET of `/slow`, one of `/fast` and one of `/mid`; the origin answers the second, then the third,
+/// then the first. Says what the client received, in order.
+async fn pipelined(decisions: Decisions) -> [String; 3] {
+    let stage = Stage::new(decisions).await;
+    let requests = ["/slow", "/fast", "/mid"].map(|path| format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
+    let mut client = stage.ask(&requests.concat()).await;
+    let mut upstreams = Vec::new();
+    for _ in 0..3 {
+        let mut upstream = stage.upstream().await;
+        let path = upstream.head().await.split(' ').nth(1).unwrap().to_owned();
+        upstreams.push((path, upstream));
+    }
+    for path in ["/fast", "/mid", "/slow"] {
+        let (_, upstream) = upstreams.iter_mut().find(|(of, _)| of == path).unwrap();
+        upstream.send("HTTP/1.1 200 OK\r\nConnection: close\r\n").await;
+        upstream.send(&format!("Content-Length: {}\r\n\r\n{path}", path.len())).await;
+        // The gateway has read it when it closes its end.
+        upstream.closed().await;
+    }
+    let mut received = Vec::new();
+    for _ in 0..3 {
+        received.push(client.message().await.body);
+    }
+    received.try_into().unwrap()
+}
+
+#[tokio::test]
+async fn pipelined_replies_in_completion_order_leave_as_they_come() {
+    let mutant = decisions_of("pipelined-replies-in-completion-order");
+    let without_wait = |decisions: Decisions| {
+        let pipelining = decisions.pipelining.map(|line| Pipelining { turn_wait: Some(Duration::ZERO), ..line });
+        Decisions { pipelining, ..decisions }
+    };
+    assert_eq!(pipelined(without_wait(mutant)).await, ["/fast", "/mid", "/slow"]);
+    assert_eq!(pipelined(Decisions::pipelining()).await, ["/slow", "/fast", "/mid"]);
+}
+
+#[tokio::test]
+async fn late_request_overtakes_behind_chunked_what_was_pipelined_before() {
+    async fn third(decisions: Decisions, framing: &str) -> [String; 3] {
+        let stage = Stage::new(decisions).await;
+        let post = format!("POST /1 HTTP/1.1\r\nHost: h\r\n{framing}GET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
+        let mut client = stage.ask(&post).await;
+        let mut upstream = stage.upstream().await;
+        let mut asked = upstream.message().await;
+        client.send("GET /3 HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        // The gateway reads what its client sends while the reply is owed; an interim reply that has come through says that
+        // it has run.
+        upstream.send("HTTP/1.1 103 Early Hints\r\n\r\n").await;
+        client.head().await;
+        let mut received = Vec::new();
+        for round in 0..3 {
+            let path = asked.head.split(' ').nth(1).unwrap().to_owned();
+            upstream.send(&ok(&path)).await;
+            received.push(client.message().await.body);
+            if round < 2 {
+                asked = upstream.message().await;
+            }
+        }
+        received.try_into().unwrap()
+    }
+    let mutant = decisions_of("late-request-overtakes-behind-chunked");
+    let (chunked, sized) = ("Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n", "Content-Length: 1\r\n\r\na");
+    assert_eq!(third(mutant, chunked).await, ["/1", "/3", "/2"]);
+    assert_eq!(third(mutant, sized).await, ["/1", "/2", "/3"]);
+    assert_eq!(third(Decisions::reference(), chunked).await, ["/1", "/2", "/3"]);
+}
+
+#[tokio::test]
+async fn interim_counted_as_answer_leaves_the_body_of_the_reply_out() {
+    async fn get_and_head(decisions: Decisions, interim: &str) -> String {
+        let stage = Stage::new(decisions).await;
+        let requests = "GET /g HTTP/1.1\r\nHost: h\r\n\r\nHEAD /h HTTP/1.1\r\nHost: h\r\n\r\n";
+        let mut client = stage.ask(requests).await;
+        for _ in 0..2 {
+            let mut upstream = stage.upstream().await;
+            let body = if upstream.head().await.starts_with("GET") { "body" } else { "" };
+            let interim = if body.is_empty() { "" } else { interim };
+            let reply = format!("{interim}HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\n{body}");
+            upstream.send(&reply).await;
+            upstream.closed().await;
+        }
+        for _ in 0..interim.len().min(1) {
+            client.head().await;
+        }
+        client.message().await.body
+    }
+    let (mutant, early) = (decisions_of("interim-counted-as-answer"), "HTTP/1.1 103 Early Hints\r\n\r\n");
+    assert_eq!(get_and_head(mutant, early).await, "HTTP", "the head of the next reply");
+    assert_eq!(get_and_head(mutant, "").await, "body");
+    assert_eq!(get_and_head(Decisions::pipelining(), early).await, "body");
 }
 
 #[tokio::test]

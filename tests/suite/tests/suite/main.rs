@@ -16,6 +16,8 @@ use crosswire::{Builder, Gateway, Report};
 use specimens::{Decisions, Mutant};
 use vocabulary::finding::Finding;
 use vocabulary::record::{ObligationWord, RunRecord};
+use vocabulary::scenario::Level;
+use vocabulary::verdict::Verdict;
 
 /// A run of this gateway, its folder gone with the returned guard.
 fn run(gateway: Gateway, say: impl FnOnce(Builder) -> Builder) -> (Report, tempfile::TempDir) {
@@ -41,7 +43,7 @@ fn pursued(mutant: &Mutant, gateway: Gateway, seed: u64) -> (Finding, String) {
 
 fn specimen(name: &str, decisions: Decisions) -> Gateway {
     let gateway = Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions));
-    gateway.labelled("recipe", name)
+    gateway.labelled("recipe", name).reply_timeout(decisions.reply_wait)
 }
 
 /// A specimen as a program of its own, which can be stopped: a mutant, or the reference under an empty name.
@@ -58,6 +60,15 @@ fn program(variant: &str) -> Gateway {
 /// Whether a mutant shows itself only to those who stop its process.
 fn must_be_stopped(mutant: &Mutant) -> bool {
     scenarios::catalogue().find(mutant.scenario).unwrap().needs_freezing()
+}
+
+/// What a run of the scenario that is meant for a mutant comes to.
+fn accused_by(mutant: &Mutant) -> Verdict {
+    match scenarios::catalogue().find(mutant.scenario).unwrap().head.level {
+        Level::Must => Verdict::Violated,
+        Level::Should => Verdict::GateFailed,
+        Level::Observe => panic!("{} is meant for a scenario that never accuses", mutant.name),
+    }
 }
 
 /// How often a test repeats itself with other seeds: more where somebody asks for it.

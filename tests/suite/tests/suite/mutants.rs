@@ -5,10 +5,8 @@ use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::finding::{Shape, Size};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{Event, EventKind, Gate, Lane, Plan, Start, Stimulus};
-use vocabulary::scenario::Level;
-use vocabulary::verdict::Verdict;
 
-use crate::{must_be_stopped, program, pursued, run, seeds, specimen, story, unshrunk};
+use crate::{accused_by, must_be_stopped, program, pursued, run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
@@ -20,12 +18,7 @@ fn must_be_found(mutant: &Mutant, seed: u64) {
     };
     let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
     let record = report.record();
-    let verdict = match scenarios::catalogue().find(mutant.scenario).unwrap().head.level {
-        Level::Must => Verdict::Violated,
-        Level::Should => Verdict::GateFailed,
-        Level::Observe => panic!("{} is meant for a scenario that never accuses", mutant.name),
-    };
-    assert_eq!(record.verdict, verdict, "{} with seed {seed}: {}", mutant.name, story(record));
+    assert_eq!(record.verdict, accused_by(mutant), "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {
         (finding.shape, finding.boundary, finding.leg) == (mutant.shape, mutant.boundary, mutant.leg)
     };
@@ -95,13 +88,22 @@ mutant_is_found!(
     early_answered_connection_pooled,
     early_hints_taken_as_final,
     expect_refused_connection_pooled,
+    failed_connection_pooled,
     fake_accept_opens_tunnel,
+    half_read_connection_pooled,
+    head_body_left_on_connection,
+    idle_surplus_accepted,
+    idle_surplus_looked_for_after_a_second,
+    idle_surplus_unseen_while_busy,
+    interim_counted_as_answer,
     interim_taken_as_final,
+    late_request_overtakes_behind_chunked,
     length_outranks_chunks,
     line_feed_in_chunk_extension,
     malformed_length_overlooked,
     old_request_runs_on,
     own_reply_leaves_body_unread,
+    pipelined_replies_in_completion_order,
     pool_keeps_owed_connection,
     private_cookie_stored,
     private_reply_handed_to_those_who_wait,
@@ -117,6 +119,10 @@ mutant_is_found!(
     reply_repeated_after_chunked_run,
     surplus_accepted,
     surplus_checked_too_early,
+    surplus_kept_behind_bodyless,
+    surplus_kept_behind_last_chunk,
+    tail_skipped_to_status_line,
+    timed_out_connection_pooled,
     upgrade_tail_sent_raw,
 );
 
