@@ -23,6 +23,7 @@ mod inbox;
 mod letter;
 mod mutants;
 mod pool;
+mod program;
 mod request;
 mod ring;
 mod scratch;
@@ -39,4 +40,5 @@ pub use crate::decisions::{
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};
 pub use crate::mutants::{Mutant, mutant, mutants};
+pub use crate::program::{named, serve_as_program};
 pub use crate::stretch::Stretch;

@@ -1,7 +1,8 @@
 //! The mutants: the reference gateway with one decision replaced, one file per defect.
 //!
 //! A file names the defect in its name and, in its `MUTANT`, the shape that must be found. To add one, write the file
-//! and run the tests: the index below is rewritten, and then to be committed.
+//! and run the tests: the index below is rewritten, and then to be committed. It is the only list of mutants that there
+//! is: whoever needs something for each of them by name, such as a test, takes it from `for_each_mutant!`.
 
 use vocabulary::finding::{Boundary, Leg, Shape};
 
@@ -67,6 +68,43 @@ static MUTANTS: &[Mutant] = &[
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
 ];
+
+/// Calls a macro with the names of all mutants, as identifiers: for a test of each, by its name.
+#[macro_export]
+macro_rules! for_each_mutant {
+    ($call:ident) => {
+        $call! {
+            any_304_confirms_what_is_stored,
+            cache_compares_credential_prefix,
+            cache_ignores_authorization,
+            cache_ignores_private,
+            cache_ignores_vary,
+            cache_key_percent_decoded,
+            cache_key_with_sorted_query,
+            cache_key_without_delimiter,
+            cache_key_without_host,
+            cache_key_without_query,
+            cache_stores_no_store,
+            early_hints_taken_as_final,
+            interim_taken_as_final,
+            pool_keeps_owed_connection,
+            private_cookie_stored,
+            private_reply_handed_to_those_who_wait,
+            private_reply_shared_from_cache,
+            replies_swapped_after_bodiless_run,
+            replies_swapped_after_closing_run,
+            replies_swapped_after_cookie_run,
+            replies_swapped_after_kept_run,
+            replies_swapped_after_page_sized_run,
+            replies_swapped_in_one_order,
+            replies_swapped_in_one_order_now_and_then,
+            replies_swapped_under_load,
+            reply_repeated_after_chunked_run,
+            surplus_accepted,
+            surplus_checked_too_early,
+        }
+    };
+}
 // index: end
 
 /// A gateway with one defect.
@@ -109,6 +147,17 @@ mod tests {
 
     const BEGIN: &str = "// index: begin\n";
     const END: &str = "// index: end\n";
+    const EACH_BEGIN: &str =
+        "/// Calls a macro with the names of all mutants, as identifiers: for a test of each, by its name.
+#[macro_export]
+macro_rules! for_each_mutant {
+    ($call:ident) => {
+        $call! {
+";
+    const EACH_END: &str = "        }
+    };
+}
+";
 
     /// The names of the files beside this one, in order.
     fn files(folder: &Path) -> Vec<String> {
@@ -127,7 +176,9 @@ mod tests {
         let files = files(&folder);
         let modules: String = files.iter().map(|file| format!("mod {file};\n")).collect();
         let entries: String = files.iter().map(|file| format!("    {file}::MUTANT,\n")).collect();
-        let index = format!("{modules}\nstatic MUTANTS: &[Mutant] = &[\n{entries}];\n");
+        let names: String = files.iter().map(|file| format!("            {file},\n")).collect();
+        let each = format!("{EACH_BEGIN}{names}{EACH_END}");
+        let index = format!("{modules}\nstatic MUTANTS: &[Mutant] = &[\n{entries}];\n\n{each}");
 
         let page = fs::read_to_string(folder.join("mod.rs")).unwrap();
         let (before, rest) = page.split_once(BEGIN).unwrap();

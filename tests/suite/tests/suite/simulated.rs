@@ -1,7 +1,7 @@
 //! The whole of it in one thread, without sockets and without time: the same code, a thousand cases in a second or two.
 
 use crosswire::{Builder, Gateway};
-use specimens::{Decisions, Mutant, mutants};
+use specimens::{Decisions, Mutant, for_each_mutant};
 use vocabulary::finding::{Counterfactual, LeftOut, Reproduction, Size};
 use vocabulary::limits::REPRODUCTION_RUNS;
 use vocabulary::verdict::Verdict;
@@ -54,32 +54,65 @@ fn is_found(mutant: &Mutant, seed: u64) -> bool {
 }
 
 /// Over TCP the first of the same plans are run by the tests of `mutants`, which ask for the same verdict and shape.
-#[test]
-fn every_mutant_is_found_in_a_simulation_as_it_is_over_tcp() {
-    // A simulation stops nobody.
-    for mutant in mutants().iter().filter(|mutant| !must_be_stopped(mutant)) {
-        let missed: Vec<u64> = SEEDS.filter(|seed| !is_found(mutant, *seed)).collect();
-        assert!(missed.len() * 20 <= SEEDS.count(), "{}: not with the seeds {missed:?}", mutant.name);
+fn must_be_found(mutant: &Mutant) {
+    if must_be_stopped(mutant) {
+        return must_be_skipped(mutant);
+    }
+    let missed: Vec<u64> = SEEDS.filter(|seed| !is_found(mutant, *seed)).collect();
+    assert!(missed.len() * 20 <= SEEDS.count(), "{}: not with the seeds {missed:?}", mutant.name);
+}
+
+/// A simulation stops nobody, and says so.
+fn must_be_skipped(mutant: &Mutant) {
+    let gateway = simulated(mutant.name, 1, (mutant.decisions)());
+    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(1).seed(1));
+    let skipped: Vec<&str> = report.record().skipped.iter().map(|skipped| skipped.name.as_str()).collect();
+    assert_eq!((report.record().verdict, skipped), (Verdict::Inconclusive, vec![mutant.scenario]));
+}
+
+/// A finding is compared with its plan without the fault, and with the reference gateway.
+fn must_be_compared(mutant: &Mutant) {
+    if must_be_stopped(mutant) {
+        return must_be_skipped(mutant);
+    }
+    let gateway = simulated(mutant.name, 1, (mutant.decisions)());
+    let (finding, log) = pursued(mutant, gateway, 1);
+    let Counterfactual { left_out, without, on_reference } = finding.counterfactual;
+    let never = Reproduction { runs: REPRODUCTION_RUNS, failed: 0 };
+    assert_eq!(on_reference, never, "{}:\n{log}", mutant.name);
+    assert_eq!(without.runs, REPRODUCTION_RUNS, "{}", mutant.name);
+    assert!(finding.reproduction.failed > 0, "{}: {:?}\n{log}", mutant.name, finding.reproduction);
+    if left_out == LeftOut::Faults {
+        assert_eq!(without, never, "{}: the fault brings it about\n{log}", mutant.name);
+        let Size { tenants, faults, .. } = finding.shrunk;
+        assert_eq!((tenants, faults), (2, 1), "{}:\n{log}", mutant.name);
     }
 }
 
-#[test]
-fn every_finding_is_compared_with_its_plan_without_the_fault_and_on_the_reference_gateway() {
-    for mutant in mutants().iter().filter(|mutant| !must_be_stopped(mutant)) {
-        let gateway = simulated(mutant.name, 1, (mutant.decisions)());
-        let (finding, log) = pursued(mutant, gateway, 1);
-        let Counterfactual { left_out, without, on_reference } = finding.counterfactual;
-        let never = Reproduction { runs: REPRODUCTION_RUNS, failed: 0 };
-        assert_eq!(on_reference, never, "{}:\n{log}", mutant.name);
-        assert_eq!(without.runs, REPRODUCTION_RUNS, "{}", mutant.name);
-        assert!(finding.reproduction.failed > 0, "{}: {:?}\n{log}", mutant.name, finding.reproduction);
-        if left_out == LeftOut::Faults {
-            assert_eq!(without, never, "{}: the fault brings it about\n{log}", mutant.name);
-            let Size { tenants, faults, .. } = finding.shrunk;
-            assert_eq!((tenants, faults), (2, 1), "{}:\n{log}", mutant.name);
+/// Two tests for each mutant, by its name: from the index, so that a mutant is one file.
+macro_rules! mutant_is_found_and_compared {
+    ($($name:ident),* $(,)?) => {
+        mod found {
+            $(
+                #[test]
+                fn $name() {
+                    super::must_be_found(crate::mutant_of(stringify!($name)));
+                }
+            )*
         }
-    }
+
+        mod compared {
+            $(
+                #[test]
+                fn $name() {
+                    super::must_be_compared(crate::mutant_of(stringify!($name)));
+                }
+            )*
+        }
+    };
 }
+
+for_each_mutant!(mutant_is_found_and_compared);
 
 /// The journal but for its first line, in which the run has its id and the date.
 fn journal(seed: u64) -> String {
