@@ -59,7 +59,7 @@ enum Line<'a> {
 
 /// The same JSON, in which every character that is not harmless is an escape. Outside strings JSON has none of them
 /// but the newline.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     let mut before = ' ';
     let mut rest = json.chars().peekable();

@@ -48,4 +48,4 @@ pub use generate::{DrawContext, Draws};
 pub use glossary::{Word, glossary};
 pub use language::{DirectiveAt, ProfileWord, Scenario};
 pub use plan_words::describe_plan;
-pub use select::{SelectError, select, select_for};
+pub use select::{SelectError, glob_fits, select, select_for};

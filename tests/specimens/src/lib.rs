@@ -24,6 +24,7 @@ mod letter;
 mod line;
 mod mutants;
 mod pool;
+mod program;
 mod request;
 mod ring;
 mod scratch;
@@ -43,4 +44,5 @@ pub use crate::decisions::{
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};
 pub use crate::mutants::{Mutant, mutant, mutants};
+pub use crate::program::{named, serve_as_program};
 pub use crate::stretch::Stretch;

@@ -1,7 +1,8 @@
 //! The mutants: the reference gateway with one decision replaced, one file per defect.
 //!
 //! A file names the defect in its name and, in its `MUTANT`, the shape that must be found. To add one, write the file
-//! and run the tests: the index below is rewritten, and then to be committed.
+//! and run the tests: the index below is rewritten, and then to be committed. It is the only list of mutants that there
+//! is: whoever needs something for each of them by name, such as a test, takes it from `for_each_mutant!`.
 
 use vocabulary::finding::{Boundary, Leg, Shape};
 
@@ -117,6 +118,68 @@ static MUTANTS: &[Mutant] = &[
     timed_out_connection_pooled::MUTANT,
     upgrade_tail_sent_raw::MUTANT,
 ];
+
+/// Calls a macro with the names of all mutants, as identifiers: for a test of each, by its name.
+#[macro_export]
+macro_rules! for_each_mutant {
+    ($call:ident) => {
+        $call! {
+            any_304_confirms_what_is_stored,
+            cache_compares_credential_prefix,
+            cache_hit_leaves_body_unread,
+            cache_ignores_authorization,
+            cache_ignores_private,
+            cache_ignores_vary,
+            cache_key_percent_decoded,
+            cache_key_with_sorted_query,
+            cache_key_without_delimiter,
+            cache_key_without_host,
+            cache_key_without_query,
+            cache_stores_no_store,
+            connect_body_sent_raw,
+            early_answered_body_read_as_request,
+            early_answered_connection_pooled,
+            early_hints_taken_as_final,
+            expect_refused_connection_pooled,
+            failed_connection_pooled,
+            fake_accept_opens_tunnel,
+            half_read_connection_pooled,
+            head_body_left_on_connection,
+            idle_surplus_accepted,
+            idle_surplus_looked_for_after_a_second,
+            idle_surplus_unseen_while_busy,
+            interim_counted_as_answer,
+            interim_taken_as_final,
+            late_request_overtakes_behind_chunked,
+            length_outranks_chunks,
+            line_feed_in_chunk_extension,
+            malformed_length_overlooked,
+            old_request_runs_on,
+            own_reply_leaves_body_unread,
+            pipelined_replies_in_completion_order,
+            pool_keeps_owed_connection,
+            private_cookie_stored,
+            private_reply_handed_to_those_who_wait,
+            private_reply_shared_from_cache,
+            replies_swapped_after_bodiless_run,
+            replies_swapped_after_closing_run,
+            replies_swapped_after_cookie_run,
+            replies_swapped_after_kept_run,
+            replies_swapped_after_page_sized_run,
+            replies_swapped_in_one_order,
+            replies_swapped_in_one_order_now_and_then,
+            replies_swapped_under_load,
+            reply_repeated_after_chunked_run,
+            surplus_accepted,
+            surplus_checked_too_early,
+            surplus_kept_behind_bodyless,
+            surplus_kept_behind_last_chunk,
+            tail_skipped_to_status_line,
+            timed_out_connection_pooled,
+            upgrade_tail_sent_raw,
+        }
+    };
+}
 // index: end
 
 /// A gateway with one defect.
@@ -159,6 +222,17 @@ mod tests {
 
     const BEGIN: &str = "// index: begin\n";
     const END: &str = "// index: end\n";
+    const EACH_BEGIN: &str =
+        "/// Calls a macro with the names of all mutants, as identifiers: for a test of each, by its name.
+#[macro_export]
+macro_rules! for_each_mutant {
+    ($call:ident) => {
+        $call! {
+";
+    const EACH_END: &str = "        }
+    };
+}
+";
 
     /// The names of the files beside this one, in order.
     fn files(folder: &Path) -> Vec<String> {
@@ -177,7 +251,9 @@ mod tests {
         let files = files(&folder);
         let modules: String = files.iter().map(|file| format!("mod {file};\n")).collect();
         let entries: String = files.iter().map(|file| format!("    {file}::MUTANT,\n")).collect();
-        let index = format!("{modules}\nstatic MUTANTS: &[Mutant] = &[\n{entries}];\n");
+        let names: String = files.iter().map(|file| format!("            {file},\n")).collect();
+        let each = format!("{EACH_BEGIN}{names}{EACH_END}");
+        let index = format!("{modules}\nstatic MUTANTS: &[Mutant] = &[\n{entries}];\n\n{each}");
 
         let page = fs::read_to_string(folder.join("mod.rs")).unwrap();
         let (before, rest) = page.split_once(BEGIN).unwrap();

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod correct;
+mod foreign;
 mod hyper_proxy;
+mod kill_matrix;
 mod mutants;
 mod real;
 mod simulated;
@@ -48,13 +50,23 @@ fn specimen(name: &str, decisions: Decisions) -> Gateway {
 
 /// A specimen as a program of its own, which can be stopped: a mutant, or the reference under an empty name.
 fn program(variant: &str) -> Gateway {
+    Gateway::command(&format!("VARIANT={variant} {}", program_command()))
+}
+
+/// The shell command that is the specimen of the environment's `VARIANT`.
+fn program_command() -> String {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().and_then(Path::parent).unwrap().join("examples/gateway");
     if !program.is_file() {
         let built = Command::new(env!("CARGO")).args(["build", "-p", "crosswire-specimens", "--examples"]).status();
         assert!(built.unwrap().success());
     }
-    Gateway::command(&format!("VARIANT={variant} exec '{}'", program.display()))
+    format!("exec '{}'", program.display())
+}
+
+/// The mutant of a test's name.
+fn mutant_of(test: &str) -> &'static Mutant {
+    specimens::mutant(&test.replace('_', "-")).unwrap()
 }
 
 /// Whether a mutant shows itself only to those who stop its process.

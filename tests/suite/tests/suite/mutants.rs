@@ -1,12 +1,12 @@
 //! Every planted defect is found, by the scenario meant for it, with the right shape, boundary and leg.
 
-use specimens::{Mutant, mutants};
+use specimens::{Mutant, for_each_mutant, mutants};
 use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::finding::{Shape, Size};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{Event, EventKind, Gate, Lane, Plan, Start, Stimulus};
 
-use crate::{accused_by, must_be_stopped, program, pursued, run, seeds, specimen, story, unshrunk};
+use crate::{accused_by, must_be_stopped, mutant_of, program, pursued, run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
@@ -50,81 +50,27 @@ fn a_swap_that_needs_one_order_of_three_among_sixty_is_left_with_those_three() {
     }
 }
 
+/// A test for each, by its name: from the index, so that a mutant is one file.
 macro_rules! mutant_is_found {
     ($($name:ident),* $(,)?) => {
         $(
             #[test]
             fn $name() {
-                let name = stringify!($name).replace('_', "-");
-                let mutant = specimens::mutant(&name).unwrap();
+                let mutant = mutant_of(stringify!($name));
                 seeds().for_each(|seed| must_be_found(mutant, seed));
             }
         )*
 
         #[test]
         fn every_mutant_has_a_test_here() {
-            let tested = [$(stringify!($name).replace('_', "-")),*];
+            let tested = [$(mutant_of(stringify!($name)).name),*];
             let all: Vec<&str> = mutants().iter().map(|mutant| mutant.name).collect();
             assert_eq!(tested.as_slice(), all);
         }
     };
 }
 
-mutant_is_found!(
-    any_304_confirms_what_is_stored,
-    cache_compares_credential_prefix,
-    cache_hit_leaves_body_unread,
-    cache_ignores_authorization,
-    cache_ignores_private,
-    cache_ignores_vary,
-    cache_key_percent_decoded,
-    cache_key_with_sorted_query,
-    cache_key_without_delimiter,
-    cache_key_without_host,
-    cache_key_without_query,
-    cache_stores_no_store,
-    connect_body_sent_raw,
-    early_answered_body_read_as_request,
-    early_answered_connection_pooled,
-    early_hints_taken_as_final,
-    expect_refused_connection_pooled,
-    failed_connection_pooled,
-    fake_accept_opens_tunnel,
-    half_read_connection_pooled,
-    head_body_left_on_connection,
-    idle_surplus_accepted,
-    idle_surplus_looked_for_after_a_second,
-    idle_surplus_unseen_while_busy,
-    interim_counted_as_answer,
-    interim_taken_as_final,
-    late_request_overtakes_behind_chunked,
-    length_outranks_chunks,
-    line_feed_in_chunk_extension,
-    malformed_length_overlooked,
-    old_request_runs_on,
-    own_reply_leaves_body_unread,
-    pipelined_replies_in_completion_order,
-    pool_keeps_owed_connection,
-    private_cookie_stored,
-    private_reply_handed_to_those_who_wait,
-    private_reply_shared_from_cache,
-    replies_swapped_after_bodiless_run,
-    replies_swapped_after_closing_run,
-    replies_swapped_after_cookie_run,
-    replies_swapped_after_kept_run,
-    replies_swapped_after_page_sized_run,
-    replies_swapped_in_one_order,
-    replies_swapped_in_one_order_now_and_then,
-    replies_swapped_under_load,
-    reply_repeated_after_chunked_run,
-    surplus_accepted,
-    surplus_checked_too_early,
-    surplus_kept_behind_bodyless,
-    surplus_kept_behind_last_chunk,
-    tail_skipped_to_status_line,
-    timed_out_connection_pooled,
-    upgrade_tail_sent_raw,
-);
+for_each_mutant!(mutant_is_found);
 
 #[test]
 fn a_finding_keeps_a_plan_that_fails_again() {

@@ -14,7 +14,7 @@ use vocabulary::verdict::Verdict;
 use crate::{prevented, run, seeds, story, unshrunk};
 
 /// The recipe, if it can be started on this machine.
-fn installed(name: &str) -> Option<Recipe> {
+pub(crate) fn installed(name: &str) -> Option<Recipe> {
     let recipe = Recipe::find(name).unwrap();
     if recipe.is_installed() {
         return Some(recipe);

@@ -2,7 +2,7 @@
 
 use crosswire::{Builder, Gateway};
 use scenarios::ProfileWord;
-use specimens::{Decisions, Mutant, mutants};
+use specimens::{Decisions, Mutant, for_each_mutant};
 use vocabulary::finding::{Boundary, Counterfactual, LeftOut, Reproduction, Size};
 use vocabulary::limits::REPRODUCTION_RUNS;
 use vocabulary::verdict::Verdict;
@@ -65,40 +65,73 @@ fn is_found(mutant: &Mutant, seed: u64) -> bool {
 }
 
 /// Over TCP the first of the same plans are run by the tests of `mutants`, which ask for the same verdict and shape.
-#[test]
-fn every_mutant_is_found_in_a_simulation_as_it_is_over_tcp() {
-    // A simulation stops nobody.
-    for mutant in mutants().iter().filter(|mutant| !must_be_stopped(mutant)) {
-        let missed: Vec<u64> = SEEDS.filter(|seed| !is_found(mutant, *seed)).collect();
-        assert!(missed.len() * 20 <= SEEDS.count(), "{}: not with the seeds {missed:?}", mutant.name);
+fn must_be_found(mutant: &Mutant) {
+    if must_be_stopped(mutant) {
+        return must_be_skipped(mutant);
+    }
+    let missed: Vec<u64> = SEEDS.filter(|seed| !is_found(mutant, *seed)).collect();
+    assert!(missed.len() * 20 <= SEEDS.count(), "{}: not with the seeds {missed:?}", mutant.name);
+}
+
+/// A simulation stops nobody, and says so.
+fn must_be_skipped(mutant: &Mutant) {
+    let gateway = simulated(mutant.name, 1, (mutant.decisions)());
+    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(1).seed(1));
+    let skipped: Vec<&str> = report.record().skipped.iter().map(|skipped| skipped.name.as_str()).collect();
+    assert_eq!((report.record().verdict, skipped), (Verdict::Inconclusive, vec![mutant.scenario]));
+}
+
+/// A finding is compared with its plan without the fault, and with the reference gateway.
+fn must_be_compared(mutant: &Mutant) {
+    if must_be_stopped(mutant) {
+        return must_be_skipped(mutant);
+    }
+    let gateway = simulated(mutant.name, 1, (mutant.decisions)());
+    let (finding, log) = pursued(mutant, gateway, 1);
+    let Counterfactual { left_out, without, on_reference } = finding.counterfactual;
+    // A rate is measured for ten seconds: a plan that waits for seconds is run as often as that allows.
+    let waits = scenarios::catalogue().find(mutant.scenario).unwrap().profile > ProfileWord::Quick;
+    let runs_min = if waits { 4 } else { REPRODUCTION_RUNS };
+    let often_and_never = |rate: Reproduction| rate.runs >= runs_min && rate.failed == 0;
+    assert!(often_and_never(on_reference), "{}: {on_reference:?}\n{log}", mutant.name);
+    assert!(without.runs >= runs_min, "{}: {without:?}", mutant.name);
+    assert!(finding.reproduction.failed > 0, "{}: {:?}\n{log}", mutant.name, finding.reproduction);
+    if left_out == LeftOut::Faults {
+        assert!(often_and_never(without), "{}: the fault brings it about: {without:?}\n{log}", mutant.name);
+        let Size { tenants, faults, .. } = finding.shrunk;
+        assert_eq!((tenants, faults), least(mutant), "{}:\n{log}", mutant.name);
     }
 }
 
-#[test]
-fn every_finding_is_compared_with_its_plan_without_the_fault_and_on_the_reference_gateway() {
-    for mutant in mutants().iter().filter(|mutant| !must_be_stopped(mutant)) {
-        let gateway = simulated(mutant.name, 1, (mutant.decisions)());
-        let (finding, log) = pursued(mutant, gateway, 1);
-        let Counterfactual { left_out, without, on_reference } = finding.counterfactual;
-        // A rate is measured for ten seconds: a plan that waits for seconds is run as often as that allows.
-        let waits = scenarios::catalogue().find(mutant.scenario).unwrap().profile > ProfileWord::Quick;
-        let runs_min = if waits { 4 } else { REPRODUCTION_RUNS };
-        let often_and_never = |rate: Reproduction| rate.runs >= runs_min && rate.failed == 0;
-        assert!(often_and_never(on_reference), "{}: {on_reference:?}\n{log}", mutant.name);
-        assert!(without.runs >= runs_min, "{}: {without:?}", mutant.name);
-        assert!(finding.reproduction.failed > 0, "{}: {:?}\n{log}", mutant.name, finding.reproduction);
-        if left_out == LeftOut::Faults {
-            assert!(often_and_never(without), "{}: the fault brings it about: {without:?}\n{log}", mutant.name);
-            let Size { tenants, faults, .. } = finding.shrunk;
-            assert_eq!((tenants, faults), least(mutant), "{}:\n{log}", mutant.name);
+/// Two tests for each mutant, by its name: from the index, so that a mutant is one file.
+macro_rules! mutant_is_found_and_compared {
+    ($($name:ident),* $(,)?) => {
+        mod found {
+            $(
+                #[test]
+                fn $name() {
+                    super::must_be_found(crate::mutant_of(stringify!($name)));
+                }
+            )*
         }
-    }
+
+        mod compared {
+            $(
+                #[test]
+                fn $name() {
+                    super::must_be_compared(crate::mutant_of(stringify!($name)));
+                }
+            )*
+        }
+    };
 }
 
 /// How many tenants and faults a mutant's smallest plan has. What stays on one client's connection needs nobody else.
 fn least(mutant: &Mutant) -> (u32, u32) {
     (if mutant.boundary == Boundary::CrossTenant { 2 } else { 1 }, 1)
 }
+
+for_each_mutant!(mutant_is_found_and_compared);
 
 /// The journal but for its first line, in which the run has its id and the date.
 fn journal(seed: u64) -> String {
