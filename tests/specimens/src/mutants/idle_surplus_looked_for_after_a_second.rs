@@ -24,5 +24,5 @@ pub(super) const MUTANT: Mutant = Mutant {
 /// RFC 9112 §9.2: unasked bytes are no reply, however fresh they are.
 fn may_take(idle: &Idle) -> bool {
     const FRESH: Duration = Duration::from_secs(1);
-    !idle.closed && !(idle.unasked_bytes && idle.lasts >= FRESH)
+    !idle.closed && (!idle.unasked_bytes || idle.lasts < FRESH)
 }
