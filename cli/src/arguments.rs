@@ -1,6 +1,7 @@
 //! The arguments of the command line. Every flag has an environment variable; exit codes stand in the help.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ Exit codes:
   20   safety stop
   70   Broken: crosswire itself failed; the journal is readable
   130  interrupted with nothing found (143 by SIGTERM)
-For replay: 0 fixed, 10 failed k of n, 3 cannot run.";
+For replay: 0 fixed, 10 failed k of n, 3 cannot run.
+For selftest: 0 passed, 70 failed (crosswire is not to be trusted here), 3 something could not be run.";
 
 /// Finds replies that a gateway delivered to the wrong request.
 #[derive(Debug, Parser)]
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Render a run's record again, without running it
     Report(Report),
+    /// Test the tester on this machine: every planted defect must be found as declared, the correct gateway left alone
+    Selftest(Selftest),
     /// The catalogue of scenarios
     Scenarios {
         #[command(subcommand)]
@@ -187,6 +191,43 @@ pub(crate) struct Report {
     pub(crate) output: Vec<PathBuf>,
 }
 
+/// Options of `selftest`.
+#[derive(Debug, Args)]
+pub(crate) struct Selftest {
+    /// Run the mutants over TCP, each under the scenario that it declares, and not the whole matrix in a simulation
+    #[arg(long, env = "CROSSWIRE_TCP")]
+    pub(crate) tcp: bool,
+    /// Seeds, like 1..=20: a mutant must be killed with 19 of 20. One that is missed is run with 20 in any case
+    #[arg(long, value_name = "RANGE", default_value = "1", value_parser = seeds, env = "CROSSWIRE_SELFTEST_SEEDS")]
+    pub(crate) seeds: RangeInclusive<u64>,
+    /// Run these mutants: a name or a glob (`surplus-*`) [default: all]
+    #[arg(long, value_name = "GLOB", env = "CROSSWIRE_MUTANT")]
+    pub(crate) mutant: Vec<String>,
+    /// Run these scenarios: a name, a glob (`interim-*`, `cache/*`), or a .toml file [default: all]
+    #[arg(long, value_name = "GLOB", env = "CROSSWIRE_SCENARIO")]
+    pub(crate) scenario: Vec<String>,
+    /// Write the matrix as JSON; `-` is stdout
+    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
+    pub(crate) output: Vec<PathBuf>,
+    /// Write the matrix as a page in Markdown
+    #[arg(long, value_name = "FILE", env = "CROSSWIRE_MARKDOWN")]
+    pub(crate) markdown: Option<PathBuf>,
+}
+
+/// Seeds as people write them: `7`, `1..=20`, `1..21`.
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let number =
+        |text: &str| text.trim().parse::<u64>().map_err(|error| format!("{text:?}: {error}; write it like 1..=20"));
+    let range = match text.split_once("..") {
+        None => number(text)?..=number(text)?,
+        Some((first, last)) => match last.strip_prefix('=') {
+            Some(last) => number(first)?..=number(last)?,
+            None => number(first)?..=number(last)?.checked_sub(1).ok_or("it has no seed; write it like 1..=20")?,
+        },
+    };
+    if range.is_empty() { Err("it has no seed; write it like 1..=20".to_owned()) } else { Ok(range) }
+}
+
 /// What to show of scenarios.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Scenarios {
@@ -209,4 +250,25 @@ pub(crate) enum Gateways {
         /// Its name, or a folder (./my-recipe)
         name: String,
     },
+    /// Be a built-in gateway as a program of its own: on 127.0.0.1, from the port LISTEN_PORT to the port UPSTREAM_PORT
+    Serve {
+        /// reference, reference:cache or mutant:NAME
+        #[arg(env = "VARIANT")]
+        name: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_number_or_a_range_and_never_none() {
+        assert_eq!(seeds("7"), Ok(7..=7));
+        assert_eq!(seeds("1..=20"), Ok(1..=20));
+        assert_eq!(seeds("1..21"), Ok(1..=20));
+        for wrong in ["", "x", "5..=4", "5..5", "0..0", "1-20", "..=3"] {
+            assert!(seeds(wrong).is_err_and(|error| error.contains("1..=20")), "{wrong}");
+        }
+    }
 }

@@ -113,7 +113,7 @@ pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Resul
     Ok(Ended { report: report?, signalled: signalled.get().copied() })
 }
 
-async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>, found: Arc<AtomicBool>) {
+pub(crate) async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>, found: Arc<AtomicBool>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use crosswire::{Gateway, Recipe};
-use specimens::Decisions;
+use specimens::{Decisions, named};
 
 use crate::arguments::GatewayOptions;
 
@@ -32,10 +32,10 @@ pub(crate) fn under_test(options: &GatewayOptions) -> anyhow::Result<Gateway> {
 }
 
 fn by_recipe(name: &str) -> anyhow::Result<Gateway> {
+    if let Some(decisions) = named(name) {
+        return Ok(specimen(name, decisions));
+    }
     match name.split_once(':') {
-        _ if name == "reference" => Ok(specimen(name, Decisions::reference())),
-        Some(("reference", "plain")) => Ok(specimen(name, Decisions::reference())),
-        Some(("reference", "cache")) => Ok(specimen(name, Decisions::caching())),
         Some(("mutant", mutant)) => self::mutant(mutant),
         Some((recipe, variant)) if !recipe.contains('/') => Ok(Gateway::recipe(Recipe::find(recipe)?, Some(variant))?),
         _ => Ok(Gateway::recipe(Recipe::find(name)?, None)?),

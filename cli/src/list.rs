@@ -40,6 +40,9 @@ pub(crate) fn scenarios(command: Scenarios) -> anyhow::Result<u8> {
 pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
     let mut text = String::new();
     match command {
+        Gateways::Serve { name } => {
+            specimens::serve_as_program(&name).with_context(|| format!("serve as the gateway {name:?}"))?;
+        }
         Gateways::List => {
             for recipe in Recipe::built_in() {
                 let state = if recipe.is_installed() { "installed" } else { "not installed" };
@@ -54,7 +57,7 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
             writeln!(
                 text,
                 "{:12} {:14} {:12} the correct gateway that is part of crosswire",
-                "reference", "built in", "plain,cache"
+                "reference", "built in", "plain,cache,pipelining"
             )?;
             writeln!(
                 text,

@@ -12,6 +12,7 @@ mod list;
 mod output;
 mod replay;
 mod report;
+mod selftest;
 mod watch;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Check(options) => check::run(&options, &output),
         Command::Replay(options) => replay::run(&options, &output),
         Command::Report(options) => report::run(&options, &output),
+        Command::Selftest(options) => selftest::run(&options, &output),
         Command::Scenarios { command } => list::scenarios(command),
         Command::Gateways { command } => list::gateways(command),
         Command::Explain { what } => explain::run(what.as_deref()),

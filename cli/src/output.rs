@@ -50,10 +50,16 @@ enum Format {
 pub(crate) fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         format(file)?;
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            bail!("write the report {}: there is no folder {}", file.display(), folder.display());
-        }
+        check_folder(file)?;
+    }
+    Ok(())
+}
+
+/// Refuses a file whose folder is not there.
+pub(crate) fn check_folder(file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!("write the report {}: there is no folder {}", file.display(), folder.display());
     }
     Ok(())
 }
@@ -82,14 +88,18 @@ pub(crate) fn write_reports(record: &RunRecord, files: &[PathBuf]) -> anyhow::Re
             to_stdout(&text)?;
             continue;
         }
-        // Under another name first: whoever reads the file never sees half of it.
-        let mut partial = file.clone().into_os_string();
-        partial.push(".partial");
-        std::fs::write(&partial, text)
-            .and_then(|()| std::fs::rename(&partial, file))
-            .with_context(|| format!("write the report {}", file.display()))?;
+        to_file(file, &text)?;
     }
     Ok(())
+}
+
+/// Writes a report into its file, under another name first: whoever reads the file never sees half of it.
+pub(crate) fn to_file(file: &Path, text: &str) -> anyhow::Result<()> {
+    let mut partial = file.as_os_str().to_owned();
+    partial.push(".partial");
+    std::fs::write(&partial, text)
+        .and_then(|()| std::fs::rename(&partial, file))
+        .with_context(|| format!("write the report {}", file.display()))
 }
 
 fn format(file: &Path) -> anyhow::Result<Format> {

@@ -443,3 +443,38 @@ fn no_colour_reaches_a_pipe_and_the_verdict_stands_alone_when_quiet() {
     let quiet = crosswire(folder.path(), &[&check[..], &["-q"]].concat());
     assert_eq!(stderr(&quiet), "Clean\n");
 }
+
+#[test]
+fn selftest_kills_a_mutant_and_writes_the_matrix_for_programs_and_for_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let chosen = ["selftest", "--mutant", "interim-*", "--scenario", "interim-*"];
+    let files = ["-o", "matrix.json", "-o", "-", "--markdown", "matrix.md"];
+    let ran = crosswire(folder.path(), &[&chosen[..], &files[..]].concat());
+    assert_eq!(code(&ran), 0, "{}", stderr(&ran));
+    assert!(stderr(&ran).starts_with("Clean") && stderr(&ran).contains("interim-taken-as-final"), "{}", stderr(&ran));
+    let json = std::fs::read_to_string(folder.path().join("matrix.json")).unwrap();
+    assert_eq!(json, stdout(&ran));
+    let matrix: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&matrix["schema"], &matrix["verdict"]), (&"crosswire.matrix/1".into(), &"clean".into()));
+    let page = std::fs::read_to_string(folder.path().join("matrix.md")).unwrap();
+    assert!(page.starts_with("# Kill matrix") && page.contains("| `interim-taken-as-final` |"), "{page}");
+}
+
+#[test]
+fn selftest_runs_what_must_be_stopped_as_a_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = crosswire(folder.path(), &["selftest", "--mutant", "surplus-checked-*", "--scenario", "surplus-frozen"]);
+    assert_eq!(code(&ran), 0, "{}", stderr(&ran));
+    assert!(stderr(&ran).contains("1 of 1 mutant killed as declared"), "{}", stderr(&ran));
+}
+
+#[test]
+fn selftest_refuses_what_there_is_not() {
+    refused(&["selftest", "--mutant", "no-such-*"], 2, &["no-such-*", "demo --list"]);
+    refused(&["selftest", "--scenario", "interm-*"], 2, &["interm-*"]);
+    refused(&["selftest", "--seeds", "5..5"], 2, &["1..=20"]);
+    refused(&["selftest", "-o", "matrix.xml"], 2, &["matrix.xml", ".json"]);
+    refused(&["selftest", "--markdown", "no-such-folder/matrix.md"], 2, &["no-such-folder"]);
+    refused(&["gateways", "serve", "reference"], 2, &["LISTEN_PORT"]);
+    refused(&["gateways", "serve", "nginx"], 2, &["nginx"]);
+}

@@ -57,7 +57,7 @@ pub(crate) fn awaits_freeze(act: &OriginAct) -> bool {
 fn well_framed(request: &mut Request) {
     request.tail = None;
     match &mut request.body {
-        RequestBody::Ghost { .. } => request.body = RequestBody::None,
+        RequestBody::Ghost { .. } | RequestBody::Misframed { .. } => request.body = RequestBody::None,
         RequestBody::Sized { declared_off_by, .. } => *declared_off_by = 0,
         RequestBody::None | RequestBody::Chunked { .. } => {}
     }
@@ -112,6 +112,7 @@ fn still_happens(kind: EventKind) -> EventKind {
         EventKind::InterimWritten => EventKind::Seen,
         EventKind::SurplusWritten => EventKind::FinalWritten,
         EventKind::Aborted | EventKind::Frozen => EventKind::Sent,
+        EventKind::BodySent => EventKind::Sent,
         EventKind::Sent | EventKind::Seen | EventKind::FinalWritten | EventKind::Concluded => kind,
     }
 }

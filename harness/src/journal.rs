@@ -147,9 +147,11 @@ impl RunFolder {
         let name = format!("plans/{id}.json");
         let path = self.folder.join(&name);
         let write = || -> io::Result<()> {
+            // In one piece: written as it is spelled, a plan takes a system call for each of its words.
+            let mut text = serde_json::to_vec_pretty(plan)?;
+            text.push(b'\n');
             let mut file = File::create(&path)?;
-            serde_json::to_writer_pretty(&mut file, plan)?;
-            file.write_all(b"\n")?;
+            file.write_all(&text)?;
             file.sync_data()
         };
         write().map_err(|source| JournalError::Write { path: path.clone(), source })?;

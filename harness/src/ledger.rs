@@ -165,9 +165,12 @@ impl Collected {
     fn is_too_late_for(&self, event: Event) -> bool {
         let has = |kind| self.events.contains(&Event { kind, ..event });
         match event.kind {
-            EventKind::Frozen | EventKind::Sent | EventKind::Seen | EventKind::InterimWritten | EventKind::Aborted => {
-                has(EventKind::Concluded)
-            }
+            EventKind::Frozen
+            | EventKind::Sent
+            | EventKind::BodySent
+            | EventKind::Seen
+            | EventKind::InterimWritten
+            | EventKind::Aborted => has(EventKind::Concluded),
             EventKind::FinalWritten | EventKind::SurplusWritten => has(EventKind::Concluded) && !has(EventKind::Seen),
             EventKind::Concluded => false,
         }
@@ -205,6 +208,7 @@ impl Collected {
             }
             Observation::Fault(_)
             | Observation::Sent(_)
+            | Observation::BodySeen(_)
             | Observation::Replied(_)
             | Observation::GaveUp(_)
             | Observation::Unasked(_)

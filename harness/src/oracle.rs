@@ -4,7 +4,7 @@
 //! who received what; what the audience allows is taken out ([`audience`]); the rest is named ([`shapes`]), proven or
 //! set aside ([`proof`]), and explained: in a sentence ([`story`]), step by step ([`chain`]), and by what does not excuse
 //! it ([`excuses`]). [`obligations`] say whether silence counts, [`anomalies`] count what only looks like a violation,
-//! [`owed`] how near it came to one.
+//! [`owed`] how near it came to one, [`store`] how often a cache has spared the origin.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -19,8 +19,10 @@ mod owed;
 mod proof;
 mod self_test;
 mod shapes;
+mod store;
 mod story;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -135,6 +137,8 @@ fn judge_case(history: &History, known: Known) -> Judgement {
             level @ (Level::Must | Level::Should) => findings.push(accuse(history, &map, &suspicion, level)),
         }
     }
+    // Which of them is told, made small and replayed first should not be chance.
+    findings.sort_by_key(|finding| (finding.level, finding.severity, Reverse(finding.boundary)));
     let summary = CaseSummary {
         scenario: history.plan.scenario.name.clone(),
         family: history.plan.scenario.family.clone(),
@@ -150,6 +154,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         obligations: obligations::outcomes(history, &map, known),
         anomalies: anomalies::count(history, &map),
         near_misses: owed::near_misses(history),
+        store: store::usage(history, &map),
         duration_us: 0,
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
@@ -183,6 +188,10 @@ pub(crate) struct Suspicion {
     pub(crate) owner_tenant: TenantId,
     /// What was seen, where the story cannot be told from edges: the second half of a sentence.
     pub(crate) fact: Option<String>,
+    /// Why it is nobody's fault though it was seen: a cache has shared what it may.
+    pub(crate) observed: Option<audience::Observed>,
+    /// Whether it is about what follows a CONNECT, on its client's own connection.
+    pub(crate) of_connect: bool,
 }
 
 impl Suspicion {
@@ -195,10 +204,14 @@ impl Suspicion {
 /// Levels are computed per occurrence, not per file. Without proof, it is an observation. In a scenario that only
 /// observes, what passed on an upstream connection without any fault is the gateway's doing all the same.
 fn level_of(history: &History, suspicion: &Suspicion) -> Level {
+    if suspicion.observed.is_some() {
+        return Level::Observe;
+    }
     if matches!(suspicion.proof, Proof::Race | Proof::PassedThrough) {
         return Level::Observe;
     }
     match (suspicion.shape, history.plan.scenario.level) {
+        _ if suspicion.of_connect => Level::Observe,
         (Shape::StatusMismatch | Shape::TruncationAsComplete, Level::Observe) => Level::Observe,
         // RFC 9112 §8: an incomplete reply is to be recognisable as one; that it was made to look whole harms nobody else.
         (Shape::StatusMismatch | Shape::TruncationAsComplete, _) => Level::Should,
@@ -227,7 +240,11 @@ fn owners_met_a_fault(history: &History, suspicion: &Suspicion) -> bool {
     suspicion.exchanges.iter().any(|exchange| faulty(exchange) || on_faulty_connection(exchange))
 }
 
-fn severity_of(suspicion: &Suspicion) -> Severity {
+fn severity_of(history: &History, suspicion: &Suspicion) -> Severity {
+    let shared = suspicion.leg == Leg::Store || suspicion.shape == Shape::DuplicateDelivery;
+    if shared && !suspicion.edges.is_empty() && suspicion.edges.iter().all(|edge| is_merely_old(history, edge)) {
+        return Severity::Staleness;
+    }
     match suspicion.shape {
         Shape::StatusMismatch => Severity::Corruption,
         Shape::TruncationAsComplete => Severity::Truncation,
@@ -246,6 +263,12 @@ fn severity_of(suspicion: &Suspicion) -> Severity {
         | Shape::Misdelivery
         | Shape::RequestSplice => Severity::Swap,
     }
+}
+
+/// Whether a store's answer is wrong by its age alone: the receiver might have had it while it was fresh.
+fn is_merely_old(history: &History, edge: &Edge) -> bool {
+    let sharing = audience::between(history, edge.delivery, edge.receiver);
+    sharing == audience::Sharing::MustNot(audience::Forbidden::Stale)
 }
 
 fn observe(history: &History, suspicion: &Suspicion) -> ObservationRecord {
@@ -272,7 +295,7 @@ fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicio
         shape: suspicion.shape,
         shift: suspicion.shift,
         boundary: suspicion.boundary,
-        severity: severity_of(suspicion),
+        severity: severity_of(history, suspicion),
         leg: suspicion.leg,
         proof: suspicion.proof,
         edges: suspicion.edges.clone(),
@@ -329,6 +352,13 @@ mod tests {
     }
 
     #[test]
+    fn the_worst_finding_of_a_case_comes_first() {
+        let judged = judge(&history("1<1 segment:1.2 unasked:1<1.2 c2:4,5 fault:4 4<- 5<4"), Known::VERBATIM).unwrap();
+        let severities: Vec<Severity> = judged.findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Leak, Severity::Desync]);
+    }
+
+    #[test]
     fn an_observing_scenario_still_accuses_what_met_no_fault() {
         let mut swapped = history("1<2 2<1");
         swapped.plan.scenario.level = Level::Observe;
@@ -339,6 +369,21 @@ mod tests {
         shifted.plan.scenario.level = Level::Observe;
         let judged = judge(&shifted, Known::VERBATIM).unwrap();
         assert_eq!((judged.findings.len(), judged.summary.observations.len()), (0, 1));
+    }
+
+    #[test]
+    fn what_becomes_of_a_connects_body_is_observed_until_it_reaches_another() {
+        let judged = |notation: &str, method: &str| {
+            let mut history = history(notation);
+            history.plan.lanes[0].stimuli[0].request.method = method.to_owned();
+            let judged = judge(&history, Known::VERBATIM).unwrap();
+            (judged.findings.len(), judged.summary.observations.len())
+        };
+        assert_eq!(judged("1<1 2<2 ghost:1>3", "CONNECT"), (0, 1));
+        assert_eq!(judged("1<1 2<2 ghost:1>3 ghost:2>4", "CONNECT"), (1, 1), "another's ghost is another's defect");
+        assert_eq!(judged("1<1 2<2 ghost:1>3", "POST"), (1, 0));
+        assert_eq!(judged("1<1 2<2 tail:1>3 3<3 unasked:3<3", "CONNECT"), (0, 1));
+        assert_eq!(judged("c1:1,3,2 1<1 tail:1>3 3<- 2<3", "CONNECT"), (1, 0), "another tenant has the reply");
     }
 
     #[test]

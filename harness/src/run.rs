@@ -128,6 +128,18 @@ pub enum RunError {
     /// The choice of scenarios is empty or wrong.
     #[error("choose scenarios: {0}")]
     Select(#[from] SelectError),
+    /// The choice of mutants is empty.
+    #[error("choose mutants: none matches {glob:?}; `crosswire demo --list` shows all")]
+    NoMutant {
+        /// As given.
+        glob: String,
+    },
+    /// A control run cannot be made.
+    #[error("run against an origin of somebody else's: {reason}")]
+    Control {
+        /// Why.
+        reason: String,
+    },
     /// A scenario file cannot be read.
     #[error("read the scenario {}: {source}", path.display())]
     ScenarioFile {
@@ -170,6 +182,8 @@ impl RunError {
         match self {
             RunError::NoGateway
             | RunError::Select(_)
+            | RunError::NoMutant { .. }
+            | RunError::Control { .. }
             | RunError::ScenarioFile { .. }
             | RunError::Scenario(_)
             | RunError::Plan(_)

@@ -1,6 +1,7 @@
 //! Findings and records made by hand, in the words that the oracle uses, and how a text is compared to its golden.
 
 mod findings;
+mod matrices;
 mod records;
 mod tale;
 
@@ -10,6 +11,7 @@ pub(crate) use findings::{
     all, desync, duplicate_from_store, duplicate_in_flight, hostile, request_splice, shift, shift_of_many,
     status_mismatch,
 };
+pub(crate) use matrices::matrices;
 pub(crate) use records::{clean, hostile_record, records, violated};
 
 /// Text that clears a screen, turns the reading direction, speaks to CI systems and ends lines.

@@ -59,7 +59,7 @@ enum Line<'a> {
 
 /// The same JSON, in which every character that is not harmless is an escape. Outside strings JSON has none of them
 /// but the newline.
-fn escaped(json: &str) -> String {
+pub(crate) fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     let mut before = ' ';
     let mut rest = json.chars().peekable();
@@ -187,6 +187,17 @@ mod tests {
         assert_eq!(members(&line["excuses"][0]), ["excuse", "ruled_out_by", "source"]);
         let emitted = &line["evidence"]["exchanges"][0]["emitted"][0];
         assert_eq!(members(emitted), ["connection", "delivery", "head", "status", "surplus"]);
+    }
+
+    #[test]
+    fn hits_are_told_of_scenarios_and_of_the_run() {
+        let mut record = fixtures::clean();
+        let store = vocabulary::record::StoreUse { hits: 3, possible: 4 };
+        (record.scenarios[0].store, record.totals.store) = (store, store);
+        let read = value(&record);
+        let expected = serde_json::json!({ "hits": 3, "possible": 4 });
+        assert_eq!((&read["totals"]["store"], &read["scenarios"][0]["store"]), (&expected, &expected));
+        assert!(read["scenarios"][1].get("store").is_none(), "none, none written");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A run record in, bytes out: one file per format.
 //!
 //! [`card()`] tells one finding to a person, [`summary()`] the whole run, [`json()`] and [`jsonl()`] tell it to programs.
+//! The kill matrix has a text, a page and JSON of its own.
 //! Every function here is pure: no clock, no file, no terminal. The same record always gives the same bytes.
 //!
 //! A record quotes a gateway, and a gateway may be hostile. The two formats for people are written from a copy of the
@@ -20,6 +21,7 @@ mod delivery_map;
 mod fixtures;
 mod ink;
 mod json;
+mod matrix;
 mod neutral;
 mod scenario_table;
 mod sketch;
@@ -30,6 +32,7 @@ mod wrap;
 
 pub use card::card;
 pub use json::{json, jsonl};
+pub use matrix::{matrix_json, matrix_markdown, matrix_text};
 pub use summary::summary;
 
 /// How a text for people is set.

@@ -213,7 +213,11 @@ impl Lanes<'_> {
     fn check_request(self, lane: &Lane) -> Result<(), ScenarioError> {
         let request = &lane.request;
         let formed = request.form.0.iter().any(|form| *form != FormWord::Plain);
-        let ghost = request.body.iter().flat_map(|body| &body.0).any(|body| matches!(body, BodyWord::Ghost { .. }));
+        let ghost = request
+            .body
+            .iter()
+            .flat_map(|body| &body.0)
+            .any(|body| matches!(body, BodyWord::Ghost { .. } | BodyWord::Misframed { .. }));
         let own = request.target.0.iter().all(|target| *target == Target::Own);
         let what = if formed && !own {
             "a form brings a path of its own, so the request's target must be \"own\""
@@ -255,6 +259,9 @@ impl Lanes<'_> {
                     if joined && !matches!(previous, Some(Act::Final(_) | Act::Surplus(_))) {
                         return error("surplus in the same segment must follow the final reply directly");
                     }
+                }
+                Act::Interim(_) if finals > 0 && !matches!(previous, Some(Act::Final(_))) => {
+                    return error("an interim reply behind the final one is surplus, and must follow it directly");
                 }
                 Act::Hold(_) | Act::Wait(_) | Act::Interim(_) | Act::Close(_) | Act::Silence(_) | Act::Tunnel(_) => {}
             }

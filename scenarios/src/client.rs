@@ -6,7 +6,7 @@ use toml::Spanned;
 use vocabulary::directive::Field;
 use vocabulary::directive::is_token;
 use vocabulary::identity::ExchangeId;
-use vocabulary::plan::{self, AbortHow, Absolute, ConnectionUse, Credential, EventKind, Target, Version};
+use vocabulary::plan::{self, AbortHow, Absolute, ConnectionUse, Credential, EventKind, Misframing, Target, Version};
 
 use crate::draw::{Choice, Draw, Number, Time};
 use crate::fields::{Fields, line};
@@ -173,6 +173,9 @@ pub(crate) enum BodyWord {
         #[serde(default = "no_bytes")]
         filler: Bytes,
     },
+    Misframed {
+        by: Choice<Misframing>,
+    },
 }
 
 /// How a body goes out.
@@ -182,6 +185,7 @@ pub(crate) enum PaceWord {
     AtOnce,
     Slow { writes: Draw<Number<1, 64>>, gap: Draw<Time> },
     AfterContinue { wait: Draw<Time> },
+    AfterReply { wait: Draw<Time> },
     Withheld,
 }
 
@@ -255,7 +259,7 @@ impl RequestForm {
         let paces = self.pace.iter().flat_map(|choice| &choice.0);
         let times = paces.filter_map(|pace| match pace {
             PaceWord::Slow { gap, .. } => Some(gap),
-            PaceWord::AfterContinue { wait } => Some(wait),
+            PaceWord::AfterContinue { wait } | PaceWord::AfterReply { wait } => Some(wait),
             PaceWord::AtOnce | PaceWord::Withheld => None,
         });
         times.collect()

@@ -3,16 +3,17 @@
 use std::fmt::Write;
 
 use toml::Spanned;
-use vocabulary::directive::{ChunkDefect, Close, CutBy};
+use vocabulary::directive::{ChunkDefect, Close};
 use vocabulary::plan::{AbortHow, Absolute, Audience, Credential, EventKind, Target, Until, Version};
 
 use crate::client::{BodyWord, ConnectionWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, RequestForm};
 use crate::draw::{Choice, Count, Draw, Time, one_of};
 use crate::language::{DirectiveAt, FreezeOf, Lane, Order, ProfileWord, Scenario, Variant};
 use crate::origin::{
-    Act, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
-    SurplusWord,
+    Act, CutWord, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
+    SurplusWhen, SurplusWord,
 };
+use crate::plan_words::misframing;
 
 impl Scenario {
     /// The scenario in words, for `crosswire scenarios show NAME`.
@@ -180,6 +181,10 @@ fn request(lane: &Lane) -> String {
                 let more = if filler.max().0 > 0 { format!(" and {filler} bytes more") } else { String::new() };
                 format!("a {framing} that spells another request{more}")
             }
+            BodyWord::Misframed { by } => {
+                let by = words(by, |by| misframing(*by).to_owned());
+                format!("a body that spells another request, misframed: {by}")
+            }
         };
         let _ = write!(text, ", {}", words(body, word));
     }
@@ -240,6 +245,7 @@ fn request_details(form: &RequestForm, text: &mut String) {
             PaceWord::AtOnce => "at once".to_owned(),
             PaceWord::Slow { writes, gap } => format!("in {writes} writes {gap} apart"),
             PaceWord::AfterContinue { wait } => format!("after a 100 or {wait}"),
+            PaceWord::AfterReply { wait } => format!("after the reply or {wait}"),
             PaceWord::Withheld => "never".to_owned(),
         };
         let _ = write!(text, ", the body {}", words(pace, word));
@@ -264,6 +270,7 @@ fn abort(give_up: &GiveUp) -> String {
         GiveUpWhen::Event { event, within } => match event {
             EventKind::Frozen => format!("{within} after the gateway was stopped"),
             EventKind::Sent => format!("{within} after sending"),
+            EventKind::BodySent => format!("{within} after sending the body"),
             EventKind::Seen => format!("{within} after the origin has seen it"),
             EventKind::InterimWritten => format!("{within} after an interim reply"),
             EventKind::FinalWritten => format!("{within} after the final reply was written"),
@@ -362,11 +369,15 @@ fn final_reply(reply: &FinalReply) -> String {
     if reply.private {
         text.push_str(", which no other tenant may receive");
     }
+    if reply.validates {
+        text.push_str(", or 304 to a conditional request");
+    }
     if let Some(cut) = &reply.cut {
         let then = words(&cut.then, |then| match then {
-            CutBy::Close(Close::Fin) => "the connection ends by FIN".to_owned(),
-            CutBy::Close(Close::Rst) => "the connection ends by RST".to_owned(),
-            CutBy::Bait => "the rest follows the next request".to_owned(),
+            CutWord::Close(Close::Fin) => "the connection ends by FIN".to_owned(),
+            CutWord::Close(Close::Rst) => "the connection ends by RST".to_owned(),
+            CutWord::Bait => "the rest follows the next request".to_owned(),
+            CutWord::Silence(time) => format!("the rest follows {time} later"),
         });
         let _ = write!(text, ", cut off after {} bytes, then {then}", cut.after_bytes);
     }
@@ -375,7 +386,11 @@ fn final_reply(reply: &FinalReply) -> String {
 
 fn surplus(surplus: &SurplusBytes) -> String {
     let what = words(&surplus.what, |what| match what {
-        SurplusWord::Reply { status, bytes } => format!("a second reply, {status} with {bytes} bytes"),
+        SurplusWord::Reply { status, bytes, garbage } => {
+            let before =
+                garbage.as_ref().map_or(String::new(), |garbage| format!(", behind {garbage} bytes that are no HTTP"));
+            format!("a second reply, {status} with {bytes} bytes{before}")
+        }
         SurplusWord::Garbage { bytes } => format!("{bytes} bytes that are no HTTP"),
     });
     let when = words(&surplus.when, |when| match when {

@@ -1,8 +1,8 @@
 //! Closes one request and one program: what a lane spells out is drawn, what it leaves open the swarm decides.
 
 use vocabulary::directive::{
-    Cut, Directive, Field, Final, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus, SurplusKind,
-    SurplusTiming, Writes,
+    Cut, CutBy, Directive, Field, Final, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus,
+    SurplusKind, SurplusTiming, Writes,
 };
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{
@@ -13,7 +13,7 @@ use crate::client::{BodyWord, GiveUp, GiveUpWhen, Login, PaceWord, ReadSlowly, R
 use crate::dice::Dice;
 use crate::draw::{Draw, Time};
 use crate::origin::{
-    Act, EventOf, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
+    Act, CutWord, EventOf, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
     SurplusWhen, SurplusWord,
 };
 use crate::swarm::Swarm;
@@ -81,6 +81,9 @@ impl Closer {
             Some(PaceWord::AfterContinue { wait }) => {
                 BodyPace::AfterContinue { wait_us: wait.draw(dice).us(self.timeout_us) }
             }
+            Some(PaceWord::AfterReply { wait }) => {
+                BodyPace::AfterReply { wait_us: wait.draw(dice).us(self.timeout_us) }
+            }
             Some(PaceWord::Withheld) => BodyPace::Withheld,
         };
         let version = *form.version.draw(dice);
@@ -133,6 +136,9 @@ impl Closer {
             }
             (_, Some(BodyWord::Ghost { chunked, filler })) => {
                 RequestBody::Ghost { exchange: self.exchange(), chunked, filler: filler.draw_if_open(&mut self.dice).0 }
+            }
+            (_, Some(BodyWord::Misframed { by })) => {
+                RequestBody::Misframed { exchange: self.exchange(), by: *by.draw(&mut self.dice) }
             }
         };
         let usual = if body == RequestBody::None { "GET" } else { "POST" };
@@ -256,8 +262,14 @@ impl Closer {
             None => Writes::default(),
         };
         let cut = reply.cut.as_ref();
-        let cut =
-            cut.map(|cut| Cut { after_bytes: cut.after_bytes.draw(dice).0.min(bytes), then: *cut.then.draw(dice) });
+        let cut = cut.map(|cut| Cut {
+            after_bytes: cut.after_bytes.draw(dice).0.min(bytes),
+            then: match cut.then.draw(dice) {
+                CutWord::Close(close) => CutBy::Close(*close),
+                CutWord::Bait => CutBy::Bait,
+                CutWord::Silence(time) => CutBy::Silence { us: time.draw(dice).us(self.timeout_us) },
+            },
+        });
         Final {
             status: reply.status.as_ref().map_or(200, |status| status.get_ref().draw(dice).0 as u16),
             framing,
@@ -269,15 +281,18 @@ impl Closer {
             early: reply.early,
             segment: Segment::Own,
             private: reply.private,
+            validates: reply.validates,
         }
     }
 
     fn surplus(&mut self, surplus: &SurplusBytes) -> Surplus {
         let dice = &mut self.dice;
         let what = match surplus.what.draw(dice) {
-            SurplusWord::Reply { status, bytes } => {
-                SurplusKind::Reply { status: status.draw(dice).0 as u16, bytes: bytes.draw(dice).0 }
-            }
+            SurplusWord::Reply { status, bytes, garbage } => SurplusKind::Reply {
+                status: status.draw(dice).0 as u16,
+                bytes: bytes.draw(dice).0,
+                garbage: garbage.as_ref().map_or(0, |garbage| garbage.draw(dice).0),
+            },
             SurplusWord::Garbage { bytes } => SurplusKind::Garbage { bytes: bytes.draw(dice).0 },
         };
         let when = match surplus.when.draw(dice) {
@@ -289,11 +304,13 @@ impl Closer {
     }
 }
 
-/// A reply waits for surplus that goes out in the same write.
+/// A reply waits for surplus that goes out in the same write. An interim reply behind it is such surplus too.
 pub(crate) fn join_segments(acts: &mut [OriginAct]) {
     for position in 1..acts.len() {
-        let joined =
-            matches!(&acts[position], OriginAct::Surplus(surplus) if surplus.when == SurplusTiming::SameSegment);
+        let joined = matches!(
+            &acts[position],
+            OriginAct::Interim(_) | OriginAct::Surplus(Surplus { when: SurplusTiming::SameSegment, .. })
+        );
         if let (true, OriginAct::Final(reply)) = (joined, &mut acts[position - 1]) {
             reply.segment = Segment::Shared;
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IntoDeserializer};
 use toml::Spanned;
-use vocabulary::directive::{ChunkDefect, Close, CutBy};
+use vocabulary::directive::{ChunkDefect, Close};
 use vocabulary::plan::EventKind;
 
 use crate::draw::{Choice, Draw, Number, Time};
@@ -73,6 +73,7 @@ impl fmt::Display for EventOf {
         match self.kind {
             EventKind::Frozen => write!(f, "the gateway is stopped for {lane}"),
             EventKind::Sent => write!(f, "{lane} has sent"),
+            EventKind::BodySent => write!(f, "{lane} has sent the body"),
             EventKind::Seen => write!(f, "the origin has seen {lane}"),
             EventKind::InterimWritten => write!(f, "the origin has written {lane} an interim reply"),
             EventKind::FinalWritten => write!(f, "the origin has written {lane} the final reply"),
@@ -140,6 +141,8 @@ pub(crate) struct FinalReply {
     pub(crate) cut: Option<CutOff>,
     pub(crate) early: bool,
     pub(crate) private: bool,
+    /// Whether a conditional request (`If-None-Match`) is answered 304 instead, with the same fields.
+    pub(crate) validates: bool,
 }
 
 /// How a final reply frames its body. The bytes per chunk stand beside it, as `chunk`.
@@ -174,7 +177,19 @@ pub(crate) struct WriteCount {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CutOff {
     pub(crate) after_bytes: Bytes,
-    pub(crate) then: Choice<CutBy>,
+    pub(crate) then: Choice<CutWord>,
+}
+
+/// What follows a cut.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CutWord {
+    /// The connection ends.
+    Close(Close),
+    /// The rest follows when the next request arrives on the same upstream connection.
+    Bait,
+    /// The rest follows after a time.
+    Silence(Draw<Time>),
 }
 
 /// Bytes that nobody asked for.
@@ -193,6 +208,9 @@ pub(crate) enum SurplusWord {
         #[serde(default = "ok")]
         status: Draw<Number<200, 599>>,
         bytes: Bytes,
+        /// Bytes that are no HTTP before its status line.
+        #[serde(default)]
+        garbage: Option<Bytes>,
     },
     Garbage {
         bytes: Bytes,
@@ -220,9 +238,21 @@ impl Act {
     pub(crate) fn times(&self) -> Vec<&Draw<Time>> {
         match self {
             Act::Wait(time) | Act::Silence(time) => vec![time],
-            Act::Final(reply) => reply.writes.iter().map(|writes| &writes.gap).collect(),
+            Act::Final(reply) => {
+                let cut = reply.cut.iter().flat_map(|cut| &cut.then.0).filter_map(CutWord::time);
+                reply.writes.iter().map(|writes| &writes.gap).chain(cut).collect()
+            }
             Act::Surplus(surplus) => surplus.when.0.iter().filter_map(SurplusWhen::time).collect(),
             Act::Hold(_) | Act::Interim(_) | Act::Close(_) | Act::Tunnel(_) => Vec::new(),
+        }
+    }
+}
+
+impl CutWord {
+    fn time(&self) -> Option<&Draw<Time>> {
+        match self {
+            CutWord::Silence(time) => Some(time),
+            CutWord::Close(_) | CutWord::Bait => None,
         }
     }
 }

@@ -10,7 +10,7 @@ use vocabulary::directive::{
 use vocabulary::identity::ExchangeId;
 use vocabulary::plan::{
     Abort, AbortHow, AbortWhen, Absolute, Audience, BodyPace, ConnectionUse, Credential, Event, EventKind, Freeze,
-    Gate, Lane, Plan, Request, RequestBody, Start, Stimulus, Target, Until, Version,
+    Gate, Lane, Misframing, Plan, Request, RequestBody, Start, Stimulus, Target, Until, Version,
 };
 
 /// Stimuli of a lane that are told whatever they are.
@@ -182,6 +182,7 @@ fn happened(event: Event) -> String {
     match event.kind {
         EventKind::Frozen => format!("the gateway is stopped for {exchange}"),
         EventKind::Sent => format!("{exchange} is sent"),
+        EventKind::BodySent => format!("the body of {exchange} is sent"),
         EventKind::Seen => format!("the origin has seen {exchange}"),
         EventKind::InterimWritten => format!("{exchange}'s interim reply is written"),
         EventKind::FinalWritten => format!("{exchange}'s final reply is written"),
@@ -234,11 +235,15 @@ fn request(request: &Request) -> String {
             let more = if filler > 0 { format!(" and {} more", bytes(filler)) } else { String::new() };
             add(&format!("a {framing}body that spells {exchange}{more}"));
         }
+        RequestBody::Misframed { exchange, by } => {
+            add(&format!("a body that spells {exchange}, misframed: {}", misframing(by)));
+        }
     }
     match request.pace {
         BodyPace::AtOnce => {}
         BodyPace::Slow { writes, gap_us } => add(&format!("in {writes} writes {} apart", time(gap_us))),
         BodyPace::AfterContinue { wait_us } => add(&format!("the body after a 100 or {}", time(wait_us))),
+        BodyPace::AfterReply { wait_us } => add(&format!("the body after the reply or {}", time(wait_us))),
         BodyPace::Withheld => add("the body never comes"),
     }
     if let Some(expect) = &request.expect {
@@ -251,6 +256,20 @@ fn request(request: &Request) -> String {
         add(&format!("then bytes that spell {tail}"));
     }
     text
+}
+
+/// What leaves the end of a body in doubt.
+pub(crate) fn misframing(by: Misframing) -> &'static str {
+    match by {
+        Misframing::LengthBesideChunks => "a short Content-Length beside chunks",
+        Misframing::ShortLengthFirst => "two lengths, the short one first",
+        Misframing::ShortLengthLast => "two lengths, the short one last",
+        Misframing::LengthWithSign => "a length with a sign",
+        Misframing::UnknownCoding => "an unknown transfer coding",
+        Misframing::ChunkedNotLast => "chunked, but not as the last coding",
+        Misframing::LineFeedInExtension => "a bare LF in a chunk's extension",
+        Misframing::ChunkSizeTooLarge => "a chunk size of 65 bits",
+    }
 }
 
 fn target(request: &Request) -> String {
@@ -276,6 +295,7 @@ fn abort(abort: Abort) -> String {
             let what = match event {
                 EventKind::Frozen => "the gateway is stopped",
                 EventKind::Sent => "sending",
+                EventKind::BodySent => "sending the body",
                 EventKind::Seen => "the origin has seen it",
                 EventKind::InterimWritten => "an interim reply is written",
                 EventKind::FinalWritten => "the final reply is written",
@@ -342,8 +362,9 @@ fn final_reply(reply: &Final) -> String {
     }
     if let Some(cut) = reply.cut {
         let then = match cut.then {
-            CutBy::Close(close) => self::close(close),
-            CutBy::Bait => "the rest on bait",
+            CutBy::Close(close) => self::close(close).to_owned(),
+            CutBy::Bait => "the rest on bait".to_owned(),
+            CutBy::Silence { us } => format!("the rest {} later", time(us)),
         };
         let _ = write!(text, ", cut off after {}: {then}", bytes(cut.after_bytes));
     }
@@ -353,12 +374,18 @@ fn final_reply(reply: &Final) -> String {
     if reply.private {
         text.push_str(", private");
     }
+    if reply.validates {
+        text.push_str(", 304 if conditional");
+    }
     text
 }
 
 fn surplus(surplus: &Surplus) -> String {
     let what = match surplus.what {
-        SurplusKind::Reply { status, bytes: sent } => format!("a surplus {status} with {}", bytes(sent)),
+        SurplusKind::Reply { status, bytes: sent, garbage: 0 } => format!("a surplus {status} with {}", bytes(sent)),
+        SurplusKind::Reply { status, bytes: sent, garbage } => {
+            format!("{} of garbage and a surplus {status} with {}", bytes(garbage), bytes(sent))
+        }
         SurplusKind::Garbage { bytes: sent } => format!("{} of garbage", bytes(sent)),
     };
     let when = match surplus.when {

@@ -71,11 +71,14 @@ pub fn select_for(
 
 fn matches(glob: &str, scenario: &Scenario) -> bool {
     match glob.split_once('/') {
-        Some((family, name)) => {
-            fits(family.as_bytes(), scenario.family().as_bytes()) && fits(name.as_bytes(), scenario.name().as_bytes())
-        }
-        None => fits(glob.as_bytes(), scenario.name().as_bytes()),
+        Some((family, name)) => glob_fits(family, scenario.family()) && glob_fits(name, scenario.name()),
+        None => glob_fits(glob, scenario.name()),
     }
+}
+
+/// Whether a name is one that the glob stands for: `*` for any letters, `?` for one.
+pub fn glob_fits(glob: &str, name: &str) -> bool {
+    fits(glob.as_bytes(), name.as_bytes())
 }
 
 fn fits(glob: &[u8], text: &[u8]) -> bool {
@@ -98,7 +101,7 @@ fn probable(glob: &str, all: &[Scenario]) -> Option<String> {
     };
     let family = nearest(family, all.iter().map(Scenario::family))?;
     let of_family = all.iter().filter(|scenario| scenario.family() == family);
-    let known = of_family.clone().any(|scenario| fits(name.as_bytes(), scenario.name().as_bytes()));
+    let known = of_family.clone().any(|scenario| glob_fits(name, scenario.name()));
     let name = if known { Some(name) } else { nearest(name, of_family.map(Scenario::name)) };
     name.map(|name| format!("{family}/{name}"))
 }

@@ -211,6 +211,10 @@ pub struct Final {
     /// Whether the reply is one tenant's own although a careless store would share it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub private: bool,
+    /// Whether a request with `If-None-Match` is answered 304 instead, with the same fields and without a body (RFC 9110
+    /// §15.4.5).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub validates: bool,
 }
 
 impl Final {
@@ -227,6 +231,7 @@ impl Final {
             early: false,
             segment: Segment::Own,
             private: false,
+            validates: false,
         }
     }
 
@@ -341,6 +346,11 @@ pub enum CutBy {
     Close(Close),
     /// Bait: the rest comes when the next request arrives on the connection.
     Bait,
+    /// The rest comes after a time, on an open connection. RFC 9112 §6.3(6): whoever times out before must close it.
+    Silence {
+        /// How long, in microseconds.
+        us: u64,
+    },
 }
 
 /// How the origin ends a connection.
@@ -373,6 +383,9 @@ pub enum SurplusKind {
         status: u16,
         /// Bytes of striped body.
         bytes: u64,
+        /// Bytes that are no HTTP before its status line: with them, the tail of a body that is longer than declared.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        garbage: u64,
     },
     /// Bytes that are no HTTP at all: stripes without a head.
     Garbage {
@@ -446,6 +459,10 @@ impl FaultKind {
     }
 }
 
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
 pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
@@ -485,6 +502,13 @@ mod tests {
         for kind in [FaultKind::ClientAbort, FaultKind::Interim, FaultKind::PrivateReply, FaultKind::Tunnel] {
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.word()));
         }
+    }
+
+    #[test]
+    fn surplus_without_garbage_before_it_says_nothing_of_it() {
+        let plain = SurplusKind::Reply { status: 200, bytes: 16, garbage: 0 };
+        assert_eq!(serde_json::to_string(&plain).unwrap(), r#"{"reply":{"status":200,"bytes":16}}"#);
+        assert_eq!(serde_json::from_str::<SurplusKind>(r#"{"reply":{"status":200,"bytes":16}}"#).unwrap(), plain);
     }
 
     /// Plans that were kept before there was such a word have the same bytes, and are read.

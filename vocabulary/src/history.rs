@@ -21,6 +21,8 @@ pub enum Observation {
     Sent(Sent),
     /// A request has arrived at the origin.
     Seen(Seen),
+    /// A body has been read of a request that was reported before, because its reply did not wait for it.
+    BodySeen(BodySeen),
     /// The origin has emitted a reply.
     Replied(Replied),
     /// A client has accepted a reply.
@@ -102,6 +104,21 @@ pub struct Seen {
     pub authority: Option<String>,
     /// Its head, printable.
     pub head: String,
+}
+
+/// The body of a request that was reported without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BodySeen {
+    /// The exchange that the request was reported for.
+    pub exchange: Option<ExchangeId>,
+    /// The upstream connection.
+    pub connection: ConnectionId,
+    /// The request's position on it.
+    pub ordinal: Ordinal,
+    /// Every verified canary in the body and its trailer.
+    pub canaries: Vec<Found>,
+    /// Canary-shaped texts that verify under no key.
+    pub unverified: u32,
 }
 
 /// A verified canary and where it stood.
@@ -462,6 +479,7 @@ impl History {
                     _ => self.strangers.push(seen),
                 }
             }
+            Observation::BodySeen(body) => self.add_body(body),
             Observation::Replied(replied) => match replied.delivery.exchange.is_of_earlier_case() {
                 false => self.exchange(replied.delivery.exchange).replied.push(replied),
                 true => self.others.push(replied),
@@ -488,6 +506,17 @@ impl History {
                 }
             }
             Observation::GateOpened(opened) => self.gates.push(opened),
+        }
+    }
+
+    /// What stood in a body belongs to the request whose head announced it.
+    fn add_body(&mut self, body: BodySeen) {
+        let seen = body.exchange.and_then(|exchange| self.exchanges.get_mut(&exchange)).map(|it| &mut it.seen);
+        let seen = seen.unwrap_or(&mut self.strangers);
+        let request = |seen: &&mut Seen| (seen.connection, seen.ordinal) == (body.connection, body.ordinal);
+        if let Some(seen) = seen.iter_mut().find(request) {
+            seen.canaries.extend(body.canaries);
+            seen.unverified += body.unverified;
         }
     }
 
@@ -541,6 +570,11 @@ impl Renumber {
                 seen.canaries = self.found(seen.canaries);
                 Observation::Seen(seen)
             }
+            Observation::BodySeen(mut body) => {
+                body.exchange = body.exchange.map(|exchange| self.exchange(exchange));
+                body.canaries = self.found(body.canaries);
+                Observation::BodySeen(body)
+            }
             Observation::Replied(mut replied) => {
                 replied.delivery = self.delivery(replied.delivery);
                 replied.same_write_as = replied.same_write_as.map(|delivery| self.delivery(delivery));
@@ -592,5 +626,31 @@ mod tests {
     fn what_belongs_to_an_earlier_case_is_not_taken_for_this_one() {
         let history = History::seal(plan_of(&[1, 2]), 100, vec![event(2), event(100)]);
         assert!(history.exchanges.is_empty());
+    }
+
+    #[test]
+    fn a_body_that_is_seen_later_belongs_to_its_request() {
+        let seen = |exchange: u32, ordinal| {
+            Observation::Seen(Seen {
+                exchange: Some(ExchangeId(exchange)),
+                attempt: Attempt(1),
+                connection: ConnectionId(1),
+                ordinal: Ordinal(ordinal),
+                at: Moment(1),
+                canaries: Vec::new(),
+                unverified: 0,
+                in_flight: 1,
+                authority: None,
+                head: String::new(),
+            })
+        };
+        let body = |exchange: u32, ordinal| {
+            let (exchange, connection, ordinal) = (Some(ExchangeId(exchange)), ConnectionId(1), Ordinal(ordinal));
+            Observation::BodySeen(BodySeen { exchange, connection, ordinal, canaries: Vec::new(), unverified: 3 })
+        };
+        let observations = vec![seen(101, 1), seen(102, 2), body(101, 1), body(102, 7), body(9, 1)];
+        let history = History::seal(plan_of(&[1, 2]), 100, observations);
+        let unverified = |exchange| history.exchanges[&ExchangeId(exchange)].seen[0].unverified;
+        assert_eq!((unverified(1), unverified(2)), (3, 0));
     }
 }

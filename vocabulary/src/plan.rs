@@ -324,6 +324,8 @@ pub enum EventKind {
     Frozen,
     /// The client has written the request.
     Sent,
+    /// The client is writing the last bytes of the request's body, which goes out behind its head.
+    BodySent,
     /// The origin has read the request's head.
     Seen,
     /// The origin has written an interim reply.
@@ -445,7 +447,7 @@ impl Request {
     /// The exchange that exists only inside this request's framed body, if there is one.
     pub fn ghost(&self) -> Option<ExchangeId> {
         match self.body {
-            RequestBody::Ghost { exchange, .. } => Some(exchange),
+            RequestBody::Ghost { exchange, .. } | RequestBody::Misframed { exchange, .. } => Some(exchange),
             RequestBody::None | RequestBody::Sized { .. } | RequestBody::Chunked { .. } => None,
         }
     }
@@ -458,7 +460,11 @@ impl Request {
     /// Whether its head declares another body than is sent: a gateway that takes it at its word reads on in what follows
     /// on the connection, or has bytes left that begin another request (RFC 9112 §6.3).
     pub fn lies(&self) -> bool {
-        let off = matches!(self.body, RequestBody::Sized { declared_off_by, .. } if declared_off_by != 0);
+        let off = match self.body {
+            RequestBody::Sized { declared_off_by, .. } => declared_off_by != 0,
+            RequestBody::Misframed { .. } => true,
+            RequestBody::None | RequestBody::Chunked { .. } | RequestBody::Ghost { .. } => false,
+        };
         off || self.pace == BodyPace::Withheld
     }
 
@@ -468,7 +474,7 @@ impl Request {
             RequestBody::None => false,
             RequestBody::Sized { declared_off_by, .. } => declared_off_by != 0,
             RequestBody::Chunked { .. } => false,
-            RequestBody::Ghost { .. } => true,
+            RequestBody::Ghost { .. } | RequestBody::Misframed { .. } => true,
         };
         (body || self.tail.is_some() || self.pace == BodyPace::Withheld).then_some(FaultKind::RequestFraming)
     }
@@ -558,6 +564,37 @@ pub enum RequestBody {
         #[serde(default, skip_serializing_if = "is_zero")]
         filler: u64,
     },
+    /// A ghost in a body of whose end there are two readings, or none. Where RFC 9112 has one, the ghost lies within; else
+    /// the request is to be refused and its connection closed. In neither case is the ghost a request.
+    Misframed {
+        /// The exchange that the body spells.
+        exchange: ExchangeId,
+        /// What is wrong with it.
+        by: Misframing,
+    },
+}
+
+/// What leaves the end of a request's body in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Misframing {
+    /// In chunks, beside a `Content-Length` that ends before the ghost. RFC 9112 §6.3 item 3: the chunks count.
+    LengthBesideChunks,
+    /// Two `Content-Length` that differ, first the one that ends before the ghost. RFC 9112 §6.3 item 5: 400 and close.
+    ShortLengthFirst,
+    /// The same, last.
+    ShortLengthLast,
+    /// `Content-Length: +n`. RFC 9112 §6.3 item 5: 400 and close.
+    LengthWithSign,
+    /// A transfer coding that nobody knows. RFC 9112 §6.3 item 4: 400 and close.
+    UnknownCoding,
+    /// `Transfer-Encoding: chunked, identity`: the last coding is not chunked. RFC 9112 §6.3 item 4: 400 and close.
+    ChunkedNotLast,
+    /// A bare LF in a chunk's extension; the ghost lies behind the end that there is if the LF is part of the extension.
+    /// RFC 9112 §7.1.1 has no such byte, and §2.2 lets only the lines of a head end with it.
+    LineFeedInExtension,
+    /// A chunk size of 65 bits, whose lower 64 are 0. RFC 9112 §7.1: it must not overflow.
+    ChunkSizeTooLarge,
 }
 
 /// How the body of a request goes out.
@@ -577,6 +614,12 @@ pub enum BodyPace {
     /// After an interim 100, or after a wait without one (RFC 9110 §10.1.1).
     AfterContinue {
         /// Microseconds to wait for the 100.
+        wait_us: u64,
+    },
+    /// After the final reply, unless that announces the close, or after a wait without one. RFC 9112 §9.3: the gateway
+    /// has to read it then, or close.
+    AfterReply {
+        /// Microseconds to wait for the reply.
         wait_us: u64,
     },
     /// Never: the head announces a body that does not come.

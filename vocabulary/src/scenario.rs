@@ -141,6 +141,11 @@ pub enum Prevented {
     TimeoutUnknown,
     /// The gateway speaks HTTP/1.0 to the origin, which forbids the fault (no interim reply, no chunked body).
     Http10Upstream,
+    /// Nothing came from a store: every request that a stored reply could have answered reached the origin.
+    NoHit,
+    /// The gateway keeps a request back until it has its whole body: of at least 3 bodies that came slowly, it sent no head
+    /// before the last byte.
+    BodyBuffered,
     /// At least 20 exchanges on at least 5 client connections, none of which shared an upstream connection with another.
     NoUpstreamSharing,
 }
@@ -157,6 +162,8 @@ impl Prevented {
             Prevented::MethodRefused => "method-refused",
             Prevented::TimeoutUnknown => "timeout-unknown",
             Prevented::Http10Upstream => "http10-upstream",
+            Prevented::NoHit => "no-hit",
+            Prevented::BodyBuffered => "body-buffered",
             Prevented::NoUpstreamSharing => "no-upstream-sharing",
         }
     }
@@ -189,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::NoUpstreamSharing];
+        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamSharing, Prevented::NoHit, Prevented::BodyBuffered];
         for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }

@@ -78,8 +78,11 @@ pub(super) async fn perform(
         }
     };
     let sent = begun.iter().filter(|asking| asking.patience == Patience::Owed).count();
+    // A reply that announced the close has ended the batch: the rest of the request was not wanted any more.
+    let told_to_stop = connection.as_ref().is_some_and(|connection| connection.account.reuse == Reuse::Closing);
+    let performed = if told_to_stop { Performed::PeerClosedFirst } else { Performed::Expired };
     for cut_short in &stimuli[progress.framed.get().min(sent)..sent] {
-        framing_fault(run, cut_short, Performed::Expired);
+        framing_fault(run, cut_short, performed);
     }
     (sent, connection)
 }

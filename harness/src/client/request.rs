@@ -11,7 +11,8 @@ use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
 use vocabulary::directive::Field;
 use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, TenantId};
 use vocabulary::plan::{
-    self, Absolute, BodyPace, CANARY_PLACE, Credential, Request, RequestBody, Spelling, Stimulus, TENANT_PLACE, Version,
+    self, Absolute, BodyPace, CANARY_PLACE, Credential, Misframing, Request, RequestBody, Spelling, Stimulus,
+    TENANT_PLACE, Version,
 };
 
 use crate::gateway::Freezer;
@@ -105,8 +106,9 @@ pub(crate) fn spell(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Ta
     out.extend_from_slice(head.as_bytes());
     let body_start = out.len();
     if let Some(body) = body {
+        let is_chunked = matches!(body.framing, BodyFraming::Chunks { .. });
         body.write(out);
-        if matches!(request.body, RequestBody::Chunked { .. } | RequestBody::Ghost { chunked: true, .. }) {
+        if is_chunked {
             let mut end = String::from("0\r\n");
             if request.trailers {
                 field(&mut end, "x-crosswire-end", &[minter.request(Site::Trailer).as_str()]);
@@ -127,6 +129,7 @@ pub(crate) fn ends_cleanly(request: &Request) -> bool {
     let honest = match request.body {
         RequestBody::None | RequestBody::Chunked { .. } | RequestBody::Ghost { .. } => true,
         RequestBody::Sized { declared_off_by, .. } => declared_off_by == 0,
+        RequestBody::Misframed { .. } => false,
     };
     let says_close = request.fields.iter().any(|field| {
         field.name.eq_ignore_ascii_case("connection")
@@ -210,7 +213,7 @@ fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target)
             format!("{base_path}{path}{joined}cw={query}{more}")
         }
         // The case's base keeps what a store has learnt in one case from answering another.
-        plan::Target::Shared(name) => format!("{base_path}/cw/shared/{name}-{base}"),
+        plan::Target::Shared(name) => format!("{base_path}/cw/shared/{}", shared_path(name, base)),
         plan::Target::Asterisk => return "*".to_owned(),
         plan::Target::Authority(authority) => return authority.clone(),
     };
@@ -219,6 +222,11 @@ fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target)
         Some(Absolute::Host) => format!("http://{}{path}", host_of(request, target)),
         Some(Absolute::Other(authority)) => format!("http://{authority}{path}"),
     }
+}
+
+/// A path that exchanges of one case share, behind the case's base: its end, and its query, are as the plan spells them.
+pub(crate) fn shared_path(name: &str, base: u32) -> String {
+    format!("{base}/{}", name.trim_start_matches('/'))
 }
 
 fn version(request: &Request) -> &'static str {
@@ -272,8 +280,16 @@ enum Content {
 }
 
 enum BodyFraming {
-    Length { declared: u64 },
-    Chunks { bytes_each: u64 },
+    Length {
+        declared: u64,
+    },
+    Chunks {
+        bytes_each: u64,
+    },
+    /// The content is all there is on the wire, under these fields.
+    AsItStands {
+        fields: Vec<(&'static str, String)>,
+    },
 }
 
 fn body(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> Option<Body> {
@@ -307,6 +323,40 @@ fn body(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> O
             };
             Some(Body { content: Content::Text(text), framing })
         }
+        RequestBody::Misframed { exchange, by } => {
+            let (fields, text) = misframed(by, &minter.of(exchange, base).whole_request(target));
+            Some(Body { content: Content::Text(text), framing: BodyFraming::AsItStands { fields } })
+        }
+    }
+}
+
+/// What the head says of a body whose end is in doubt, and the body.
+fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, String) {
+    const LENGTH: &str = "Content-Length";
+    const CODING: &str = "Transfer-Encoding";
+    const LEAD: &str = "lead=in&";
+    let chunked = || (CODING, "chunked".to_owned());
+    let led = format!("{LEAD}{ghost}");
+    let (short, long) = ((LENGTH, LEAD.len().to_string()), (LENGTH, led.len().to_string()));
+    match by {
+        Misframing::LengthBesideChunks => {
+            let size = format!("{:x}\r\n", ghost.len());
+            (vec![(LENGTH, size.len().to_string()), chunked()], format!("{size}{ghost}\r\n0\r\n\r\n"))
+        }
+        Misframing::ShortLengthFirst => (vec![short, long], led),
+        Misframing::ShortLengthLast => (vec![long, short], led),
+        Misframing::LengthWithSign => (vec![(LENGTH, format!("+{}", ghost.len()))], ghost.to_owned()),
+        Misframing::UnknownCoding => (vec![(CODING, "xchunked".to_owned())], ghost.to_owned()),
+        Misframing::ChunkedNotLast => (vec![(CODING, "chunked, identity".to_owned())], ghost.to_owned()),
+        Misframing::LineFeedInExtension => {
+            // If the LF ends its line, the first chunk is dashes and the second holds the ghost. If it does not, the dashes
+            // belong to the line, the first chunk is the second one's line, and a last chunk stands before the ghost.
+            let second = format!("0\r\n\r\n{ghost}");
+            let line = format!("{:x};x", second.len());
+            let first = "-".repeat(line.len());
+            (vec![chunked()], format!("{:x};x\n{first}\r\n{line}\r\n{second}\r\n0\r\n\r\n", line.len()))
+        }
+        Misframing::ChunkSizeTooLarge => (vec![chunked()], format!("1{:016x}\r\n\r\n{ghost}", 0)),
     }
 }
 
@@ -354,13 +404,16 @@ impl Body {
             let json = matches!(&self.content, Content::Text(text) if text.starts_with('{'));
             field(head, "Content-Type", &[if json { "application/json" } else { "text/plain" }]);
         }
-        match self.framing {
+        match &self.framing {
             BodyFraming::Length { declared } => field(head, "Content-Length", &[&declared.to_string()]),
             BodyFraming::Chunks { .. } => {
                 field(head, "Transfer-Encoding", &["chunked"]);
                 if request.trailers {
                     field(head, "Trailer", &["x-crosswire-end"]);
                 }
+            }
+            BodyFraming::AsItStands { fields } => {
+                fields.iter().for_each(|(name, value)| field(head, name, &[value]));
             }
         }
     }
@@ -372,7 +425,7 @@ impl Body {
             Content::Text(text) => text.into_bytes(),
         };
         match self.framing {
-            BodyFraming::Length { .. } => out.extend_from_slice(&content),
+            BodyFraming::Length { .. } | BodyFraming::AsItStands { .. } => out.extend_from_slice(&content),
             BodyFraming::Chunks { bytes_each } => {
                 for chunk in content.chunks(usize::try_from(bytes_each).unwrap_or(usize::MAX)) {
                     out.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
@@ -400,6 +453,37 @@ mod tests {
     use super::*;
     use vocabulary::canary::Scanner;
     use vocabulary::plan::{EventKind, Form, OwnForm, Target as Aim};
+
+    #[test]
+    fn a_misframed_body_hides_its_ghost_from_whoever_follows_the_rfc() {
+        const GHOST: &str = "GET / HTTP/1.1\r\n\r\n";
+        let spelled = |by| {
+            let (fields, text) = misframed(by, GHOST);
+            let fields: String = fields.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+            (fields, text.replace(GHOST, "GHOST").replace("\r\n", "|"))
+        };
+        let coding = "Transfer-Encoding: chunked\n";
+        for (by, fields, text) in [
+            (Misframing::LengthBesideChunks, &format!("Content-Length: 4\n{coding}")[..], "12|GHOST|0||"),
+            (Misframing::ShortLengthFirst, "Content-Length: 8\nContent-Length: 26\n", "lead=in&GHOST"),
+            (Misframing::ShortLengthLast, "Content-Length: 26\nContent-Length: 8\n", "lead=in&GHOST"),
+            (Misframing::LengthWithSign, "Content-Length: +18\n", "GHOST"),
+            (Misframing::UnknownCoding, "Transfer-Encoding: xchunked\n", "GHOST"),
+            (Misframing::ChunkedNotLast, "Transfer-Encoding: chunked, identity\n", "GHOST"),
+            (Misframing::LineFeedInExtension, coding, "4;x\n----|17;x|0||GHOST|0||"),
+            (Misframing::ChunkSizeTooLarge, coding, "10000000000000000||GHOST"),
+        ] {
+            assert_eq!(spelled(by), (fields.to_owned(), text.to_owned()), "{by:?}");
+        }
+        let mut stimulus = get(1);
+        stimulus.request.body = RequestBody::Misframed { exchange: ExchangeId(2), by: Misframing::ShortLengthFirst };
+        let text = self::spelled(&stimulus);
+        assert!(
+            text.contains("\nContent-Length: 8\nContent-Length: ") && text.contains("\n\nlead=in&GET /cw/<Tail"),
+            "{text}"
+        );
+        assert!(!ends_cleanly(&stimulus.request));
+    }
 
     /// The request as text, each canary as `<role site tenant exchange>`, each line end as a newline.
     fn spelled(stimulus: &Stimulus) -> String {
@@ -443,7 +527,7 @@ mod tests {
             request.target = Aim::Shared("logo".to_owned());
             request.credential = Credential::None;
         });
-        let expected = "GET /api/cw/shared/logo-100 HTTP/1.1\nHost: gateway.test\nUser-Agent: crosswire/VERSION\n\
+        let expected = "GET /api/cw/shared/100/logo HTTP/1.1\nHost: gateway.test\nUser-Agent: crosswire/VERSION\n\
                         x-crosswire: <Header t1 e101>\n\n";
         assert_eq!(spelled(&shared), expected);
     }
@@ -537,11 +621,11 @@ mod tests {
         let logo = || Aim::Shared("logo".to_owned());
         assert_eq!(
             absolute(Absolute::Host, logo(), Some("B.test:81")),
-            "GET http://B.test:81/api/cw/shared/logo-100 HTTP/1.1 Host: B.test:81"
+            "GET http://B.test:81/api/cw/shared/100/logo HTTP/1.1 Host: B.test:81"
         );
         assert_eq!(
             absolute(Absolute::Other("a.test".to_owned()), logo(), None),
-            "GET http://a.test/api/cw/shared/logo-100 HTTP/1.1 Host: gateway.test"
+            "GET http://a.test/api/cw/shared/100/logo HTTP/1.1 Host: gateway.test"
         );
         assert_eq!(absolute(Absolute::Host, Aim::Asterisk, None), "GET * HTTP/1.1 Host: gateway.test");
     }

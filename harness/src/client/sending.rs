@@ -164,6 +164,9 @@ impl Sender<'_> {
                 for from in (body..end).step_by(bytes) {
                     sleep(Duration::from_micros(gap_us)).await;
                     let piece = from..end.min(from + bytes);
+                    if piece.contains(&(tail - 1)) {
+                        self.run.tell(asking.exchange, EventKind::BodySent);
+                    }
                     if piece.contains(&tail) {
                         self.begin(out, tail..end);
                     }
@@ -184,10 +187,19 @@ impl Sender<'_> {
                 if self.progress.leave.get() == Leave::Refused {
                     return Extent::Refused;
                 }
-                if tail < end {
-                    self.begin(out, tail..end);
+                if !self.send_rest(asking, to, out, body..end, tail).await {
+                    return Extent::PeerClosed;
                 }
-                if !write(to, &out[body..end]).await {
+            }
+            BodyPace::AfterReply { wait_us } => {
+                let answered = async {
+                    while self.progress.leave.get() != Leave::Refused {
+                        self.progress.answered.notified().await;
+                    }
+                };
+                // Where the reply announces the close, the batch is over now and nothing more goes out.
+                let _ = timeout(Duration::from_micros(wait_us), answered).await;
+                if !self.send_rest(asking, to, out, body..end, tail).await {
                     return Extent::PeerClosed;
                 }
             }
@@ -201,6 +213,22 @@ impl Sender<'_> {
         self.progress.over.set(self.progress.begun.get());
         self.progress.went_on.notify_one();
         Extent::Whole
+    }
+
+    /// A body in one write, with the tail behind it.
+    async fn send_rest(
+        &self,
+        asking: &Asking<'_>,
+        to: &mut WriteHalf<'_>,
+        out: &[u8],
+        rest: std::ops::Range<usize>,
+        tail: usize,
+    ) -> bool {
+        self.run.tell(asking.exchange, EventKind::BodySent);
+        if tail < rest.end {
+            self.begin(out, tail..rest.end);
+        }
+        write(to, &out[rest]).await
     }
 
     /// Reports the next request of the batch as begun: its first byte goes to the kernel right after.
@@ -394,6 +422,46 @@ mod tests {
         })
         .await;
         assert_eq!(played.received(2).connection.0, 2);
+    }
+
+    #[tokio::test]
+    async fn a_body_behind_the_reply_goes_out_with_it_or_after_its_wait() {
+        let behind = |wait_us| post(1, 300, BodyPace::AfterReply { wait_us });
+        let played = play(vec![lane([behind(10_000_000), get(2)])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.head().await;
+            gateway.awaits(1, EventKind::Sent).await;
+            assert!(peer.held().is_empty());
+            peer.write(reply(1, 1)).await;
+            peer.bytes(300).await;
+            assert!(gateway.has_happened(1, EventKind::BodySent));
+            peer.serve(2).await;
+        })
+        .await;
+        assert_eq!(played.received(2).connection.0, 1);
+        play(vec![lane([behind(5_000)])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.head().await;
+            peer.bytes(300).await;
+            peer.write(reply(1, 1)).await;
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_body_behind_a_reply_that_announces_the_close_stays_where_it_is() {
+        let mut behind = post(1, 300, BodyPace::AfterReply { wait_us: 10_000_000 });
+        behind.request.body =
+            RequestBody::Ghost { exchange: vocabulary::identity::ExchangeId(9), chunked: false, filler: 0 };
+        let played = play(vec![lane([behind])], async |gateway| {
+            let mut peer = gateway.accept().await;
+            peer.head().await;
+            peer.write("HTTP/1.1 413 C\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+            peer.end().await.unwrap();
+            assert!(peer.held().is_empty());
+        })
+        .await;
+        assert_eq!(played.faults(), [(FaultKind::RequestFraming, Performed::PeerClosedFirst)]);
     }
 
     #[tokio::test]

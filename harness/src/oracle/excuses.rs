@@ -12,7 +12,7 @@ use vocabulary::directive::{FaultKind, Final, Framing, OriginAct};
 use vocabulary::finding::{Edge, Excuse, Leg, Proof, Shape};
 use vocabulary::history::{DeliveryKind, Fault, History, Performed, Received, Replied};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, Moment};
-use vocabulary::plan::{Audience, RequestBody, Stimulus};
+use vocabulary::plan::{Audience, Misframing, RequestBody, Stimulus};
 
 use super::audience::{self, Forbidden, Sharing};
 use super::deliveries::{self, DeliveryMap};
@@ -257,8 +257,8 @@ impl Case<'_> {
                 "{receiver} reached the origin{place}, {owner} never received {delivery}"
             ));
         }
-        match audience::shareable(self.history, delivery, receiver) {
-            Sharing::May => Ruling::Applies,
+        match audience::between(self.history, delivery, receiver) {
+            Sharing::May | Sharing::Observe(_) => Ruling::Applies,
             Sharing::MustNot(rule) => Ruling::RuledOutBy(rule.section(), self.forbidden(rule, owner, receiver)),
         }
     }
@@ -276,13 +276,21 @@ impl Case<'_> {
                 let method = |exchange| super::method(self.history, exchange).unwrap_or("?");
                 format!("{owner} was a {}, {receiver} a {}", method(owner), method(receiver))
             }
-            Forbidden::NoStore | Forbidden::Private | Forbidden::NoCache => {
+            Forbidden::NoStore
+            | Forbidden::Private
+            | Forbidden::PrivateField
+            | Forbidden::NoCache
+            | Forbidden::NoCacheField
+            | Forbidden::Stale => {
                 format!("the reply to {owner} carried Cache-Control: {}", field("cache-control"))
             }
             Forbidden::Authorization => format!(
                 "the origin saw tenant {}'s Authorization in {owner}, and its reply allows no sharing",
                 self.suspicion.owner_tenant.0
             ),
+            Forbidden::Unconfirmed => {
+                format!("parts of a 304 with another ETag stand beside those of the reply to {owner}")
+            }
             Forbidden::VaryAll | Forbidden::Vary => {
                 format!("the reply to {owner} carried Vary: {}, and {receiver} differs in it", field("vary"))
             }
@@ -368,6 +376,11 @@ impl Case<'_> {
             return Ruling::RuledOut(format!("{receiver} and {} asked for different targets", delivery.exchange));
         }
         let own = reading.own.iter().next().and_then(|own| proof::find(self.history, *own));
+        if let (Some(304), Sharing::MustNot(rule)) =
+            (own.map(|own| own.status), audience::between(self.history, delivery, receiver))
+        {
+            return Ruling::RuledOutBy(rule.section(), self.forbidden(rule, delivery.exchange, receiver));
+        }
         match own {
             Some(own) if own.status == 206 => Ruling::RuledOut(format!(
                 "{} and {delivery} are not parts of one representation that {receiver} may have",
@@ -521,6 +534,23 @@ impl Case<'_> {
                 let framed = if *chunked { "in chunks" } else { "by Content-Length" };
                 Ruling::RuledOut(format!("{exchange} is spelled inside {subject}'s body, which was framed {framed}"))
             }
+            Some(RequestBody::Misframed { exchange, by }) => {
+                let reason = match by {
+                    Misframing::LengthBesideChunks => "in chunks, which outrank the Content-Length beside them",
+                    Misframing::ShortLengthFirst | Misframing::ShortLengthLast => {
+                        "by two Content-Length that differ, behind which the connection must close"
+                    }
+                    Misframing::LengthWithSign => {
+                        "by a Content-Length that is no number, behind which the connection must close"
+                    }
+                    Misframing::UnknownCoding | Misframing::ChunkedNotLast => {
+                        "in a coding that has no end, behind which the connection must close"
+                    }
+                    Misframing::LineFeedInExtension => "in chunks, in whose extensions no bare LF may stand",
+                    Misframing::ChunkSizeTooLarge => "in a chunk whose size no 64 bits hold",
+                };
+                Ruling::RuledOut(format!("{exchange} is spelled inside {subject}'s body, which was framed {reason}"))
+            }
             Some(RequestBody::None | RequestBody::Sized { .. } | RequestBody::Chunked { .. }) | None => Ruling::Applies,
         }
     }
@@ -666,7 +696,7 @@ mod tests {
     fn two_owners_in_one_reply_are_lawful_where_one_updates_the_other() {
         ruled_out("1<1 2<2+1", Exemption::CombinedStore, "e2 and e1 asked for different targets");
         ruled_out("same-url authorization 1<1 2<2+1", Exemption::CombinedStore, "d2 is a 200 with 64 bytes of body");
-        applies("same-url authorization status:2=304 1<1 2<2+1");
+        applies("same-url status:2=304 1<1 2<2+1");
     }
 
     #[test]

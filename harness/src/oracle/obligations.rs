@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use vocabulary::directive::{FaultKind, OriginAct, Surplus, SurplusTiming};
 use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed, Sent};
 use vocabulary::identity::{ConnectionId, ExchangeId, Moment};
-use vocabulary::plan::{ConnectionUse, EventKind};
+use vocabulary::plan::{BodyPace, ConnectionUse, EventKind, RequestBody};
 use vocabulary::record::ObligationOutcome;
 use vocabulary::scenario::{Obligation, ObligationState, Prevented};
 
@@ -22,6 +22,9 @@ const NO_REUSE_EXCHANGES_MIN: usize = 20;
 const NO_SHARING_CLIENTS_MIN: usize = 5;
 /// Exchanges that arrived one by one, from which on a gateway is said to serialise.
 const SERIALISED_EXCHANGES_MIN: usize = 20;
+/// Bodies that came slowly, each of whose heads the gateway sent only after the last byte, from which on it is said to keep
+/// requests back until it has their bodies.
+const BUFFERED_BODIES_MIN: u64 = 3;
 /// Gates that expired of as many, from which on a gateway is said to serialise.
 pub(super) const SERIALISED_GATES_MIN: usize = 3;
 
@@ -151,11 +154,33 @@ fn fault_performed(history: &History, kind: FaultKind) -> (ObligationState, u64)
     if kind == FaultKind::Reorder && serialises(history) {
         return (ObligationState::Prevented(Prevented::Serialised), faults.len() as u64);
     }
+    match buffered_bodies(history).filter(|_| kind == FaultKind::EarlyFinal) {
+        Some(bodies @ BUFFERED_BODIES_MIN..) => return (ObligationState::Prevented(Prevented::BodyBuffered), bodies),
+        // Too few to tell a gateway that buffers from one that was late.
+        Some(bodies) => return (ObligationState::NotPlanned, bodies),
+        None => {}
+    }
     let answered = planned.iter().filter(|exchange| was_answered_by_gateway(history, **exchange)).count() as u64;
     match answered > 0 {
         true => (ObligationState::Prevented(Prevented::AnsweredByGateway), answered),
         false => (ObligationState::Unmet, 0),
     }
+}
+
+/// How many bodies that went out behind their heads the gateway had in full before it sent the head: as many as there
+/// were, or none. RFC 9112 leaves it to the gateway; but nobody can answer such a request early.
+fn buffered_bodies(history: &History) -> Option<u64> {
+    let behind_head =
+        |pace| matches!(pace, BodyPace::Slow { .. } | BodyPace::AfterContinue { .. } | BodyPace::AfterReply { .. });
+    let stimuli = history.plan.stimuli().map(|(_, stimulus)| stimulus);
+    let slow = stimuli.filter(|it| it.request.body != RequestBody::None && behind_head(it.request.pace));
+    let arrived = slow.filter_map(|stimulus| {
+        let happened = history.exchanges.get(&stimulus.exchange)?;
+        let whole_at = happened.events.iter().find(|(kind, _)| *kind == EventKind::BodySent).map(|(_, at)| *at);
+        Some((happened.seen.first()?.at, whole_at))
+    });
+    let (buffered, streamed): (Vec<_>, Vec<_>) = arrived.partition(|(seen, whole)| whole.is_some_and(|it| it <= *seen));
+    (streamed.is_empty() && !buffered.is_empty()).then_some(buffered.len() as u64)
 }
 
 /// The first fault that was performed in full, and when.
@@ -284,8 +309,12 @@ fn delivered_from_cache(history: &History, map: &DeliveryMap) -> (ObligationStat
         let reached = history.exchanges.get(exchange).is_some_and(|exchange| !exchange.seen.is_empty());
         reading.accepted && !reached && !(reading.lawful.is_empty() && reading.foreign.is_empty())
     });
-    let count = from_store.count() as u64;
-    met_if(count > 0, count)
+    let (count, possible) = (from_store.count() as u64, super::store::usage(history, map).possible);
+    match (count, possible) {
+        (0, 0) => (ObligationState::NotPlanned, 0),
+        (0, possible) => (ObligationState::Prevented(Prevented::NoHit), possible),
+        (count, _) => (ObligationState::Met, count),
+    }
 }
 
 fn requests_per_connection(history: &History, n: u32) -> (ObligationState, u64) {
@@ -330,12 +359,13 @@ mod tests {
 
     use super::super::deliveries;
     use super::super::notation::history;
+    use super::super::store;
     use super::*;
 
     /// A history whose first exchange was planned a surplus on an idle connection, which the gateway then ended or not.
     fn idle(notation: &str, ended: bool) -> ObligationState {
         let mut history = history(notation);
-        let what = SurplusKind::Reply { status: 200, bytes: 64 };
+        let what = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
         let surplus = OriginAct::Surplus(Surplus { what, when: SurplusTiming::Idle { us: 20_000 } });
         history.plan.lanes[0].stimuli[0].directive.acts.push(surplus);
         for upstream in history.upstream.values_mut().filter(|_| ended) {
@@ -396,6 +426,32 @@ mod tests {
         assert_eq!(state(&forbidden, INTERIM), ObligationState::Prevented(Prevented::Http10Upstream));
         assert_eq!(state(&with(history(line), Some(Performed::Expired)), INTERIM), ObligationState::Unmet);
         assert_eq!(state(&history("1<1"), INTERIM), ObligationState::NotPlanned);
+    }
+
+    #[test]
+    fn a_gateway_that_keeps_requests_back_until_it_has_their_bodies_is_known_by_several_of_them() {
+        /// The moments at which the body of each exchange had been sent, if it was; the origin sees them all at 1000.
+        fn early(whole_at: &[Option<u64>]) -> ObligationState {
+            let line: String = (1..=whole_at.len()).map(|exchange| format!("{exchange}<{exchange} ")).collect();
+            let mut history = history(&line);
+            history.plan.scenario.may_be_prevented_by = vec![Prevented::BodyBuffered];
+            for (number, whole_at) in (1..).zip(whole_at) {
+                let stimulus = &mut history.plan.lanes[number as usize - 1].stimuli[0];
+                stimulus.request.body = RequestBody::Sized { bytes: 64, declared_off_by: 0 };
+                stimulus.request.pace = BodyPace::Slow { writes: 4, gap_us: 5_000 };
+                let reply = vocabulary::directive::Final { early: true, ..vocabulary::directive::Final::ok(64) };
+                stimulus.directive.acts = vec![OriginAct::Final(reply)];
+                let happened = history.exchanges.get_mut(&ExchangeId(number)).unwrap();
+                happened.seen[0].at = Moment(1_000);
+                happened.events.extend(whole_at.map(|at| (EventKind::BodySent, Moment(at))));
+            }
+            state(&history, Obligation::FaultPerformed(FaultKind::EarlyFinal))
+        }
+        let buffered = ObligationState::Prevented(Prevented::BodyBuffered);
+        assert_eq!(early(&[Some(900), Some(1_000), Some(10)]), buffered);
+        assert_eq!(early(&[Some(900), Some(1_000)]), ObligationState::NotPlanned, "too few to tell");
+        assert_eq!(early(&[Some(900), Some(1_001), Some(10), Some(10)]), ObligationState::Unmet, "one came before");
+        assert_eq!(early(&[Some(900), None, Some(10), Some(10)]), ObligationState::Unmet, "one body never came whole");
     }
 
     #[test]
@@ -516,6 +572,10 @@ mod tests {
     fn a_hit_is_proven_by_a_delivery_without_an_attempt() {
         let cached = Obligation::DeliveredFromCache;
         assert_eq!(state(&history("same-url store:2 1<1 2<1"), cached), ObligationState::Met);
-        assert_eq!(state(&history("same-url 1<1 2<2"), cached), ObligationState::Unmet);
+        assert_eq!(state(&history("same-url 1<1 2<2"), cached), ObligationState::NotPlanned);
+        let mut storable = store::tests::storable(history("seq same-url 1<1 2<2"));
+        assert_eq!(state(&storable, cached), ObligationState::Unmet, "the scenario does not allow the excuse");
+        storable.plan.scenario.may_be_prevented_by = vec![Prevented::NoHit];
+        assert_eq!(state(&storable, cached), ObligationState::Prevented(Prevented::NoHit));
     }
 }

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocabulary::canary::BodyState;
 use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
-use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, History, UnaskedKind};
+use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, ExchangeHistory, History, UnaskedKind};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
-use vocabulary::plan::RequestBody;
+use vocabulary::plan::{RequestBody, Stimulus};
 
-use super::audience::{self, Sharing};
+use super::audience::{self, Observed, Sharing};
 use super::deliveries::{self, DeliveryMap, Reading};
 use super::proof::{self, Doubt};
 use super::{Known, Suspicion};
@@ -32,6 +32,7 @@ pub(super) fn classify(history: &History, map: &DeliveryMap, known: Known) -> Ve
     naming.desyncs();
     naming.statuses(known);
     naming.cut_offs();
+    naming.observed();
     naming.grouped()
 }
 
@@ -200,11 +201,18 @@ impl<'a> Naming<'a> {
         for (exchange, _, stimulus) in self.history.plan.exchanges() {
             let tenant = stimulus.tenant;
             if exchange == stimulus.exchange
-                && let RequestBody::Ghost { exchange: ghost, .. } = stimulus.request.body
+                && let Some(ghost) = stimulus.request.ghost()
                 && self.history.exchanges.get(&ghost).is_some_and(|ghost| !ghost.seen.is_empty())
             {
+                let framed = match stimulus.request.body {
+                    RequestBody::Misframed { .. } => "was framed in a way that no gateway may read on behind",
+                    RequestBody::None
+                    | RequestBody::Sized { .. }
+                    | RequestBody::Chunked { .. }
+                    | RequestBody::Ghost { .. } => "was framed",
+                };
                 let fact = format!(
-                    "was framed, but what its body spelled arrived at the origin as a request of its own ({ghost})"
+                    "{framed}, but what its body spelled arrived at the origin as a request of its own ({ghost})"
                 );
                 self.suspect_fact(Shape::GhostRequest, Leg::Request, exchange, ghost, tenant, fact);
             }
@@ -302,6 +310,18 @@ impl<'a> Naming<'a> {
         }
     }
 
+    /// What a cache has lawfully shared and somebody will want to know of.
+    fn observed(&mut self) {
+        for (receiver, reading) in &self.map.readings {
+            for (delivery, why) in &reading.observed {
+                self.suspect(Shape::DuplicateDelivery, None, *receiver, *delivery);
+                if let Some(suspicion) = self.suspicions.last_mut() {
+                    suspicion.observed = Some(*why);
+                }
+            }
+        }
+    }
+
     // ---- how a suspicion is made -----------------------------------------------------------------------------------
 
     fn explain(&mut self, shape: Shape, shift: Option<u32>, receiver: ExchangeId, delivery: DeliveryId) {
@@ -325,6 +345,8 @@ impl<'a> Naming<'a> {
             receiver_tenant,
             owner_tenant,
             fact: None,
+            observed: None,
+            of_connect: self.is_of_a_connect(receiver, delivery.exchange),
         });
     }
 
@@ -349,7 +371,24 @@ impl<'a> Naming<'a> {
             receiver_tenant: self.tenants[&receiver],
             owner_tenant,
             fact: Some(fact),
+            observed: None,
+            of_connect: self.is_of_a_connect(receiver, owner),
         });
+    }
+
+    /// RFC 9110 §9.3.6 says nothing of a body behind a CONNECT: what a gateway makes of it on the client's own connection is
+    /// its own affair, as long as nobody else is hit.
+    fn is_of_a_connect(&self, receiver: ExchangeId, owner: ExchangeId) -> bool {
+        let lane = |exchange| {
+            let spells = |stimulus: &Stimulus| {
+                stimulus.exchange == exchange || stimulus.request.spelled().any(|spelled| spelled == exchange)
+            };
+            self.history.plan.stimuli().find(|(_, stimulus)| spells(stimulus)).map(|(lane, _)| lane)
+        };
+        let own = lane(receiver).filter(|own| lane(owner) == Some(*own));
+        self.history.plan.stimuli().any(|(lane, Stimulus { request, .. })| {
+            own == Some(lane) && request.method == "CONNECT" && request.spelled().next().is_some()
+        })
     }
 
     /// The owner's tenant as the canary itself says, which is right for exchanges of earlier cases too.
@@ -372,9 +411,21 @@ impl<'a> Naming<'a> {
 
     fn leg(&self, receiver: ExchangeId, delivery: DeliveryId) -> Leg {
         let reached = self.history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty());
+        let reached = reached && !self.came_from_the_store(receiver, delivery);
         // What nobody asked for was never fit to be stored; it was lying on a connection.
         let surplus = proof::find(self.history, delivery).is_some_and(|replied| replied.kind == DeliveryKind::Surplus);
         if reached || surplus { Leg::Reply } else { Leg::Store }
+    }
+
+    /// Whether a request that reached the origin was answered from the store all the same: its owner, who had asked for
+    /// the same, was over before. The origin was asked whether the stored reply still holds, or for next time.
+    fn came_from_the_store(&self, receiver: ExchangeId, delivery: DeliveryId) -> bool {
+        let exchange = |exchange| self.history.exchanges.get(&exchange);
+        let accepted = self.map.accepted.get(&delivery).is_some_and(|by| by.contains(&delivery.exchange));
+        let over = exchange(delivery.exchange).and_then(ExchangeHistory::ended_at);
+        let sent = exchange(receiver).and_then(|receiver| receiver.sent.as_ref()).map(|sent| sent.at);
+        let before = over.zip(sent).is_some_and(|(over, sent)| over < sent);
+        accepted && before && deliveries::same_target(self.history, receiver, delivery)
     }
 
     // ---- one story, one suspicion ----------------------------------------------------------------------------------
@@ -393,6 +444,8 @@ impl<'a> Naming<'a> {
                 leg: suspicion.leg,
                 race: suspicion.proof == Proof::Race,
                 attempts: suspicion.is_of_attempts(),
+                observed: suspicion.observed,
+                of_connect: suspicion.of_connect,
                 connection,
             };
             match groups.iter_mut().find(|(other, _)| *other == key) {
@@ -402,9 +455,11 @@ impl<'a> Naming<'a> {
         }
         let mut suspicions: Vec<Suspicion> = groups.into_iter().map(|(_, suspicion)| suspicion).collect();
         // Several connections can shift in one case; that is one defect still.
-        suspicions.sort_by_key(|suspicion| (suspicion.shape, std::cmp::Reverse(suspicion.boundary)));
+        suspicions.sort_by_key(|it| (it.shape, it.of_connect, std::cmp::Reverse(it.boundary)));
         suspicions.dedup_by(|later, first| {
-            let defect = |it: &Suspicion| (it.shape, it.leg, it.proof == Proof::Race, it.is_of_attempts());
+            let defect = |it: &Suspicion| {
+                (it.shape, it.leg, it.proof == Proof::Race, it.is_of_attempts(), it.observed, it.of_connect)
+            };
             defect(later) == defect(first)
         });
         suspicions
@@ -412,20 +467,27 @@ impl<'a> Naming<'a> {
 }
 
 /// Whether a reply of two owners is a stored one that another exchange of the same resource has lawfully completed: RFC
-/// 9111 §3.2, §4.3.4 let the head of a 304 or HEAD update it, RFC 9110 §15.3.7.3 lets ranges under one strong validator
-/// be put together.
+/// 9111 §4.3.5 lets the head of a HEAD update it, §4.3.4 that of a 304 if the stored reply may be used at all, RFC 9110
+/// §15.3.7.3 lets ranges under one strong validator be put together.
 pub(super) fn is_combined_store(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
     let same = reading.foreign.iter().all(|delivery| deliveries::same_target(history, receiver, *delivery));
-    let head_only = |delivery: &DeliveryId| {
-        proof::find(history, *delivery).is_some_and(|replied| replied.status == 304 || replied.body_bytes == 0)
-    };
-    same && (reading.own.iter().any(head_only) || are_ranges_of_one(history, receiver, reading))
+    let own = || reading.own.iter().filter_map(|delivery| proof::find(history, *delivery));
+    let head_only = own().any(|replied| replied.status != 304 && replied.body_bytes == 0);
+    let validated = own().any(|replied| replied.status == 304) && is_usable(history, receiver, reading);
+    same && (head_only || validated || are_ranges_of_one(history, receiver, reading))
 }
 
-/// Putting together uses a stored response, so it is lawful only where that one may be used at all.
+/// Completing a stored reply uses it, so it is lawful only where it may be used at all.
+fn is_usable(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
+    let usable = |delivery: &DeliveryId| match audience::between(history, *delivery, receiver) {
+        Sharing::May | Sharing::Observe(_) => true,
+        Sharing::MustNot(_) => false,
+    };
+    reading.foreign.iter().all(usable)
+}
+
 fn are_ranges_of_one(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
-    let usable = |delivery: &DeliveryId| audience::shareable(history, *delivery, receiver) == Sharing::May;
-    if !reading.foreign.iter().all(usable) {
+    if !is_usable(history, receiver, reading) {
         return false;
     }
     let all = reading.own.iter().chain(&reading.lawful).chain(&reading.foreign);
@@ -455,6 +517,8 @@ struct GroupKey {
     leg: Leg,
     race: bool,
     attempts: bool,
+    observed: Option<Observed>,
+    of_connect: bool,
     connection: Option<ConnectionId>,
 }
 
@@ -591,6 +655,8 @@ mod tests {
     fn one_delivery_for_two_exchanges_is_a_duplicate() {
         check("1<1 2<1", "duplicate delivery, cross-tenant, reply leg");
         check("same-url authorization store:2 1<1 2<1", "duplicate delivery, cross-tenant, store leg");
+        check("seq same-url authorization 1<1 2<1", "duplicate delivery, cross-tenant, store leg");
+        check("same-url authorization 1<1 2<1", "duplicate delivery, cross-tenant, reply leg");
     }
 
     #[test]
@@ -608,8 +674,9 @@ mod tests {
 
     #[test]
     fn a_304_updates_what_is_stored_of_the_same_resource_and_of_no_other() {
-        silent("same-url authorization status:2=304 1<1 2<2+1");
-        check("authorization status:2=304 1<1 2<2+1", "splice, cross-tenant, reply leg");
+        silent("same-url status:2=304 1<1 2<2+1");
+        check("status:2=304 1<1 2<2+1", "splice, cross-tenant, reply leg");
+        check("seq same-url authorization status:2=304 1<1 2<2+1", "splice, cross-tenant, store leg");
     }
 
     #[test]

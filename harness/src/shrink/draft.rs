@@ -107,7 +107,9 @@ impl Draft {
             // Ghosts and tails are numbered behind everybody, each by who spells it.
             let spelled_by = spelled + 2 * stimulus.exchange.0;
             stimulus.request.tail = stimulus.request.tail.map(|_| ExchangeId(spelled_by));
-            if let RequestBody::Ghost { exchange, .. } = &mut stimulus.request.body {
+            if let RequestBody::Ghost { exchange, .. } | RequestBody::Misframed { exchange, .. } =
+                &mut stimulus.request.body
+            {
                 *exchange = ExchangeId(spelled_by - 1);
             }
             if let ConnectionUse::Affinity { with, .. } = &mut stimulus.connection {

@@ -12,7 +12,7 @@ const PLAIN_BYTES: u64 = 64;
 pub(super) type Plainer = (&'static str, fn(&mut Stimulus));
 
 /// From what costs most time to what merely reads worse.
-pub(super) const PLAINER: [Plainer; 16] = [
+pub(super) const PLAINER: [Plainer; 17] = [
     ("no wait at the origin", |stimulus| stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Wait { .. }))),
     ("no delay before the request", |stimulus| stimulus.start.delay_us = 0),
     ("no freeze", thaw),
@@ -46,6 +46,13 @@ pub(super) const PLAINER: [Plainer; 16] = [
             if let OriginAct::Surplus(Surplus { what, .. }) = act {
                 let (SurplusKind::Reply { bytes, .. } | SurplusKind::Garbage { bytes }) = what;
                 *bytes = (*bytes).min(PLAIN_BYTES);
+            }
+        }
+    }),
+    ("surplus without garbage before it", |stimulus| {
+        for act in &mut stimulus.directive.acts {
+            if let OriginAct::Surplus(Surplus { what: SurplusKind::Reply { garbage, .. }, .. }) = act {
+                *garbage = 0;
             }
         }
     }),

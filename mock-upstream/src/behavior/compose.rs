@@ -121,14 +121,17 @@ impl Composer<'_> {
         // The stripes of a tunnel belong to the reply that opens it, and end it.
         let leads_into_tunnel = matches!(next, Some(OriginAct::Tunnel { .. })) && !self.version_refused;
         let mut last = Vec::new();
-        if cut != Some(CutBy::Bait) && !leads_into_tunnel {
+        if !matches!(cut, Some(CutBy::Bait | CutBy::Silence { .. })) && !leads_into_tunnel {
             last.push(Mark::Ends(delivery));
         }
         if cut.is_none() {
             let is_early = early && reply.fault() == Some(FaultKind::EarlyFinal);
             last.extend(fault.map(if is_early { Mark::PerformsEarly } else { Mark::Performs }));
         }
-        last.push(Mark::Happens(EventKind::FinalWritten));
+        // After the silence there is more to wait for.
+        if !matches!(cut, Some(CutBy::Silence { .. })) {
+            last.push(Mark::Happens(EventKind::FinalWritten));
+        }
         let first = wire.take(cut_at.unwrap_or(u64::MAX));
         self.write_in_parts(first, reply, vec![Mark::Begins(delivery)], last);
 
@@ -147,6 +150,10 @@ impl Composer<'_> {
                     Persistent::Closes => self.unperformed(fault, Performed::PeerClosedFirst),
                 }
                 self.write(wire, vec![Mark::Ends(delivery)]);
+            }
+            Some(CutBy::Silence { us }) => {
+                self.emit(Emission::Silence { lasts: Duration::from_micros(us), fault });
+                self.write(wire, vec![Mark::Ends(delivery), Mark::Happens(EventKind::FinalWritten)]);
             }
         }
         reply.segment
@@ -207,12 +214,16 @@ impl Composer<'_> {
         }
         let number = self.next_delivery();
         let (status, body_bytes) = match surplus.what {
-            SurplusKind::Reply { status, bytes } => (status, bytes.min(BODY_BYTES_MAX)),
+            SurplusKind::Reply { status, bytes, .. } => (status, bytes.min(BODY_BYTES_MAX)),
             SurplusKind::Garbage { bytes } => (0, bytes.min(BODY_BYTES_MAX)),
         };
         let mut wire = Wire::default();
         let text = match surplus.what {
-            SurplusKind::Reply { .. } => self.context.surplus_head(status, body_bytes, number),
+            SurplusKind::Reply { garbage, .. } => {
+                let garbage = garbage.min(BODY_BYTES_MAX);
+                wire.push_stripes(&self.context.striped(number, garbage), 0..garbage);
+                self.context.surplus_head(status, body_bytes, number)
+            }
             SurplusKind::Garbage { .. } => Vec::new(),
         };
         wire.push(&text);

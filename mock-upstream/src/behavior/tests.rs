@@ -134,7 +134,7 @@ fn field(name: &str, value: &str) -> Field {
 
 /// Every act once, and what a request's version, method and persistence make of it.
 fn cases() -> Vec<(&'static str, &'static str, Directive, u8)> {
-    let reply = SurplusKind::Reply { status: 200, bytes: 64 };
+    let reply = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
     let cut = |then| {
         acts(vec![final_with(|reply| reply.cut = Some(Cut { after_bytes: 64, then })), OriginAct::Wait { us: 1 }])
     };
@@ -206,6 +206,8 @@ fn cases() -> Vec<(&'static str, &'static str, Directive, u8)> {
         ("cut by reset", GET, cut(CutBy::Close(Close::Rst)), 1),
         ("cut by bait", GET, cut(CutBy::Bait), 1),
         ("cut by bait, and the request is the last", LAST, cut(CutBy::Bait), 1),
+        ("cut by silence", GET, cut(CutBy::Silence { us: 1000 }), 1),
+        ("cut by silence, and the request is the last", LAST, cut(CutBy::Silence { us: 1000 }), 1),
         (
             "cut within a chunk",
             GET,
@@ -216,6 +218,15 @@ fn cases() -> Vec<(&'static str, &'static str, Directive, u8)> {
             1,
         ),
         ("surplus in the same segment", GET, acts(vec![ok(), surplus(reply, SurplusTiming::SameSegment)]), 1),
+        (
+            "surplus in the same segment, behind garbage",
+            GET,
+            acts(vec![
+                ok(),
+                surplus(SurplusKind::Reply { status: 200, bytes: 64, garbage: 12 }, SurplusTiming::SameSegment),
+            ]),
+            1,
+        ),
         (
             "surplus in the same segment, twice",
             GET,
@@ -312,7 +323,7 @@ fn every_planned_fault_is_performed_or_accounted_for() {
 
 #[test]
 fn a_surplus_behind_more_than_a_segment_is_no_proof() {
-    let reply = SurplusKind::Reply { status: 200, bytes: 64 };
+    let reply = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
     for (bytes, same) in [(15_000, Some(1)), (16_384, None)] {
         let directive = acts(vec![OriginAct::Final(Final::ok(bytes)), surplus(reply, SurplusTiming::SameSegment)]);
         assert_eq!(program(GET, &directive, 1).deliveries[1].same_write_as, same, "{bytes} bytes");

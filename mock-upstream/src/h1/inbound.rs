@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use transport::ReadHalf;
 use vocabulary::canary::{Unverified, read_body};
 use vocabulary::excerpt::excerpt;
-use vocabulary::history::{Found, Place, Seen};
+use vocabulary::history::{BodySeen, Found, Observation, Place, Seen};
 use vocabulary::identity::{Attempt, Ordinal};
 use vocabulary::limits::{HEAD_BYTES_MAX, REQUEST_WAIT, UPSTREAM_PIPELINE_MAX};
 use vocabulary::plan::EventKind;
@@ -246,21 +246,30 @@ impl<'a> Inbound<'a> {
 
     fn search_body(&self, turn: &Turn, kept: &Kept) {
         let office = self.line.office;
-        let mut seen = turn.seen.borrow_mut();
-        let Some(seen) = seen.as_mut() else { return };
+        let (mut canaries, mut unverified) = (Vec::new(), 0);
         let reading = read_body(&office.scanner, &office.key, None, &kept.body);
         if let Some(claim) = reading.owner {
-            seen.canaries.push(Found { claim, place: Place::Body, encoding: vocabulary::canary::Encoding::Plain });
+            canaries.push(Found { claim, place: Place::Body, encoding: vocabulary::canary::Encoding::Plain });
         }
         for hit in reading.hits {
             match hit.canary {
                 Ok(claim) if reading.owner == Some(claim) => {}
-                Ok(claim) => seen.canaries.push(Found { claim, place: Place::Body, encoding: hit.encoding }),
+                Ok(claim) => canaries.push(Found { claim, place: Place::Body, encoding: hit.encoding }),
                 Err(Unverified::CutOff) => {}
-                Err(_) => seen.unverified += 1,
+                Err(_) => unverified += 1,
             }
         }
-        seen.unverified += search(office, &kept.trailer, Place::Trailer, &mut seen.canaries);
+        unverified += search(office, &kept.trailer, Place::Trailer, &mut canaries);
+        if let Some(seen) = turn.seen.borrow_mut().as_mut() {
+            seen.canaries.extend(canaries);
+            seen.unverified += unverified;
+        } else if !canaries.is_empty() || unverified > 0 {
+            // An early reply has had the request reported. What a gateway sends behind it is read as this body (RFC 9112
+            // §9.3), whosever it is.
+            let exchange = turn.answers.get().map(|(exchange, _)| exchange);
+            let (connection, ordinal) = (self.line.link.id, turn.ordinal);
+            office.report(Observation::BodySeen(BodySeen { exchange, connection, ordinal, canaries, unverified }));
+        }
     }
 
     /// Answers what is no request, after the replies that are still owed.
@@ -272,6 +281,7 @@ impl<'a> Inbound<'a> {
             persistent: false,
             body: head::Framing::None,
             expects_continue: false,
+            conditional: false,
             authority: None,
             upgrade: None,
         };

@@ -4,7 +4,7 @@ use vocabulary::directive::{
     ChunkDefect, Close, Cut, CutBy, FaultKind, Field, Framing, Hold, Interim, InterimLength, OriginAct, Segment,
     Surplus, SurplusKind, SurplusTiming, Writes,
 };
-use vocabulary::history::{DeliveryKind, Performed};
+use vocabulary::history::{DeliveryKind, Observation, Performed, Place};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId};
 use vocabulary::plan::{Event, EventKind};
 
@@ -19,7 +19,7 @@ fn surplus(what: SurplusKind, when: SurplusTiming) -> OriginAct {
     OriginAct::Surplus(Surplus { what, when })
 }
 
-const SECOND: SurplusKind = SurplusKind::Reply { status: 200, bytes: 64 };
+const SECOND: SurplusKind = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
 
 #[tokio::test]
 async fn a_benign_reply_carries_its_owners_canaries() {
@@ -217,6 +217,28 @@ async fn an_early_final_reply_comes_before_the_body_which_is_drained_then() {
     client.send(stage.get(2)).await;
     assert_eq!(client.reply().await.owner, Some((2, 1)));
     assert!(stage.seen(2, 1).await[0].head.starts_with("GET /xw"), "the body was no request");
+}
+
+#[tokio::test]
+async fn what_is_swallowed_behind_an_early_reply_is_reported_as_that_body() {
+    let stage = Stage::with(vec![final_with(64, |reply| reply.early = true)]);
+    let mut client = stage.connect().await;
+    client.send(stage.request("POST", 1, "Content-Length: 1000\r\n")).await;
+    assert_eq!(client.reply().await.owner, Some((1, 1)));
+    stage.seen(1, 1).await;
+    client.send(stage.get(2)).await;
+    // The end of the connection is the end of the body.
+    drop(client);
+    let swallowed = stage.until("a body behind its reply", |all| {
+        all.iter().find_map(|it| match it {
+            Observation::BodySeen(body) => Some(body.clone()),
+            _ => None,
+        })
+    });
+    let swallowed = swallowed.await;
+    assert_eq!(swallowed.exchange, Some(ExchangeId(1)));
+    assert!(swallowed.canaries.iter().all(|found| found.claim.exchange == ExchangeId(2) && found.place == Place::Body));
+    assert!(!swallowed.canaries.is_empty());
 }
 
 #[tokio::test]

@@ -121,6 +121,29 @@ async fn a_cut_reply_goes_on_when_the_next_request_comes() {
 }
 
 #[tokio::test]
+async fn a_cut_reply_goes_on_after_its_silence() {
+    let cut = Cut { after_bytes: 64, then: CutBy::Silence { us: 5_000 } };
+    let stage = Stage::with(vec![final_with(192, |reply| reply.cut = Some(cut))]);
+    let mut client = stage.connect().await;
+    client.send(stage.get(1)).await;
+    client.head().await;
+    assert_eq!(client.bytes(192).await, client.striped(1, 1, 192));
+    assert_eq!(stage.performed(FaultKind::Cut).await, Performed::Fully);
+    assert!(!stage.replied(1, 1).await.cut, "in the end all of it came");
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_wait_for_the_rest_keeps_the_cut_from_being_performed() {
+    let cut = Cut { after_bytes: 64, then: CutBy::Silence { us: 60_000_000 } };
+    let stage = Stage::with(vec![final_with(192, |reply| reply.cut = Some(cut))]);
+    let mut client = stage.connect().await;
+    client.send(stage.get(1)).await;
+    client.head().await;
+    client.reset();
+    assert_eq!(stage.performed(FaultKind::Cut).await, Performed::PeerClosedFirst);
+}
+
+#[tokio::test]
 async fn a_hold_ends_with_its_event_at_either_end() {
     let aborted = Event { exchange: ExchangeId(9), kind: EventKind::Aborted };
     let seen = Event { exchange: ExchangeId(2), kind: EventKind::Seen };

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use vocabulary::directive::{ChunkDefect, Close, CutBy, FaultKind};
+use vocabulary::directive::{ChunkDefect, Close, FaultKind};
 use vocabulary::finding::Shape;
-use vocabulary::plan::{AbortHow, Absolute, Audience, Credential, EventKind, Target, Until, Version};
+use vocabulary::plan::{AbortHow, Absolute, Audience, Credential, EventKind, Misframing, Target, Until, Version};
 use vocabulary::scenario::{Level, Obligation, Prevented};
 
 use super::compare;
@@ -17,8 +17,8 @@ use crate::client::{BodyWord, ConnectionWord, FormWord, GiveUp, GiveUpWhen, Logi
 use crate::index::FILES;
 use crate::language::{DirectiveAt, File, FreezeOf, GateRelease, Lane, Order, ProfileWord, Schedule, StartOf, Variant};
 use crate::origin::{
-    Act, CutOff, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes, SurplusWhen,
-    SurplusWord, TunnelBytes, WriteCount,
+    Act, CutOff, CutWord, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
+    SurplusWhen, SurplusWord, TunnelBytes, WriteCount,
 };
 use crate::swarm::Knob;
 
@@ -149,10 +149,12 @@ fn request() -> Value {
         ("sized", behind::<BodyWord>("sized", &["bytes"], [("bytes", bytes()), ("declared_off_by", difference())])),
         ("chunked", behind::<BodyWord>("chunked", &["bytes"], [("bytes", bytes()), ("chunk", chunk)])),
         ("ghost", behind::<BodyWord>("ghost", &["chunked"], [("chunked", boolean()), ("filler", bytes())])),
+        ("misframed", behind::<BodyWord>("misframed", &["by"], [("by", one_or_many(choice::<Misframing>([])))])),
     ]);
     let pace = choice::<PaceWord>([
         ("slow", behind::<PaceWord>("slow", &["writes", "gap"], [("writes", number(1, 64)), ("gap", time())])),
         ("after-continue", behind::<PaceWord>("after-continue", &["wait"], [("wait", time())])),
+        ("after-reply", behind::<PaceWord>("after-reply", &["wait"], [("wait", time())])),
     ]);
     let own = behind::<FormWord>(
         "own",
@@ -231,7 +233,7 @@ fn final_reply() -> Value {
         &["count"],
         [("count", number(1, 64)), ("gap", time()), ("acknowledged", boolean())],
     );
-    let then = choice::<CutBy>([("close", any(choice::<Close>([])))]);
+    let then = choice::<CutWord>([("close", any(choice::<Close>([]))), ("silence", time())]);
     let cut = object::<CutOff>(
         "struct CutOff",
         &["after_bytes", "then"],
@@ -251,13 +253,21 @@ fn final_reply() -> Value {
             ("cut", cut),
             ("early", boolean()),
             ("private", boolean()),
+            ("validates", boolean()),
         ],
     )
 }
 
 fn surplus() -> Value {
     let what = choice::<SurplusWord>([
-        ("reply", behind::<SurplusWord>("reply", &["bytes"], [("status", number(200, 599)), ("bytes", bytes())])),
+        (
+            "reply",
+            behind::<SurplusWord>(
+                "reply",
+                &["bytes"],
+                [("status", number(200, 599)), ("bytes", bytes()), ("garbage", bytes())],
+            ),
+        ),
         ("garbage", behind::<SurplusWord>("garbage", &["bytes"], [("bytes", bytes())])),
     ]);
     let when = choice::<SurplusWhen>([("idle", time())]);

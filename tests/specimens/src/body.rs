@@ -3,6 +3,7 @@
 //! Pure: it takes bytes from an inbox and hands out content. It reads chunks strictly, because a lenient reader and a
 //! strict one behind it see two different messages (RFC 9112 §7.1, §11.2).
 
+use crate::decisions::Decisions;
 use crate::head::{Fields, Malformed, parse_trailers};
 use crate::inbox::Inbox;
 
@@ -13,7 +14,7 @@ const TRAILER_BYTES_MAX: usize = 8 * 1024;
 
 /// How a body says where it ends. RFC 9112 §6.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Framing {
+pub enum Framing {
     /// There is none.
     None,
     /// After so many bytes.
@@ -37,6 +38,8 @@ pub(crate) enum Progress {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     state: State,
+    /// Whether a chunk's first line ends only with CRLF, whatever else stands in it.
+    lf_in_extensions: bool,
     /// The trailer fields of a chunked body that has ended.
     pub(crate) trailers: Fields,
 }
@@ -60,7 +63,22 @@ impl Decoder {
             Framing::Chunked => State::ChunkLine,
             Framing::UntilClose => State::UntilClose,
         };
-        Decoder { state, trailers: Fields::default() }
+        Decoder { state, lf_in_extensions: false, trailers: Fields::default() }
+    }
+
+    /// For the body of a request.
+    pub(crate) fn of_request(framing: Framing, decisions: &Decisions) -> Decoder {
+        Decoder { lf_in_extensions: decisions.lf_in_extensions, ..Decoder::new(framing) }
+    }
+
+    /// How the rest of the body is framed.
+    pub(crate) fn rest(&self) -> Framing {
+        match self.state {
+            State::Length(left) => Framing::Length(left),
+            State::ChunkLine | State::Chunk(_) | State::ChunkEnd | State::Trailers => Framing::Chunked,
+            State::UntilClose => Framing::UntilClose,
+            State::Done => Framing::None,
+        }
     }
 
     /// Takes what belongs to this body out of the inbox, not one byte more, and hands its content to `content`.
@@ -84,7 +102,7 @@ impl Decoder {
                     pass(inbox, u64::MAX);
                     return Ok(Progress::More);
                 }
-                State::ChunkLine => match chunk_line(inbox)? {
+                State::ChunkLine => match chunk_line(inbox, self.lf_in_extensions)? {
                     None => return Ok(Progress::More),
                     Some(0) => State::Trailers,
                     Some(length) => State::Chunk(length),
@@ -117,10 +135,14 @@ impl Decoder {
 }
 
 /// Takes a chunk's first line and says how long the chunk is. Extensions are dropped, RFC 9112 §7.1.1.
-fn chunk_line(inbox: &mut Inbox) -> Result<Option<u64>, Malformed> {
+fn chunk_line(inbox: &mut Inbox, lf_in_extensions: bool) -> Result<Option<u64>, Malformed> {
     let bytes = inbox.bytes();
     let window = &bytes[..bytes.len().min(CHUNK_LINE_BYTES_MAX)];
-    let Some(end) = window.iter().position(|&byte| byte == b'\n') else {
+    let end = match lf_in_extensions {
+        true => window.windows(2).position(|pair| pair == b"\r\n").map(|at| at + 1),
+        false => window.iter().position(|&byte| byte == b'\n'),
+    };
+    let Some(end) = end else {
         return if bytes.len() < CHUNK_LINE_BYTES_MAX { Ok(None) } else { Err(Malformed) };
     };
     // A bare LF, or a CR within the line, would end it for some parsers and not for others.

@@ -9,16 +9,19 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout, timeout_at};
 use transport::Stream;
 
+use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{Fill, Join, Stored};
-use crate::decisions::{Caching, ClientFacts, Unanswered};
+use crate::decisions::{Caching, ClientFacts, OwnReply, PipelinedBehind, Unanswered};
 use crate::exchange::{self, CutBy, Outcome, gone};
 use crate::gateway::Gateway;
 use crate::head::{RawRequest, parse_request};
 use crate::inbox::Inbox;
+use crate::line::{self, Line, Turn};
 use crate::pool::Upstream;
-use crate::request::{Request, admit};
+use crate::request::{Request, admit, is_for_us};
 use crate::sharing;
-use crate::wire::{After, Ends, write_refusal, write_reply};
+use crate::tunnel;
+use crate::wire::{After, write_own};
 
 /// How long and how much the gateway reads from a client to which it has said its last word.
 const LINGER_WAIT: Duration = Duration::from_secs(1);
@@ -58,8 +61,13 @@ pub(crate) async fn attend(stream: Stream, gateway: Arc<Gateway>) {
     // Without it answers are late, not wrong.
     let _ = stream.set_nodelay(true);
     let mut client = Client { stream, inbox: Inbox::default(), requests: 0 };
+    let mut line = gateway.decisions.pipelining.map(Line::new);
     loop {
-        match client.serve_next(&gateway).await {
+        let next = match &mut line {
+            Some(line) => client.serve_line(&gateway, line).await,
+            None => client.serve_next(&gateway).await,
+        };
+        match next {
             Next::Request => {}
             Next::Farewell => return client.say_farewell().await,
             Next::Cut(CutBy::Close) => return,
@@ -79,16 +87,49 @@ impl Client {
             Ok(None) => return Next::Cut(CutBy::Close),
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
-        let request = match admit(raw) {
+        let request = match admit(raw, &gateway.decisions) {
             Ok(request) => request,
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
         self.requests += 1;
         match gateway.decisions.caching {
-            Some(caching) if sharing::may_ask(&request.head) && !request.has_body() => {
-                self.share(gateway, &caching, &request).await
-            }
+            Some(_) | None if is_for_us(&request.head) => self.answer(gateway, &request).await,
+            Some(caching) if sharing::may_ask(&request.head) => self.share(gateway, &caching, &request).await,
             Some(_) | None => self.forward(gateway, &request, None).await,
+        }
+    }
+
+    /// Serves the requests that can be worked on together, or else the next one alone.
+    async fn serve_line(&mut self, gateway: &Arc<Gateway>, line: &mut Line) -> Next {
+        line.admit(&mut self.inbox, gateway);
+        if line.is_empty() {
+            return match self.inbox.is_empty() {
+                // It may be one of many.
+                true => self.listen(gateway).await,
+                false => self.serve_next(gateway).await,
+            };
+        }
+        let Turn { request, fetched, as_head } = tokio::select! {
+            biased;
+            turn = line.next() => turn,
+            read = self.inbox.fill(&mut self.stream), if line::has_room(&self.inbox) => return match read {
+                Ok(1..) => Next::Request,
+                Ok(0) | Err(_) => Next::Cut(CutBy::Close),
+            },
+        };
+        self.requests += 1;
+        let Some(fetched) = fetched else { return self.forward(gateway, &request, None).await };
+        let mut out = fetched.interims.0;
+        let after = after(gateway, &request, true);
+        fetched.letter.write_to(as_head, &mut out, after, &gateway.calendar);
+        self.write(gateway, &out, after).await
+    }
+
+    /// Waits for the first bytes of a request.
+    async fn listen(&mut self, gateway: &Gateway) -> Next {
+        match timeout(gateway.decisions.client_idle, self.inbox.fill(&mut self.stream)).await {
+            Ok(Ok(1..)) => Next::Request,
+            Ok(Ok(0) | Err(_)) | Err(_) => Next::Cut(CutBy::Close),
         }
     }
 
@@ -120,6 +161,11 @@ impl Client {
         if let Some(stored) = gateway.cache.find(caching, &key, &request.head) {
             return self.write_stored(gateway, request, &stored).await;
         }
+        // RFC 9110 §9.3.1: a body has no meaning in a GET, but it may have one for the origin: what comes of it is for nobody
+        // else, and nobody waits for it.
+        if request.has_body() {
+            return self.forward(gateway, request, None).await;
+        }
         let mut flight = None;
         if caching.collapses {
             match gateway.cache.join(&key) {
@@ -129,24 +175,29 @@ impl Client {
                     tokio::select! {
                         biased;
                         // There are no permits: it only closes.
-                        _ = timeout(gateway.decisions.reply_wait, landing.acquire()) => {}
+                        _ = timeout(gateway.decisions.reply_wait, landing.over.acquire()) => {}
                         () = gone(&mut from_client, &mut self.inbox) => return Next::Cut(CutBy::Close),
                     }
                     // RFC 9111 §4: a collapsed request obeys the same rules, so it asks the store again. If the reply
                     // was not for all, everybody who waited goes to the origin at once.
+                    if let Some(handed_over) = landing.handed_over.get() {
+                        return self.write_stored(gateway, request, handed_over).await;
+                    }
                     if let Some(stored) = gateway.cache.find(caching, &key, &request.head) {
                         return self.write_stored(gateway, request, &stored).await;
                     }
                 }
             }
         }
-        let fill = gateway.cache.fill(*caching, key, flight);
+        let unconfirmed = gateway.cache.find_unconfirmed(caching, &key, &request.head);
+        let fill = gateway.cache.fill(*caching, key, flight).confirming(unconfirmed);
         self.forward(gateway, request, Some(fill)).await
     }
 
     /// Sends the request to the origin and its reply back.
     async fn forward(&mut self, gateway: &Gateway, request: &Request, mut fill: Option<Fill<'_>>) -> Next {
         let decisions = &gateway.decisions;
+        let _under_way = Arc::clone(&gateway.under_way);
         let mut pooled = gateway.pool.take(decisions);
         loop {
             let reused = pooled.is_some();
@@ -158,14 +209,24 @@ impl Client {
                 return self.refuse(gateway, 502, after(gateway, request, !request.has_body())).await;
             };
             let (outcome, finished) = exchange::run(self, &mut upstream, request, gateway, &mut fill).await;
+            if outcome == Outcome::Tunnel {
+                tunnel::pass_through(self, &mut upstream).await;
+                return Next::Cut(CutBy::Close);
+            }
             if (decisions.may_pool)(&finished) {
                 gateway.pool.put(upstream, decisions);
             } else {
                 drop(upstream);
             }
+            if (decisions.last_comes_first)(&PipelinedBehind { chunked: request.framing == Framing::Chunked }) {
+                self.inbox.turn_around();
+            }
             match outcome {
                 Outcome::Delivered(after) => return after.into(),
+                Outcome::Tunnel => unreachable!("it has been passed through"),
                 Outcome::Cut(by) => return Next::Cut(by),
+                // RFC 9111 §4.3.4: what the origin has not confirmed is no answer; it is asked for the whole.
+                Outcome::Unconfirmed => {}
                 Outcome::Unanswered { status, closed_before_reply, request_read } => {
                     let unanswered = Unanswered {
                         reused,
@@ -184,16 +245,54 @@ impl Client {
 
     async fn write_stored(&mut self, gateway: &Gateway, request: &Request, stored: &Stored) -> Next {
         let mut out = Vec::new();
-        let after = after(gateway, request, true);
-        let ends = Ends::AfterLength(stored.body.len() as u64);
-        write_reply(&mut out, &stored.reply, ends, after, Some(stored.age().as_secs()), &gateway.calendar);
-        out.extend_from_slice(&stored.body);
-        self.write(gateway, &out, after).await
+        let after = after(gateway, request, may_drain(request));
+        stored.write(&mut out, after, &gateway.calendar);
+        self.write_and_drain(gateway, request, &out, after, OwnReply::Stored).await
+    }
+
+    /// Answers without the origin.
+    async fn answer(&mut self, gateway: &Gateway, request: &Request) -> Next {
+        let mut out = Vec::new();
+        let after = after(gateway, request, may_drain(request));
+        write_own(&mut out, 200, after, &gateway.calendar);
+        self.write_and_drain(gateway, request, &out, after, OwnReply::Made).await
+    }
+
+    /// RFC 9112 §9.3: what is left of the request is read before the connection carries another. The reply goes first: a
+    /// client may wait for it with its body.
+    async fn write_and_drain(
+        &mut self,
+        gateway: &Gateway,
+        request: &Request,
+        out: &[u8],
+        after: After,
+        own: OwnReply,
+    ) -> Next {
+        let next = self.write(gateway, out, after).await;
+        let drains = next == Next::Request && (gateway.decisions.drains_behind)(own);
+        if drains && !self.drain(gateway, request).await { Next::Farewell } else { next }
+    }
+
+    /// Reads the rest of a request, bounded in time and bytes; whether it came to its end.
+    async fn drain(&mut self, gateway: &Gateway, request: &Request) -> bool {
+        let mut decoder = Decoder::of_request(request.framing, &gateway.decisions);
+        let until = Instant::now() + LINGER_WAIT;
+        let mut bytes = 0;
+        loop {
+            match decoder.drain(&mut self.inbox, |content| bytes += content.len()) {
+                Ok(Progress::Done) => return true,
+                Ok(Progress::More) if bytes <= LINGER_BYTES_MAX => {}
+                Ok(Progress::More) | Err(_) => return false,
+            }
+            if !matches!(timeout_at(until, self.inbox.fill(&mut self.stream)).await, Ok(Ok(1..))) {
+                return false;
+            }
+        }
     }
 
     async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
         let mut out = Vec::new();
-        write_refusal(&mut out, status, after, &gateway.calendar);
+        write_own(&mut out, status, after, &gateway.calendar);
         self.write(gateway, &out, after).await
     }
 
@@ -222,8 +321,19 @@ impl Client {
     }
 }
 
+/// Whether the rest of a request may be read behind a reply that did not wait for it. Not if it is large; nor if its
+/// client expects to be asked for it: it may then send it or not, RFC 9110 §10.1.1.
+fn may_drain(request: &Request) -> bool {
+    match request.framing {
+        Framing::None => true,
+        Framing::Length(length) => length <= LINGER_BYTES_MAX as u64 && !request.expects(),
+        Framing::Chunked => !request.expects(),
+        Framing::UntilClose => false,
+    }
+}
+
 /// What becomes of the client's connection.
 fn after(gateway: &Gateway, request: &Request, request_read: bool) -> After {
-    let facts = ClientFacts { http_10: request.http_10, closing: request.closing, request_read };
+    let facts = ClientFacts { http_10: request.head.http_10, closing: request.closing, request_read };
     if (gateway.decisions.may_keep_client)(&facts) { After::Keep } else { After::Close }
 }

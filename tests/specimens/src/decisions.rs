@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
+use crate::body::Framing;
 use crate::head::{ReplyHead, RequestHead};
+use crate::request;
 use crate::sharing;
 use crate::stretch::Stretch;
 
@@ -15,19 +17,43 @@ pub struct Decisions {
     pub is_final: fn(status: u16) -> bool,
     /// Whether a reply has no body, whatever its fields say. RFC 9112 §6.3(1): HEAD, 1xx, 204, 304.
     pub is_bodyless: fn(method: &str, status: u16) -> bool,
+    /// How the body of a request is framed, or with which status the request is refused. RFC 9112 §6.3.
+    pub request_framing: fn(&RequestHead) -> Result<Framing, u16>,
+    /// Whether a bare LF belongs to a chunk's extension like any other byte, in requests. RFC 9112 §7.1.1 has no such byte:
+    /// the body is malformed.
+    pub lf_in_extensions: bool,
+    /// Whether everything behind a request's head belongs to it until its reply is over, whatever its fields say. RFC 9112
+    /// §6.3 item 7: without framing fields a request has no body; RFC 9110 §7.8, §9.3.6: another protocol begins behind
+    /// the reply that accepts it, not before. So: never.
+    pub runs_on: fn(&RequestHead) -> bool,
+    /// Whether the rest of a request is read, or its connection closed, behind a reply of which the origin knows nothing.
+    /// RFC 9112 §9.3: always.
+    pub drains_behind: fn(OwnReply) -> bool,
+    /// Whether a reply turns both connections into a tunnel. RFC 9110 §7.8, §15.2.2: a 101 would, if an upgrade had been
+    /// asked for; we ask for none.
+    pub opens_tunnel: fn(&ReplyHead) -> bool,
     /// Whether the upstream connection of an exchange that has ended may carry another. RFC 9112 §9.3 and §9.2: only
     /// if the whole reply was read and nothing stands behind it.
     pub may_pool: fn(&Finished) -> bool,
+    /// What the bytes behind a complete reply are. RFC 9112 §6.3: surplus, whatever they look like.
+    pub behind: fn(rest: &[u8]) -> Behind,
     /// Whether an idle upstream connection may be used, or kept. RFC 9112 §9.2: unasked bytes on it are no reply.
     pub may_take: fn(&Idle) -> bool,
     /// How often idle upstream connections are looked at, instead of whenever something arrives on one and once more when
     /// one is taken. The reference has no such interval. RFC 9112 §9.2: what a look has not seen may lie there all the same.
     pub looks_every: Option<Duration>,
+    /// Whether such a look is taken while exchanges are under way.
+    pub looks_when_busy: bool,
     /// Whether a request that got no reply is sent once more, on a fresh connection. RFC 9110 §9.2.2: only an
     /// idempotent one; RFC 9112 §9.3.1 leaves the rest to us.
     pub may_retry: fn(&Unanswered) -> bool,
     /// Whether the client's connection may carry another request. RFC 9112 §9.3: only if this one was read to its end.
     pub may_keep_client: fn(&ClientFacts) -> bool,
+    /// Whether what a client has sent last is read before what has stood behind this request for longer. RFC 9112 §9.3.2:
+    /// requests are answered in the order in which they were received.
+    pub last_comes_first: fn(&PipelinedBehind) -> bool,
+    /// What is done with requests that a client pipelines, before their turn comes. The reference has none: they wait.
+    pub pipelining: Option<Pipelining>,
     /// Which idle upstream connection is used first. RFC 9112 §9.4 leaves it open.
     pub pool_order: PoolOrder,
     /// How many upstream connections stay idle at most; the oldest is closed for the next. RFC 9112 §9.4.
@@ -63,8 +89,24 @@ pub struct Caching {
     pub shareable: fn(fill: &RequestHead, reply: &ReplyHead) -> Option<Duration>,
     /// Whether a reply stored for one request may answer the other. RFC 9111 §4.1: what `Vary` names must be equal.
     pub selects: fn(reply: &ReplyHead, fill: &RequestHead, wanted: &RequestHead) -> bool,
+    /// Whether a 304 confirms a stored reply. RFC 9111 §4.3.4: only one with the same strong validator.
+    pub confirms: fn(stored: &ReplyHead, confirmation: &ReplyHead) -> bool,
     /// Whether identical requests in flight wait for the first one's reply. RFC 9111 §4: then the same rules hold.
     pub collapses: bool,
+    /// Whether those who wait get a reply that is not stored. The reference has no such rule: RFC 9111 §4 lets them have
+    /// what the store may give them, and no more.
+    pub hands_over: Option<fn(&ReplyHead) -> bool>,
+}
+
+/// The decisions of a gateway that works on the requests of one client connection together.
+#[derive(Debug, Clone, Copy)]
+pub struct Pipelining {
+    /// How long the reply whose turn it is holds up those behind it. RFC 9112 §9.3.2: until it comes, which is `None`.
+    pub turn_wait: Option<Duration>,
+    /// Whose method says whether a reply has a body, after so many interim ones: of the request it answers, which is 0, or
+    /// of one so many places behind it on its connection. RFC 9112 §6.3(1) and RFC 9110 §15.2: an interim reply answers
+    /// nothing.
+    pub paired_with: fn(interims: usize) -> usize,
 }
 
 /// Which replies of a ring of pending exchanges leave through each other's exchange.
@@ -92,10 +134,14 @@ pub struct Finished {
     pub ending: Ending,
     /// Whether the whole request was written, body and all.
     pub request_sent: bool,
+    /// Whether the client may have kept its body back until it was asked for it (`Expect`).
+    pub expects: bool,
     /// How much of the final reply was read.
     pub reply: ReplyRead,
     /// Whether the reply's own framing said where it ends: by length, by chunks, or bodyless.
     pub framed: bool,
+    /// What said so, as far as the reply was read.
+    pub end: ReplyEnd,
     /// Whether the framing contradicted itself (`Transfer-Encoding` beside `Content-Length`, and the like).
     pub doubtful: bool,
     /// Whether bytes stand behind the reply in the read buffer.
@@ -130,9 +176,46 @@ pub enum ReplyRead {
     Whole,
 }
 
+/// What says where a reply ends. RFC 9112 §6.3, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplyEnd {
+    /// Nothing yet.
+    Unknown,
+    /// The request: a HEAD has no body.
+    Request,
+    /// The status: 204, 304.
+    Status,
+    /// The last chunk.
+    LastChunk,
+    /// A length of so many bytes.
+    Length(u64),
+    /// The connection's end.
+    Close,
+}
+
+/// What the bytes behind a complete reply are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// There are none.
+    Nothing,
+    /// Nobody asked for them.
+    Surplus,
+    /// So many that mean nothing, and what follows them is left for the next exchange. The reference knows no padding.
+    Padding(usize),
+}
+
+/// A client's request, and what stands behind it when its exchange is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PipelinedBehind {
+    /// Whether the request had a chunked body.
+    pub chunked: bool,
+}
+
 /// An upstream connection on which nothing was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Idle {
+    /// For how long it has been idle.
+    pub lasts: Duration,
     /// Whether bytes arrived on it.
     pub unasked_bytes: bool,
     /// Whether the origin closed or reset it.
@@ -163,6 +246,15 @@ pub struct ClientFacts {
     pub request_read: bool,
 }
 
+/// A reply of which the origin knows nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnReply {
+    /// Of the gateway's own making.
+    Made,
+    /// From its store.
+    Stored,
+}
+
 /// Which idle upstream connection is used first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PoolOrder {
@@ -178,13 +270,22 @@ impl Decisions {
         Decisions {
             is_final: |status| status >= 200,
             is_bodyless: |method, status| method == "HEAD" || status < 200 || status == 204 || status == 304,
+            request_framing: request::framing,
+            lf_in_extensions: false,
+            runs_on: |_| false,
+            drains_behind: |_| true,
+            opens_tunnel: |_| false,
             may_pool,
+            behind: |rest| if rest.is_empty() { Behind::Nothing } else { Behind::Surplus },
             may_take: |idle| !idle.unasked_bytes && !idle.closed,
             looks_every: None,
+            looks_when_busy: true,
             may_retry: |request| {
                 request.reused && request.closed_before_reply && request.idempotent && !request.has_body
             },
             may_keep_client: |client| !client.http_10 && !client.closing && client.request_read,
+            last_comes_first: |_| false,
+            pipelining: None,
             pool_order: PoolOrder::Newest,
             pool_idle_max: 256,
             interims_max: 16,
@@ -205,10 +306,17 @@ impl Decisions {
                 key: sharing::key,
                 shareable: sharing::shareable,
                 selects: sharing::selects,
+                confirms: sharing::confirms,
                 collapses: true,
+                hands_over: None,
             }),
             ..Decisions::reference()
         }
+    }
+
+    /// The right decisions of a gateway that works on pipelined requests together.
+    pub fn pipelining() -> Decisions {
+        Decisions { pipelining: Some(Pipelining { turn_wait: None, paired_with: |_| 0 }), ..Decisions::reference() }
     }
 }
 
@@ -230,8 +338,10 @@ mod tests {
     const GOOD: Finished = Finished {
         ending: Ending::Complete,
         request_sent: true,
+        expects: false,
         reply: ReplyRead::Whole,
         framed: true,
+        end: ReplyEnd::Length(1),
         doubtful: false,
         surplus: false,
         closing: false,
@@ -244,6 +354,7 @@ mod tests {
             Finished { ending: Ending::ClientGone, ..GOOD },
             Finished { ending: Ending::TimedOut, ..GOOD },
             Finished { request_sent: false, ..GOOD },
+            Finished { request_sent: false, expects: true, ..GOOD },
             Finished { reply: ReplyRead::Owed, ..GOOD },
             Finished { reply: ReplyRead::Begun, ..GOOD },
             Finished { framed: false, ..GOOD },
@@ -257,9 +368,12 @@ mod tests {
 
     #[test]
     fn the_reference_leads_no_reply_astray() {
-        for right in [Decisions::reference(), Decisions::caching()] {
+        for right in [Decisions::reference(), Decisions::caching(), Decisions::pipelining()] {
             assert!(right.crosses.is_none() && right.repeats.is_none() && right.swaps.is_none());
             assert!(right.looks_every.is_none());
+            assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
+            assert!(right.pipelining.is_none_or(|line| line.turn_wait.is_none() && (line.paired_with)(9) == 0));
+            assert!([false, true].into_iter().all(|chunked| !(right.last_comes_first)(&PipelinedBehind { chunked })));
         }
     }
 

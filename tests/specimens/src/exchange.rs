@@ -6,6 +6,7 @@
 
 mod astray;
 mod down;
+mod fetch;
 mod up;
 
 use std::sync::OnceLock;
@@ -15,13 +16,15 @@ use tokio::time::Instant;
 
 use crate::cache::Fill;
 use crate::client::Client;
-use crate::decisions::{Ending, Finished, ReplyRead};
+use crate::decisions::{Behind, Decisions, Ending, Finished, ReplyEnd, ReplyRead};
 use crate::gateway::Gateway;
 use crate::head::Malformed;
+use crate::inbox::Inbox;
 use crate::pool::Upstream;
 use crate::request::Request;
 use crate::wire::After;
 
+pub(crate) use fetch::{Fetched, fetch};
 pub(crate) use up::gone;
 
 /// What the client has of it.
@@ -29,6 +32,8 @@ pub(crate) use up::gone;
 pub(crate) enum Outcome {
     /// A whole final reply.
     Delivered(After),
+    /// The head of a reply that turns the connections into a tunnel.
+    Tunnel,
     /// Nothing of a final reply yet: the gateway answers with this status, or tries again.
     Unanswered {
         status: u16,
@@ -37,6 +42,8 @@ pub(crate) enum Outcome {
         /// Whether the client's request has been read to its end.
         request_read: bool,
     },
+    /// A 304 that confirms nothing of what is stored; nothing of it has been passed on.
+    Unconfirmed,
     /// A piece of a reply, or it is gone: nothing may follow.
     Cut(CutBy),
 }
@@ -50,6 +57,15 @@ pub(crate) enum CutBy {
     Reset,
 }
 
+/// What was relayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relayed {
+    /// A whole final reply.
+    Reply(After),
+    /// The head of one that opens a tunnel.
+    Tunnel,
+}
+
 /// Why the reply did not come to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
@@ -59,6 +75,8 @@ enum Fault {
     Broken,
     /// The client would not take it.
     ClientGone,
+    /// It is whole, and not what was asked for: a 304 for something else than is stored.
+    Unconfirmed,
 }
 
 impl From<Malformed> for Fault {
@@ -93,11 +111,59 @@ struct Receiving {
     read: ReplyRead,
     any_byte: bool,
     framed: bool,
+    end: ReplyEnd,
+    interims: usize,
     doubtful: bool,
     closing: bool,
     /// A piece of a message has been written to the client, and not all of it.
     within_message: bool,
     cut_by: CutBy,
+}
+
+impl Receiving {
+    fn nothing() -> Receiving {
+        Receiving {
+            read: ReplyRead::Owed,
+            any_byte: false,
+            framed: false,
+            end: ReplyEnd::Unknown,
+            interims: 0,
+            doubtful: false,
+            closing: false,
+            within_message: false,
+            cut_by: CutBy::Close,
+        }
+    }
+
+    /// What is known of the upstream connection when the exchange is over.
+    fn finished(
+        &self,
+        ending: Ending,
+        request: &Request,
+        sending: &Sending,
+        inbox: &mut Inbox,
+        decisions: &Decisions,
+    ) -> Finished {
+        let surplus = match (decisions.behind)(inbox.bytes()) {
+            Behind::Nothing => false,
+            Behind::Surplus => true,
+            Behind::Padding(bytes) => {
+                inbox.consume(bytes);
+                false
+            }
+        };
+        Finished {
+            ending,
+            request_sent: sending.sent.load(Ordering::Relaxed),
+            expects: request.expects(),
+            reply: self.read,
+            framed: self.framed,
+            end: self.end,
+            doubtful: self.doubtful,
+            surplus,
+            closing: self.closing,
+        }
+    }
 }
 
 /// Sends the request and relays the reply. Says what the client has, and what is known of the upstream connection.
@@ -109,19 +175,13 @@ pub(crate) async fn run(
     fill: &mut Option<Fill<'_>>,
 ) -> (Outcome, Finished) {
     let sending = Sending::default();
-    let mut receiving = Receiving {
-        read: ReplyRead::Owed,
-        any_byte: false,
-        framed: false,
-        doubtful: false,
-        closing: false,
-        within_message: false,
-        cut_by: CutBy::Close,
-    };
+    let mut receiving = Receiving::nothing();
     let (place, kept) = (gateway.ring.enter(), client.requests > 1);
     let (from_client, to_client) = client.stream.split();
     let (from_upstream, to_upstream) = upstream.stream.split();
-    let up = up::Up { from_client, inbox: &mut client.inbox, to_upstream, request, gateway, sending: &sending };
+    let condition = fill.as_ref().and_then(Fill::validator).map(<[u8]>::to_vec);
+    let up =
+        up::Up { from_client, inbox: &mut client.inbox, to_upstream, request, condition, gateway, sending: &sending };
     let down = down::Down {
         from_upstream,
         inbox: &mut upstream.inbox,
@@ -131,6 +191,7 @@ pub(crate) async fn run(
         sending: &sending,
         receiving: &mut receiving,
         scratch: &mut upstream.scratch,
+        unfinished: &mut upstream.unfinished,
         place,
         kept,
     };
@@ -141,14 +202,16 @@ pub(crate) async fn run(
         relayed = down.relay(fill) => Ok(relayed),
     };
     let (ending, status) = match ended {
-        Ok(Ok(_)) => (Ending::Complete, None),
+        Ok(Ok(_) | Err(Fault::Unconfirmed)) => (Ending::Complete, None),
         Ok(Err(Fault::TimedOut)) => (Ending::TimedOut, Some(504)),
         Ok(Err(Fault::Broken)) => (Ending::UpstreamBroken, Some(502)),
         Err(Stop::ClientBroken(status)) => (Ending::ClientBroken, Some(status)),
         Ok(Err(Fault::ClientGone)) | Err(Stop::ClientGone) => (Ending::ClientGone, None),
     };
     let outcome = match (ended, status) {
-        (Ok(Ok(after)), _) => Outcome::Delivered(after),
+        (Ok(Ok(Relayed::Reply(after))), _) => Outcome::Delivered(after),
+        (Ok(Err(Fault::Unconfirmed)), _) => Outcome::Unconfirmed,
+        (Ok(Ok(Relayed::Tunnel)), _) => Outcome::Tunnel,
         (_, Some(status)) if !receiving.within_message => Outcome::Unanswered {
             status,
             closed_before_reply: ending == Ending::UpstreamBroken && !receiving.any_byte,
@@ -156,14 +219,6 @@ pub(crate) async fn run(
         },
         _ => Outcome::Cut(receiving.cut_by),
     };
-    let finished = Finished {
-        ending,
-        request_sent: sending.sent.load(Ordering::Relaxed),
-        reply: receiving.read,
-        framed: receiving.framed,
-        doubtful: receiving.doubtful,
-        surplus: !upstream.inbox.is_empty(),
-        closing: receiving.closing,
-    };
+    let finished = receiving.finished(ending, request, &sending, &mut upstream.inbox, &gateway.decisions);
     (outcome, finished)
 }

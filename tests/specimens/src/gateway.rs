@@ -33,9 +33,16 @@ pub(crate) struct Gateway {
     pub(crate) desk: Desk,
     pub(crate) ring: Ring,
     pub(crate) calendar: Calendar,
+    /// Held by every exchange that is under way.
+    pub(crate) under_way: Arc<()>,
 }
 
 impl Gateway {
+    /// Whether any exchange is under way.
+    fn is_busy(&self) -> bool {
+        Arc::strong_count(&self.under_way) > 1
+    }
+
     /// RFC 9111 §4.4: an unsafe request that succeeded makes what is stored for its target invalid.
     pub(crate) fn note_change(&self, request: &RequestHead, status: u16) {
         let Some(caching) = self.decisions.caching else { return };
@@ -63,12 +70,12 @@ pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decision
 /// As [`serve`].
 pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions) -> io::Result<()> {
     let calendar = if origin.net().is_some() { Calendar::simulated() } else { Calendar::real() };
-    let (pool, cache, desk, ring) = Default::default();
-    let gateway = Arc::new(Gateway { origin, decisions, pool, cache, desk, ring, calendar });
+    let (pool, cache, desk, ring, under_way) = Default::default();
+    let gateway = Arc::new(Gateway { origin, decisions, pool, cache, desk, ring, calendar, under_way });
     let mut clients = JoinSet::new();
     if let Some(every) = gateway.decisions.looks_every {
         let gateway = Arc::clone(&gateway);
-        clients.spawn(async move { gateway.pool.sweep(every, &gateway.decisions).await });
+        clients.spawn(async move { gateway.pool.sweep(every, &gateway.decisions, || gateway.is_busy()).await });
     }
     let mut pool_kept_clean = pin!(gateway.pool.keep_clean(&gateway.decisions));
     loop {

@@ -116,10 +116,12 @@ pub(crate) struct Malformed;
 pub struct RequestHead {
     /// The method, case-sensitive.
     pub method: String,
-    /// The path and query as the client wrote them, byte for byte, or `*`.
+    /// The path and query as the client wrote them, byte for byte, or `*`; of a CONNECT the authority.
     pub target: String,
     /// The authority: of the target if it named one, else of the `Host` field.
     pub host: String,
+    /// Whether the client speaks HTTP/1.0.
+    pub http_10: bool,
     /// The fields as received.
     pub fields: Fields,
 }

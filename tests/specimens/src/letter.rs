@@ -28,6 +28,11 @@ impl Letter {
 
     /// Writes it for a client.
     pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
+        self.write_to(self.framing == Framing::None, out, after, calendar);
+    }
+
+    /// Writes it for a client that expects a body or none, whatever the reply has.
+    pub(crate) fn write_to(&self, as_head: bool, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
         let ends = match self.framing {
             Framing::None if self.head.status < 200 || self.head.status == 204 => Ends::WithHead,
             Framing::None => Ends::WithHeadOf(self.head.fields.content_length().ok().flatten()),
@@ -35,6 +40,9 @@ impl Letter {
             Framing::Length(_) | Framing::UntilClose => Ends::AfterLength(self.body.len() as u64),
         };
         write_reply(out, &self.head, ends, after, None, calendar);
+        if as_head {
+            return;
+        }
         let encoder = ends.encoder();
         encoder.content(out, &self.body);
         encoder.end(out, &self.trailers);

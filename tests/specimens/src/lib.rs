@@ -6,7 +6,7 @@
 //! self-test and our own tests.
 //!
 //! What the reference leaves out on purpose: TLS, HTTP/2, tunnels (`CONNECT`, `Upgrade`), several origins, heuristic
-//! freshness and revalidation in its cache. It shares no code with the tester's client or origin, so that one
+//! freshness in its cache. It shares no code with the tester's client or origin, so that one
 //! misreading of the RFC cannot hide on both sides. It speaks through `transport`, which knows bytes and no HTTP.
 #![forbid(unsafe_code)]
 
@@ -21,22 +21,28 @@ mod gateway;
 mod head;
 mod inbox;
 mod letter;
+mod line;
 mod mutants;
 mod pool;
+mod program;
 mod request;
 mod ring;
 mod scratch;
 mod sharing;
 mod stretch;
+mod tunnel;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::body::Framing;
 pub use crate::decisions::{
-    Caching, ClientFacts, Decisions, Ending, Finished, Idle, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
+    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, OwnReply, Passed, PipelinedBehind, Pipelining,
+    PoolOrder, ReplyEnd, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};
 pub use crate::mutants::{Mutant, mutant, mutants};
+pub use crate::program::{named, serve_as_program};
 pub use crate::stretch::Stretch;

@@ -13,9 +13,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use transport::{Address, Stream, Waiting};
 
+use crate::body::Decoder;
 use crate::decisions::{Decisions, Idle, PoolOrder};
+use crate::head::ReplyHead;
 use crate::inbox::Inbox;
 use crate::scratch::Scratch;
 
@@ -25,19 +28,32 @@ pub(crate) struct Upstream {
     pub(crate) stream: Stream,
     pub(crate) inbox: Inbox,
     pub(crate) scratch: Scratch,
+    /// The reply that is being read. Of a pooled connection there is none; a mutant may leave one, and then the next
+    /// exchange reads on where it was broken off, as programs do whose parser belongs to the connection.
+    pub(crate) unfinished: Option<Unfinished>,
+    idle_since: Option<Instant>,
+}
+
+/// A reply of which the end has not been read.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    pub(crate) head: ReplyHead,
+    pub(crate) decoder: Decoder,
 }
 
 impl Upstream {
     pub(crate) async fn connect(origin: &Address, wait: Duration) -> io::Result<Upstream> {
         let stream = tokio::time::timeout(wait, origin.connect()).await??;
         stream.set_nodelay(true)?;
-        Ok(Upstream { stream, inbox: Inbox::default(), scratch: Scratch::default() })
+        let (inbox, scratch) = Default::default();
+        Ok(Upstream { stream, inbox, scratch, unfinished: None, idle_since: None })
     }
 
     /// What the kernel knows of this connection while nothing is asked on it.
     fn idle(&self) -> Idle {
         let waiting = self.stream.waiting();
-        Idle { unasked_bytes: waiting == Waiting::Bytes, closed: waiting == Waiting::Closed }
+        let lasts = self.idle_since.map_or(Duration::ZERO, |since| since.elapsed());
+        Idle { lasts, unasked_bytes: waiting == Waiting::Bytes, closed: waiting == Waiting::Closed }
     }
 }
 
@@ -70,7 +86,8 @@ impl Pool {
     }
 
     /// Keeps a connection for the next exchange, and has it watched.
-    pub(crate) fn put(&self, upstream: Upstream, decisions: &Decisions) {
+    pub(crate) fn put(&self, mut upstream: Upstream, decisions: &Decisions) {
+        upstream.idle_since = Some(Instant::now());
         let mut shelf = self.shelf();
         let watched = match &shelf.watcher {
             _ if decisions.looks_every.is_some() => (decisions.may_take)(&upstream.idle()),
@@ -97,11 +114,14 @@ impl Pool {
     }
 
     /// Closes idle connections on which something has happened, so often; never ends.
-    pub(crate) async fn sweep(&self, every: Duration, decisions: &Decisions) {
+    pub(crate) async fn sweep(&self, every: Duration, decisions: &Decisions, is_busy: impl Fn() -> bool) {
         loop {
             tokio::time::sleep(every).await;
             // Housekeeping lets those go first who wait already.
             tokio::task::yield_now().await;
+            if is_busy() && !decisions.looks_when_busy {
+                continue;
+            }
             self.shelf().idle.retain(|upstream| (decisions.may_take)(&upstream.idle()));
         }
     }

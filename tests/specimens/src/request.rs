@@ -4,23 +4,27 @@
 //! has no boundary that we could trust (RFC 9112 §9.3).
 
 use crate::body::Framing;
+use crate::decisions::Decisions;
 use crate::head::{Fields, RawRequest, RequestHead};
 
 /// A request that the gateway takes on.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) head: RequestHead,
-    /// Whether the client speaks HTTP/1.0.
-    pub(crate) http_10: bool,
     /// Whether the client announced that it closes.
     pub(crate) closing: bool,
-    /// How its body is framed; never until close.
+    /// How its body is framed; until close only where a mutant takes everything that follows for the body.
     pub(crate) framing: Framing,
 }
 
 impl Request {
     pub(crate) fn has_body(&self) -> bool {
         !matches!(self.framing, Framing::None | Framing::Length(0))
+    }
+
+    /// Whether its client may keep the body back until it is asked for it. RFC 9110 §10.1.1.
+    pub(crate) fn expects(&self) -> bool {
+        self.has_body() && self.head.fields.has("expect")
     }
 
     /// RFC 9110 §9.2.2. `TRACE` is refused before.
@@ -30,30 +34,56 @@ impl Request {
 }
 
 /// Takes the request on, or says with which status it is refused.
-pub(crate) fn admit(raw: RawRequest) -> Result<Request, u16> {
+pub(crate) fn admit(raw: RawRequest, decisions: &Decisions) -> Result<Request, u16> {
     let RawRequest { method, target, http_10, fields } = raw;
-    // No tunnels: RFC 9110 §9.3.6 leaves a CONNECT's "body" open, so it must never become requests of its own.
     // TRACE: RFC 9110 §9.3.8, its reply would carry the request's secrets.
-    if method == "CONNECT" || method == "TRACE" {
+    if method == "TRACE" {
         return Err(405);
     }
-    let framing = match (fields.is_chunked(), fields.content_length()) {
-        // RFC 9112 §6.1: HTTP/1.0 knows no Transfer-Encoding, and beside Content-Length it smells of smuggling.
-        (Ok(true), _) if http_10 => return Err(400),
-        (Ok(true), _) if fields.has("content-length") => return Err(400),
-        (Ok(true), _) => Framing::Chunked,
-        // RFC 9112 §6.1: a transfer coding that we do not understand.
-        (Err(_), _) => return Err(if fields.lists("transfer-encoding", "chunked") { 400 } else { 501 }),
-        (Ok(false), Ok(Some(length))) => Framing::Length(length),
-        (Ok(false), Ok(None)) => Framing::None,
-        (Ok(false), Err(_)) => return Err(400),
-    };
     let named = named_host(&fields, http_10)?;
-    let (target_host, target) = origin_form(&method, target)?;
+    let (target_host, target) = match method.as_str() {
+        "CONNECT" => (None, target),
+        _ => origin_form(&method, target)?,
+    };
     // RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
     let host = target_host.or(named).unwrap_or_default();
-    let closing = fields.lists("connection", "close");
-    Ok(Request { head: RequestHead { method, target, host, fields }, http_10, closing, framing })
+    let head = RequestHead { method, target, host, http_10, fields };
+    let runs_on = (decisions.runs_on)(&head);
+    // No tunnels: RFC 9110 §9.3.6 leaves a CONNECT's "body" open, so it must never become requests of its own.
+    if head.method == "CONNECT" && !runs_on {
+        return Err(405);
+    }
+    let framing = if runs_on { Framing::UntilClose } else { (decisions.request_framing)(&head)? };
+    let closing = head.fields.lists("connection", "close");
+    Ok(Request { head, closing, framing })
+}
+
+/// How the body of a request is framed, or with which status it is refused. RFC 9112 §6.3, in its order.
+pub(crate) fn framing(head: &RequestHead) -> Result<Framing, u16> {
+    let RequestHead { http_10, fields, .. } = head;
+    match (fields.is_chunked(), fields.content_length()) {
+        // RFC 9112 §6.1: HTTP/1.0 knows no Transfer-Encoding, and beside Content-Length it smells of smuggling.
+        (Ok(true), _) if *http_10 => Err(400),
+        (Ok(true), _) if fields.has("content-length") => Err(400),
+        (Ok(true), _) => Ok(Framing::Chunked),
+        // RFC 9112 §6.1: a transfer coding that we do not understand.
+        (Err(_), _) => Err(if fields.lists("transfer-encoding", "chunked") { 400 } else { 501 }),
+        (Ok(false), Ok(Some(length))) => Ok(Framing::Length(length)),
+        (Ok(false), Ok(None)) => Ok(Framing::None),
+        (Ok(false), Err(_)) => Err(400),
+    }
+}
+
+/// Whether a request is answered without the origin. RFC 9110 §9.3.7: `OPTIONS *` asks this server, whichever stands
+/// behind; §7.6.2: an OPTIONS that may not travel on is answered where it is.
+pub(crate) fn is_for_us(head: &RequestHead) -> bool {
+    head.method == "OPTIONS" && (head.target == "*" || hops_left(head) == Some(0))
+}
+
+/// How far an OPTIONS may travel. RFC 9110 §7.6.2: for other methods than that and TRACE it means nothing.
+pub(crate) fn hops_left(head: &RequestHead) -> Option<u64> {
+    let value = head.fields.values("max-forwards").next().filter(|_| head.method == "OPTIONS")?;
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 /// The authority of the `Host` field. RFC 9112 §3.2: exactly one; HTTP/1.0 may come without.
@@ -100,7 +130,7 @@ mod tests {
     use crate::head::parse_request;
 
     fn admitted(head: &str) -> Result<Request, u16> {
-        admit(parse_request(head.as_bytes())?.expect("the head is complete").1)
+        admit(parse_request(head.as_bytes())?.expect("the head is complete").1, &Decisions::reference())
     }
 
     #[test]

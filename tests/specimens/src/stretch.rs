@@ -88,11 +88,12 @@ impl Stretch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decisions::Decisions;
     use crate::head::{parse_reply, parse_request};
     use crate::request::admit;
 
     fn traits(request: &str, reply: &str, framing: Framing) -> Traits {
-        let request = admit(parse_request(request.as_bytes()).unwrap().unwrap().1).unwrap();
+        let request = admit(parse_request(request.as_bytes()).unwrap().unwrap().1, &Decisions::reference()).unwrap();
         let (_, head) = parse_reply(reply.as_bytes()).unwrap().unwrap();
         Traits::of(&request, true, &head, framing)
     }

@@ -5,7 +5,7 @@
 use crate::body::{Encoder, Framing};
 use crate::date::Calendar;
 use crate::head::{Fields, ReplyHead};
-use crate::request::Request;
+use crate::request::{Request, hops_left};
 
 /// How a reply ends on its way to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,24 +37,41 @@ pub(crate) enum After {
     Close,
 }
 
-/// Writes a request's head for the origin.
-pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request) {
+/// Writes a request's head for the origin; `condition` is the validator of what is stored already (RFC 9111 §4.3.1).
+pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request, condition: Option<&[u8]>) {
     let head = &request.head;
     out.reserve(head.fields.bytes() + head.target.len() + 256);
     line(out, &[head.method.as_bytes(), b" ", head.target.as_bytes(), b" HTTP/1.1"]);
     if !head.host.is_empty() {
         field(out, b"Host", head.host.as_bytes());
     }
+    let hops_left = hops_left(head);
     for (name, value) in end_to_end(&head.fields).filter(|(name, _)| !name.eq_ignore_ascii_case(b"host")) {
-        field(out, name, value);
+        match hops_left {
+            // RFC 9110 §7.6.2: one hop less. At 0 it does not come here.
+            Some(hops) if name.eq_ignore_ascii_case(b"max-forwards") => {
+                field(out, name, hops.saturating_sub(1).to_string().as_bytes());
+            }
+            Some(_) | None => field(out, name, value),
+        }
+    }
+    if let Some(validator) = condition {
+        field(out, b"If-None-Match", validator);
     }
     match request.framing {
         Framing::Length(length) => field(out, b"Content-Length", length.to_string().as_bytes()),
         Framing::Chunked => field(out, b"Transfer-Encoding", b"chunked"),
-        Framing::None | Framing::UntilClose => {}
+        Framing::None => {}
+        // A mutant's: it does not read on, so it has to say what for.
+        Framing::UntilClose => {
+            for protocol in head.fields.values("upgrade") {
+                field(out, b"Connection", b"upgrade");
+                field(out, b"Upgrade", protocol);
+            }
+        }
     }
     // RFC 9110 §7.6.3: a gateway must say that it was here. Our reply is the origin's, so there it may stay silent.
-    field(out, b"Via", if request.http_10 { b"1.0 reference" } else { b"1.1 reference" });
+    field(out, b"Via", if request.head.http_10 { b"1.0 reference" } else { b"1.1 reference" });
     out.extend_from_slice(b"\r\n");
 }
 
@@ -94,8 +111,9 @@ pub(crate) fn write_reply(
 }
 
 /// Writes a reply of the gateway's own. It says nothing of the request, so that it can never be taken for an echo.
-pub(crate) fn write_refusal(out: &mut Vec<u8>, status: u16, after: After, calendar: &Calendar) {
+pub(crate) fn write_own(out: &mut Vec<u8>, status: u16, after: After, calendar: &Calendar) {
     let reason = match status {
+        200 => "OK",
         400 => "Bad Request",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
@@ -107,8 +125,8 @@ pub(crate) fn write_refusal(out: &mut Vec<u8>, status: u16, after: After, calend
         _ => "Refused",
     };
     let mut fields = Fields::default();
-    if status == 405 {
-        // RFC 9110 §15.5.6: a 405 must say what is allowed.
+    if status == 200 || status == 405 {
+        // RFC 9110 §15.5.6: a 405 must say what is allowed; §9.3.7: the answer to OPTIONS should.
         fields.push(b"Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
     }
     let head = ReplyHead { status, reason: reason.to_owned(), http_10: false, fields };
@@ -152,6 +170,7 @@ fn line(out: &mut Vec<u8>, parts: &[&[u8]]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decisions::Decisions;
     use crate::head::{parse_reply, parse_request};
     use crate::request::admit;
 
@@ -159,9 +178,9 @@ mod tests {
     fn fields_for_one_hop_end_here_and_others_pass() {
         let raw = "GET /a?b HTTP/1.1\r\nX-Mine: 1\r\nHost: h\r\nConnection: X-Listed, close\r\nX-Listed: 2\r\nTE: trailers\r\n\
              Upgrade: websocket\r\nProxy-Authorization: p\r\nAuthorization: a\r\nx-mine: 3\r\n\r\n";
-        let request = admit(parse_request(raw.as_bytes()).unwrap().unwrap().1).unwrap();
+        let request = admit(parse_request(raw.as_bytes()).unwrap().unwrap().1, &Decisions::reference()).unwrap();
         let mut out = Vec::new();
-        write_request(&mut out, &request);
+        write_request(&mut out, &request, None);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "GET /a?b HTTP/1.1\r\nHost: h\r\nX-Mine: 1\r\nAuthorization: a\r\nx-mine: 3\r\nVia: 1.1 reference\r\n\r\n"
@@ -186,7 +205,7 @@ mod tests {
             "HTTP/1.1 200 Fine\r\nDate: d\r\nAge: 7\r\nContent-Length: 9\r\nConnection: close\r\n\r\n"
         );
         let mut out = Vec::new();
-        write_refusal(&mut out, 405, After::Close, &Calendar::real());
+        write_own(&mut out, 405, After::Close, &Calendar::real());
         let refusal = String::from_utf8(out).unwrap();
         assert!(refusal.contains("\r\nDate: ") && refusal.contains("\r\nAllow: GET"), "{refusal}");
     }

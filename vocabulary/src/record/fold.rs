@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     CaseSummary, JournalEntry, ObligationOutcome, ObligationRecord, ObligationWord, ObservationRecord, PlannedScenario,
-    RECORD_SCHEMA, REGRESSIONS, RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, Totals, upper_bound_95,
+    RECORD_SCHEMA, REGRESSIONS, RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, StoreUse, Totals, upper_bound_95,
 };
 use crate::finding::Finding;
 use crate::scenario::{Level, Obligation, ObligationState};
@@ -227,6 +227,7 @@ impl Fold {
             obligations,
             anomalies,
             near_misses,
+            store: cases.iter().fold(StoreUse::default(), |sum, case| sum.add(case.store)),
         }
     }
 }
@@ -268,6 +269,7 @@ fn not_run_record(planned: &PlannedScenario, reasons: &mut Vec<String>) -> Scena
         obligations: Vec::new(),
         anomalies: BTreeMap::new(),
         near_misses: BTreeMap::new(),
+        store: StoreUse::default(),
     }
 }
 
@@ -286,6 +288,7 @@ fn totals(scenarios: &[ScenarioRecord], findings: &[Finding]) -> Totals {
         exposures: sum(|scenario| scenario.exposures),
         faults_performed: sum(|scenario| scenario.faults_performed),
         upper_bound_95: if findings.is_empty() { upper_bound_95(bound_by) } else { None },
+        store: scenarios.iter().fold(StoreUse::default(), |sum, scenario| sum.add(scenario.store)),
     }
 }
 

@@ -5,51 +5,109 @@ use std::time::Duration;
 
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
-use transport::{ReadHalf, WriteHalf};
+use transport::ReadHalf;
 
-use super::{CutBy, Fault, Receiving, Sending};
+use super::{CutBy, Fault, Receiving, Relayed, Sending};
 use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{BODY_BYTES_MAX, Fill};
-use crate::decisions::{ClientFacts, ReplyRead};
+use crate::decisions::{ClientFacts, ReplyEnd, ReplyRead};
 use crate::gateway::Gateway;
 use crate::head::{Fields, ReplyHead, parse_reply};
 use crate::inbox::Inbox;
+use crate::pool::Unfinished;
 use crate::request::Request;
 use crate::scratch::Scratch;
 use crate::wire::{After, Ends, write_reply};
 
-/// The way down.
-pub(super) struct Down<'a> {
+/// The reply that is read stays with its connection until it has been read.
+const KEPT: &str = "nobody takes the reply away while it is read";
+
+/// The way down, to a client or to whatever else takes bytes.
+pub(super) struct Down<'a, W> {
     pub(super) from_upstream: ReadHalf<'a>,
     pub(super) inbox: &'a mut Inbox,
-    pub(super) to_client: WriteHalf<'a>,
+    pub(super) to_client: W,
     pub(super) request: &'a Request,
     pub(super) gateway: &'a Gateway,
     pub(super) sending: &'a Sending,
     pub(super) receiving: &'a mut Receiving,
     pub(super) scratch: &'a mut Scratch,
+    pub(super) unfinished: &'a mut Option<Unfinished>,
     /// Its place among all exchanges that were passed on.
     pub(super) place: u64,
     /// Whether its client connection had carried another before.
     pub(super) kept: bool,
 }
 
-impl Down<'_> {
-    pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<After, Fault> {
+impl<W: AsyncWrite + Unpin> Down<'_, W> {
+    pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<Relayed, Fault> {
         let decisions = &self.gateway.decisions;
-        let head = self.final_head().await?;
-        let framing = self.framing(&head)?;
-        self.gateway.note_change(&self.request.head, head.status);
+        let reply = self.begin().await?;
+        self.gateway.note_change(&self.request.head, reply.head.status);
+        let request_read = self.sending.read.load(Ordering::Relaxed);
+        let client = ClientFacts { http_10: self.request.head.http_10, closing: self.request.closing, request_read };
+        let after = if (decisions.may_keep_client)(&client) { After::Keep } else { After::Close };
+        if (decisions.opens_tunnel)(&reply.head) {
+            self.open_tunnel(&reply.head, reply.decoder.rest()).await?;
+            return Ok(Relayed::Tunnel);
+        }
+        if reply.head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
+            return self.confirm(&reply.head, after, fill).await.map(Relayed::Reply);
+        }
+        let streamed = match decisions.leads_astray() {
+            true => self.go_astray(reply, after, fill).await,
+            false => self.stream(reply, after, fill).await,
+        };
+        streamed.map(Relayed::Reply)
+    }
+
+    /// Writes the head behind which the tunnel begins, as the origin has framed it. The reference never comes here.
+    async fn open_tunnel(&mut self, head: &ReplyHead, framing: Framing) -> Result<(), Fault> {
+        let ends = match framing {
+            Framing::Length(length) => Ends::AfterLength(length),
+            Framing::Chunked => Ends::WithLastChunk,
+            Framing::None | Framing::UntilClose => Ends::WithConnection,
+        };
+        let mut out = Vec::new();
+        write_reply(&mut out, head, ends, After::Keep, None, &self.gateway.calendar);
+        write(&mut self.to_client, &mut out, self.gateway.decisions.client_wait).await
+    }
+
+    /// Answers with what is stored, if that is what the 304 confirms. RFC 9111 §4.3.3.
+    async fn confirm(&mut self, head: &ReplyHead, after: After, fill: &mut Option<Fill<'_>>) -> Result<After, Fault> {
+        self.receiving.read = ReplyRead::Whole;
+        let stored = fill.as_mut().and_then(|fill| fill.confirmed(head)).ok_or(Fault::Unconfirmed)?;
+        // Whoever waits finds the confirmed one in the store.
+        *fill = None;
+        let mut out = Vec::new();
+        stored.write(&mut out, after, &self.gateway.calendar);
+        self.receiving.within_message = true;
+        write(&mut self.to_client, &mut out, self.gateway.decisions.client_wait).await?;
+        Ok(after)
+    }
+
+    /// Reads up to the head of the final reply.
+    pub(super) async fn begin(&mut self) -> Result<Unfinished, Fault> {
+        let reply = match self.unfinished.take() {
+            Some(left_behind) => left_behind,
+            None => {
+                let head = self.final_head().await?;
+                let framing = self.framing(&head)?;
+                Unfinished { head, decoder: Decoder::new(framing) }
+            }
+        };
+        let (head, framing) = (&reply.head, reply.decoder.rest());
         self.receiving.read = ReplyRead::Begun;
         self.receiving.closing = head.http_10 || head.fields.lists("connection", "close");
         self.receiving.framed = framing != Framing::UntilClose;
-        let request_read = self.sending.read.load(Ordering::Relaxed);
-        let client = ClientFacts { http_10: self.request.http_10, closing: self.request.closing, request_read };
-        let after = if (decisions.may_keep_client)(&client) { After::Keep } else { After::Close };
-        match decisions.leads_astray() {
-            true => self.go_astray(head, framing, after, fill).await,
-            false => self.stream(head, framing, after, fill).await,
-        }
+        self.receiving.end = match framing {
+            Framing::None if self.request.head.method == "HEAD" => ReplyEnd::Request,
+            Framing::None => ReplyEnd::Status,
+            Framing::Length(length) => ReplyEnd::Length(length),
+            Framing::Chunked => ReplyEnd::LastChunk,
+            Framing::UntilClose => ReplyEnd::Close,
+        };
+        Ok(reply)
     }
 
     /// Reads heads, passing the interim ones on, until the final one. RFC 9110 §15.2.
@@ -65,9 +123,10 @@ impl Down<'_> {
             if (decisions.is_final)(head.status) {
                 return Ok(head);
             }
+            self.receiving.interims += 1;
             // RFC 9112 §6.3(1): an interim reply ends with its head, whatever its fields say. RFC 9110 §15.2: an
             // HTTP/1.0 client must not see one.
-            if !self.request.http_10 {
+            if !self.request.head.http_10 {
                 write_reply(&mut out, &head, Ends::WithHead, After::Keep, None, &self.gateway.calendar);
                 self.receiving.within_message = true;
                 write(&mut self.to_client, &mut out, decisions.client_wait).await?;
@@ -130,31 +189,31 @@ impl Down<'_> {
     /// Passes the reply on as it comes, and stores it if it may be.
     pub(super) async fn stream(
         &mut self,
-        head: ReplyHead,
-        framing: Framing,
+        reply: Unfinished,
         after: After,
         fill: &mut Option<Fill<'_>>,
     ) -> Result<After, Fault> {
         let decisions = &self.gateway.decisions;
+        let Unfinished { head, decoder } = self.unfinished.insert(reply);
+        let framing = decoder.rest();
         let (ends, after) = match framing {
             Framing::None if head.status < 200 || head.status == 204 => (Ends::WithHead, after),
             Framing::None => (Ends::WithHeadOf(head.fields.content_length().ok().flatten()), after),
             Framing::Length(length) => (Ends::AfterLength(length), after),
-            Framing::Chunked | Framing::UntilClose if self.request.http_10 => (Ends::WithConnection, After::Close),
+            Framing::Chunked | Framing::UntilClose if self.request.head.http_10 => (Ends::WithConnection, After::Close),
             Framing::Chunked | Framing::UntilClose => (Ends::WithLastChunk, after),
         };
         if ends == Ends::WithConnection {
             self.receiving.cut_by = CutBy::Reset;
         }
-        let lifetime = fill.as_mut().and_then(|fill| fill.lifetime(&self.request.head, &head));
+        let keep = fill.as_mut().and_then(|fill| fill.keep(&self.request.head, head));
         // RFC 9111 §3.3: what a close ended may be incomplete.
-        let mut kept = lifetime.filter(|_| framing != Framing::UntilClose).map(|lifetime| (lifetime, Vec::new()));
+        let mut kept = keep.filter(|_| framing != Framing::UntilClose).map(|keep| (keep, Vec::new()));
         let encoder = ends.encoder();
         let mut out = Vec::new();
-        write_reply(&mut out, &head, ends, after, None, &self.gateway.calendar);
-        let mut decoder = Decoder::new(framing);
+        write_reply(&mut out, head, ends, after, None, &self.gateway.calendar);
         loop {
-            let mut progress = decoder.drain(self.inbox, |content| {
+            let mut progress = self.unfinished.as_mut().expect(KEPT).decoder.drain(self.inbox, |content| {
                 encoder.content(&mut out, content);
                 kept.iter_mut().for_each(|(_, body)| body.extend_from_slice(content));
             })?;
@@ -168,20 +227,21 @@ impl Down<'_> {
             }
             if progress == Progress::Done {
                 self.receiving.read = ReplyRead::Whole;
-                encoder.end(&mut out, &decoder.trailers);
+                encoder.end(&mut out, &self.unfinished.as_ref().expect(KEPT).decoder.trailers);
                 write(&mut self.to_client, &mut out, decisions.client_wait).await?;
                 break;
             }
         }
-        if let (Some((lifetime, body)), Some(fill)) = (kept, fill.take()) {
-            fill.store(&self.request.head, head, body, lifetime, &self.gateway.calendar);
+        let Unfinished { head, .. } = self.unfinished.take().expect(KEPT);
+        if let (Some((keep, body)), Some(fill)) = (kept, fill.take()) {
+            fill.store(&self.request.head, head, body, keep, &self.gateway.calendar);
         }
         Ok(after)
     }
 
     /// Reads a whole body and its trailers into memory, up to a bound.
-    pub(super) async fn collect(&mut self, framing: Framing) -> Result<(Vec<u8>, Fields), Fault> {
-        let (mut decoder, mut body) = (Decoder::new(framing), Vec::new());
+    pub(super) async fn collect(&mut self, mut decoder: Decoder) -> Result<(Vec<u8>, Fields), Fault> {
+        let (framing, mut body) = (decoder.rest(), Vec::new());
         while decoder.drain(self.inbox, |content| body.extend_from_slice(content))? == Progress::More {
             if body.len() > BODY_BYTES_MAX {
                 return Err(Fault::Broken);

@@ -21,6 +21,8 @@ pub(super) struct Up<'a> {
     pub(super) inbox: &'a mut Inbox,
     pub(super) to_upstream: WriteHalf<'a>,
     pub(super) request: &'a Request,
+    /// The validator that the origin is asked about.
+    pub(super) condition: Option<Vec<u8>>,
     pub(super) gateway: &'a Gateway,
     pub(super) sending: &'a Sending,
 }
@@ -41,8 +43,11 @@ impl Up<'_> {
     async fn send_all(&mut self) -> Result<(), Stop> {
         let decisions = &self.gateway.decisions;
         let mut out = Vec::new();
-        write_request(&mut out, self.request);
-        let mut decoder = Decoder::new(self.request.framing);
+        write_request(&mut out, self.request, self.condition.as_deref());
+        if self.request.framing == Framing::UntilClose {
+            return self.run_on(out).await;
+        }
+        let mut decoder = Decoder::of_request(self.request.framing, decisions);
         let encoder = match self.request.framing {
             Framing::Chunked => Encoder::Chunked,
             Framing::None | Framing::Length(_) | Framing::UntilClose => Encoder::Plain,
@@ -68,6 +73,26 @@ impl Up<'_> {
                 Ok(Ok(1..)) => {}
                 Ok(Ok(0) | Err(_)) => return Err(Stop::ClientGone),
                 Err(_) => return Err(Stop::ClientBroken(408)),
+            }
+        }
+    }
+}
+
+impl Up<'_> {
+    /// Sends everything that the client sends, as it comes, for as long as the reply takes. The reference never comes here.
+    async fn run_on(&mut self, mut out: Vec<u8>) -> Result<(), Stop> {
+        loop {
+            out.extend_from_slice(self.inbox.bytes());
+            self.inbox.consume(self.inbox.len());
+            match timeout(self.gateway.decisions.reply_wait, self.to_upstream.write_all(&out)).await {
+                Ok(Ok(())) => out.clear(),
+                Ok(Err(_)) | Err(_) => return Ok(()),
+            }
+            self.sending.read.store(true, Ordering::Relaxed);
+            self.sending.sent.store(true, Ordering::Relaxed);
+            let _ = self.sending.over.set(Instant::now());
+            if !matches!(self.inbox.fill(&mut self.from_client).await, Ok(1..)) {
+                return Err(Stop::ClientGone);
             }
         }
     }

@@ -1,16 +1,50 @@
 //! The mutants: the reference gateway with one decision replaced, one file per defect.
 //!
 //! A file names the defect in its name and, in its `MUTANT`, the shape that must be found. To add one, write the file
-//! and run the tests: the index below is rewritten, and then to be committed.
+//! and run the tests: the index below is rewritten, and then to be committed. It is the only list of mutants that there
+//! is: whoever needs something for each of them by name, such as a test, takes it from `for_each_mutant!`.
 
 use vocabulary::finding::{Boundary, Leg, Shape};
 
 use crate::decisions::Decisions;
 
 // index: begin
+mod any_304_confirms_what_is_stored;
+mod cache_compares_credential_prefix;
+mod cache_hit_leaves_body_unread;
+mod cache_ignores_authorization;
+mod cache_ignores_private;
+mod cache_ignores_vary;
+mod cache_key_percent_decoded;
+mod cache_key_with_sorted_query;
+mod cache_key_without_delimiter;
+mod cache_key_without_host;
+mod cache_key_without_query;
+mod cache_stores_no_store;
+mod connect_body_sent_raw;
+mod early_answered_body_read_as_request;
+mod early_answered_connection_pooled;
 mod early_hints_taken_as_final;
+mod expect_refused_connection_pooled;
+mod failed_connection_pooled;
+mod fake_accept_opens_tunnel;
+mod half_read_connection_pooled;
+mod head_body_left_on_connection;
+mod idle_surplus_accepted;
+mod idle_surplus_looked_for_after_a_second;
+mod idle_surplus_unseen_while_busy;
+mod interim_counted_as_answer;
 mod interim_taken_as_final;
+mod late_request_overtakes_behind_chunked;
+mod length_outranks_chunks;
+mod line_feed_in_chunk_extension;
+mod malformed_length_overlooked;
+mod old_request_runs_on;
+mod own_reply_leaves_body_unread;
+mod pipelined_replies_in_completion_order;
 mod pool_keeps_owed_connection;
+mod private_cookie_stored;
+mod private_reply_handed_to_those_who_wait;
 mod private_reply_shared_from_cache;
 mod replies_swapped_after_bodiless_run;
 mod replies_swapped_after_closing_run;
@@ -23,11 +57,49 @@ mod replies_swapped_under_load;
 mod reply_repeated_after_chunked_run;
 mod surplus_accepted;
 mod surplus_checked_too_early;
+mod surplus_kept_behind_bodyless;
+mod surplus_kept_behind_last_chunk;
+mod tail_skipped_to_status_line;
+mod timed_out_connection_pooled;
+mod upgrade_tail_sent_raw;
 
 static MUTANTS: &[Mutant] = &[
+    any_304_confirms_what_is_stored::MUTANT,
+    cache_compares_credential_prefix::MUTANT,
+    cache_hit_leaves_body_unread::MUTANT,
+    cache_ignores_authorization::MUTANT,
+    cache_ignores_private::MUTANT,
+    cache_ignores_vary::MUTANT,
+    cache_key_percent_decoded::MUTANT,
+    cache_key_with_sorted_query::MUTANT,
+    cache_key_without_delimiter::MUTANT,
+    cache_key_without_host::MUTANT,
+    cache_key_without_query::MUTANT,
+    cache_stores_no_store::MUTANT,
+    connect_body_sent_raw::MUTANT,
+    early_answered_body_read_as_request::MUTANT,
+    early_answered_connection_pooled::MUTANT,
     early_hints_taken_as_final::MUTANT,
+    expect_refused_connection_pooled::MUTANT,
+    failed_connection_pooled::MUTANT,
+    fake_accept_opens_tunnel::MUTANT,
+    half_read_connection_pooled::MUTANT,
+    head_body_left_on_connection::MUTANT,
+    idle_surplus_accepted::MUTANT,
+    idle_surplus_looked_for_after_a_second::MUTANT,
+    idle_surplus_unseen_while_busy::MUTANT,
+    interim_counted_as_answer::MUTANT,
     interim_taken_as_final::MUTANT,
+    late_request_overtakes_behind_chunked::MUTANT,
+    length_outranks_chunks::MUTANT,
+    line_feed_in_chunk_extension::MUTANT,
+    malformed_length_overlooked::MUTANT,
+    old_request_runs_on::MUTANT,
+    own_reply_leaves_body_unread::MUTANT,
+    pipelined_replies_in_completion_order::MUTANT,
     pool_keeps_owed_connection::MUTANT,
+    private_cookie_stored::MUTANT,
+    private_reply_handed_to_those_who_wait::MUTANT,
     private_reply_shared_from_cache::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
     replies_swapped_after_closing_run::MUTANT,
@@ -40,7 +112,74 @@ static MUTANTS: &[Mutant] = &[
     reply_repeated_after_chunked_run::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
+    surplus_kept_behind_bodyless::MUTANT,
+    surplus_kept_behind_last_chunk::MUTANT,
+    tail_skipped_to_status_line::MUTANT,
+    timed_out_connection_pooled::MUTANT,
+    upgrade_tail_sent_raw::MUTANT,
 ];
+
+/// Calls a macro with the names of all mutants, as identifiers: for a test of each, by its name.
+#[macro_export]
+macro_rules! for_each_mutant {
+    ($call:ident) => {
+        $call! {
+            any_304_confirms_what_is_stored,
+            cache_compares_credential_prefix,
+            cache_hit_leaves_body_unread,
+            cache_ignores_authorization,
+            cache_ignores_private,
+            cache_ignores_vary,
+            cache_key_percent_decoded,
+            cache_key_with_sorted_query,
+            cache_key_without_delimiter,
+            cache_key_without_host,
+            cache_key_without_query,
+            cache_stores_no_store,
+            connect_body_sent_raw,
+            early_answered_body_read_as_request,
+            early_answered_connection_pooled,
+            early_hints_taken_as_final,
+            expect_refused_connection_pooled,
+            failed_connection_pooled,
+            fake_accept_opens_tunnel,
+            half_read_connection_pooled,
+            head_body_left_on_connection,
+            idle_surplus_accepted,
+            idle_surplus_looked_for_after_a_second,
+            idle_surplus_unseen_while_busy,
+            interim_counted_as_answer,
+            interim_taken_as_final,
+            late_request_overtakes_behind_chunked,
+            length_outranks_chunks,
+            line_feed_in_chunk_extension,
+            malformed_length_overlooked,
+            old_request_runs_on,
+            own_reply_leaves_body_unread,
+            pipelined_replies_in_completion_order,
+            pool_keeps_owed_connection,
+            private_cookie_stored,
+            private_reply_handed_to_those_who_wait,
+            private_reply_shared_from_cache,
+            replies_swapped_after_bodiless_run,
+            replies_swapped_after_closing_run,
+            replies_swapped_after_cookie_run,
+            replies_swapped_after_kept_run,
+            replies_swapped_after_page_sized_run,
+            replies_swapped_in_one_order,
+            replies_swapped_in_one_order_now_and_then,
+            replies_swapped_under_load,
+            reply_repeated_after_chunked_run,
+            surplus_accepted,
+            surplus_checked_too_early,
+            surplus_kept_behind_bodyless,
+            surplus_kept_behind_last_chunk,
+            tail_skipped_to_status_line,
+            timed_out_connection_pooled,
+            upgrade_tail_sent_raw,
+        }
+    };
+}
 // index: end
 
 /// A gateway with one defect.
@@ -83,6 +222,17 @@ mod tests {
 
     const BEGIN: &str = "// index: begin\n";
     const END: &str = "// index: end\n";
+    const EACH_BEGIN: &str =
+        "/// Calls a macro with the names of all mutants, as identifiers: for a test of each, by its name.
+#[macro_export]
+macro_rules! for_each_mutant {
+    ($call:ident) => {
+        $call! {
+";
+    const EACH_END: &str = "        }
+    };
+}
+";
 
     /// The names of the files beside this one, in order.
     fn files(folder: &Path) -> Vec<String> {
@@ -101,7 +251,9 @@ mod tests {
         let files = files(&folder);
         let modules: String = files.iter().map(|file| format!("mod {file};\n")).collect();
         let entries: String = files.iter().map(|file| format!("    {file}::MUTANT,\n")).collect();
-        let index = format!("{modules}\nstatic MUTANTS: &[Mutant] = &[\n{entries}];\n");
+        let names: String = files.iter().map(|file| format!("            {file},\n")).collect();
+        let each = format!("{EACH_BEGIN}{names}{EACH_END}");
+        let index = format!("{modules}\nstatic MUTANTS: &[Mutant] = &[\n{entries}];\n\n{each}");
 
         let page = fs::read_to_string(folder.join("mod.rs")).unwrap();
         let (before, rest) = page.split_once(BEGIN).unwrap();

@@ -479,6 +479,48 @@ async fn a_refused_upgrade_leaves_two_requests() {
 }
 
 #[tokio::test]
+async fn what_is_for_the_gateway_is_answered_here_and_its_body_read() {
+    let stage = reference().await;
+    for (head, body) in [
+        ("OPTIONS * HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n", "hello"),
+        ("OPTIONS /a HTTP/1.1\r\nHost: h\r\nMax-Forwards: 0\r\nTransfer-Encoding: chunked\r\n\r\n", "0\r\n\r\n"),
+        ("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", ""),
+    ] {
+        let mut client = stage.ask(head).await;
+        // The reply does not wait for the body, and the connection does.
+        let reply = client.message().await;
+        assert!(reply.status() == 200 && reply.head.contains("\r\nAllow: ") && !reply.has("Connection: close"));
+        client.send(body).await;
+        client.send("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        assert_eq!(client.message().await.status(), 200);
+    }
+    for closing in [
+        "OPTIONS * HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n",
+    ] {
+        let mut client = stage.ask(closing).await;
+        assert!(client.message().await.has("Connection: close"), "{closing}");
+        client.closed().await;
+    }
+    let broken = "OPTIONS * HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n";
+    let mut client = stage.ask(&format!("{broken}GET /ghost HTTP/1.1\r\nHost: h\r\n\r\n")).await;
+    assert_eq!(client.message().await.status(), 200);
+    client.closed().await;
+}
+
+#[tokio::test]
+async fn an_options_that_travels_on_has_one_hop_less() {
+    let stage = reference().await;
+    for (method, hops, left) in [("OPTIONS", "3", "2"), ("GET", "0", "0"), ("OPTIONS", "many", "many")] {
+        let mut client = stage.ask(&format!("{method} /a HTTP/1.1\r\nHost: h\r\nMax-Forwards: {hops}\r\n\r\n")).await;
+        let mut upstream = stage.upstream().await;
+        assert!(upstream.head().await.contains(&format!("\r\nMax-Forwards: {left}\r\n")), "{method} {hops}");
+        upstream.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await;
+        client.message().await;
+    }
+}
+
+#[tokio::test]
 async fn dropping_the_gateway_closes_everything() {
     let stage = reference().await;
     let mut waiting = stage.get("/").await;

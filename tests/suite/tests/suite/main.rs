@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod correct;
+mod foreign;
 mod hyper_proxy;
+mod kill_matrix;
 mod mutants;
 mod real;
 mod simulated;
@@ -16,6 +18,8 @@ use crosswire::{Builder, Gateway, Report};
 use specimens::{Decisions, Mutant};
 use vocabulary::finding::Finding;
 use vocabulary::record::{ObligationWord, RunRecord};
+use vocabulary::scenario::Level;
+use vocabulary::verdict::Verdict;
 
 /// A run of this gateway, its folder gone with the returned guard.
 fn run(gateway: Gateway, say: impl FnOnce(Builder) -> Builder) -> (Report, tempfile::TempDir) {
@@ -41,23 +45,42 @@ fn pursued(mutant: &Mutant, gateway: Gateway, seed: u64) -> (Finding, String) {
 
 fn specimen(name: &str, decisions: Decisions) -> Gateway {
     let gateway = Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions));
-    gateway.labelled("recipe", name)
+    gateway.labelled("recipe", name).reply_timeout(decisions.reply_wait)
 }
 
 /// A specimen as a program of its own, which can be stopped: a mutant, or the reference under an empty name.
 fn program(variant: &str) -> Gateway {
+    Gateway::command(&format!("VARIANT={variant} {}", program_command()))
+}
+
+/// The shell command that is the specimen of the environment's `VARIANT`.
+fn program_command() -> String {
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().and_then(Path::parent).unwrap().join("examples/gateway");
     if !program.is_file() {
         let built = Command::new(env!("CARGO")).args(["build", "-p", "crosswire-specimens", "--examples"]).status();
         assert!(built.unwrap().success());
     }
-    Gateway::command(&format!("VARIANT={variant} exec '{}'", program.display()))
+    format!("exec '{}'", program.display())
+}
+
+/// The mutant of a test's name.
+fn mutant_of(test: &str) -> &'static Mutant {
+    specimens::mutant(&test.replace('_', "-")).unwrap()
 }
 
 /// Whether a mutant shows itself only to those who stop its process.
 fn must_be_stopped(mutant: &Mutant) -> bool {
     scenarios::catalogue().find(mutant.scenario).unwrap().needs_freezing()
+}
+
+/// What a run of the scenario that is meant for a mutant comes to.
+fn accused_by(mutant: &Mutant) -> Verdict {
+    match scenarios::catalogue().find(mutant.scenario).unwrap().head.level {
+        Level::Must => Verdict::Violated,
+        Level::Should => Verdict::GateFailed,
+        Level::Observe => panic!("{} is meant for a scenario that never accuses", mutant.name),
+    }
 }
 
 /// How often a test repeats itself with other seeds: more where somebody asks for it.

@@ -1,14 +1,12 @@
 //! Every planted defect is found, by the scenario meant for it, with the right shape, boundary and leg.
 
-use specimens::{Mutant, mutants};
+use specimens::{Mutant, for_each_mutant, mutants};
 use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::finding::{Shape, Size};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{Event, EventKind, Gate, Lane, Plan, Start, Stimulus};
-use vocabulary::scenario::Level;
-use vocabulary::verdict::Verdict;
 
-use crate::{must_be_stopped, program, pursued, run, seeds, specimen, story, unshrunk};
+use crate::{accused_by, must_be_stopped, mutant_of, program, pursued, run, seeds, specimen, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
@@ -20,12 +18,7 @@ fn must_be_found(mutant: &Mutant, seed: u64) {
     };
     let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
     let record = report.record();
-    let verdict = match scenarios::catalogue().find(mutant.scenario).unwrap().head.level {
-        Level::Must => Verdict::Violated,
-        Level::Should => Verdict::GateFailed,
-        Level::Observe => panic!("{} is meant for a scenario that never accuses", mutant.name),
-    };
-    assert_eq!(record.verdict, verdict, "{} with seed {seed}: {}", mutant.name, story(record));
+    assert_eq!(record.verdict, accused_by(mutant), "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {
         (finding.shape, finding.boundary, finding.leg) == (mutant.shape, mutant.boundary, mutant.leg)
     };
@@ -57,43 +50,27 @@ fn a_swap_that_needs_one_order_of_three_among_sixty_is_left_with_those_three() {
     }
 }
 
+/// A test for each, by its name: from the index, so that a mutant is one file.
 macro_rules! mutant_is_found {
     ($($name:ident),* $(,)?) => {
         $(
             #[test]
             fn $name() {
-                let name = stringify!($name).replace('_', "-");
-                let mutant = specimens::mutant(&name).unwrap();
+                let mutant = mutant_of(stringify!($name));
                 seeds().for_each(|seed| must_be_found(mutant, seed));
             }
         )*
 
         #[test]
         fn every_mutant_has_a_test_here() {
-            let tested = [$(stringify!($name).replace('_', "-")),*];
+            let tested = [$(mutant_of(stringify!($name)).name),*];
             let all: Vec<&str> = mutants().iter().map(|mutant| mutant.name).collect();
             assert_eq!(tested.as_slice(), all);
         }
     };
 }
 
-mutant_is_found!(
-    early_hints_taken_as_final,
-    interim_taken_as_final,
-    pool_keeps_owed_connection,
-    private_reply_shared_from_cache,
-    replies_swapped_after_bodiless_run,
-    replies_swapped_after_closing_run,
-    replies_swapped_after_cookie_run,
-    replies_swapped_after_kept_run,
-    replies_swapped_after_page_sized_run,
-    replies_swapped_in_one_order,
-    replies_swapped_in_one_order_now_and_then,
-    replies_swapped_under_load,
-    reply_repeated_after_chunked_run,
-    surplus_accepted,
-    surplus_checked_too_early,
-);
+for_each_mutant!(mutant_is_found);
 
 #[test]
 fn a_finding_keeps_a_plan_that_fails_again() {

@@ -1,0 +1,96 @@
+//! `crosswire selftest`: the kill matrix on this machine. 0 passed, 70 failed, 3 something could not be run.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use crosswire::{KillMatrix, Stop};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use vocabulary::matrix::Matrix;
+use vocabulary::verdict::Verdict;
+
+use crate::arguments::Selftest;
+use crate::check::end_at_signals;
+use crate::output::{self, Output, to_stderr, to_stdout};
+
+/// How often the time that has passed is shown anew.
+const TICK: Duration = Duration::from_millis(250);
+
+pub(crate) fn run(options: &Selftest, output: &Output) -> anyhow::Result<u8> {
+    for file in options.output.iter().filter(|file| *file != Path::new("-")) {
+        if file.extension().is_none_or(|ending| ending != "json") {
+            bail!("write the matrix {}: its ending names no format; use .json, or - for stdout", file.display());
+        }
+        output::check_folder(file)?;
+    }
+    options.markdown.iter().try_for_each(|file| output::check_folder(file))?;
+    let stop = Stop::default();
+    let bar = Arc::new(progress(output));
+    let told = Arc::clone(&bar);
+    let matrix = matrix(options)?.stop(stop.clone()).on_cell(move |done, total| {
+        told.set_length(total as u64);
+        told.set_position(done as u64);
+    });
+    let signalled = Arc::new(OnceLock::new());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ran = runtime.context("start the runtime that waits for the matrix")?.block_on(async {
+        tokio::spawn(end_at_signals(stop, Arc::clone(&signalled), Arc::default()));
+        tokio::task::spawn_blocking(|| matrix.run()).await
+    });
+    bar.finish_and_clear();
+    let matrix = ran.context("run the matrix on a thread of its own")??;
+    match output.quiet {
+        true => to_stderr(matrix.verdict.title()),
+        false => to_stderr(&reports::matrix_text(&matrix, output.style())),
+    }
+    write(&matrix, options)?;
+    Ok(match (matrix.verdict, signalled.get()) {
+        // Which signal it was, as shells say it.
+        (Verdict::Interrupted, Some(code)) => *code,
+        _ => matrix.exit_code,
+    })
+}
+
+fn matrix(options: &Selftest) -> anyhow::Result<KillMatrix> {
+    let own = std::env::current_exe().context("find out where this program is")?;
+    let quoted = own.display().to_string().replace('\'', "'\\''");
+    let mut matrix =
+        KillMatrix::default().seeds(options.seeds.clone()).program(&format!("exec '{quoted}' gateways serve"));
+    if options.tcp {
+        matrix = matrix.over_tcp();
+    }
+    matrix = options.mutant.iter().fold(matrix, |matrix, glob| matrix.mutants(glob));
+    Ok(options.scenario.iter().fold(matrix, |matrix, glob| matrix.scenarios(glob)))
+}
+
+fn progress(output: &Output) -> ProgressBar {
+    let target = match output.terminal && !output.quiet {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
+    let style = ProgressStyle::with_template("{elapsed:>4} {pos} of {len} cells {wide_bar}");
+    bar.set_style(style.expect("the template is right, a test shows it"));
+    bar.enable_steady_tick(TICK);
+    bar
+}
+
+fn write(matrix: &Matrix, options: &Selftest) -> anyhow::Result<()> {
+    for file in &options.output {
+        let text = reports::matrix_json(matrix);
+        match file == Path::new("-") {
+            true => to_stdout(&text)?,
+            false => output::to_file(file, &text)?,
+        }
+    }
+    options.markdown.iter().try_for_each(|file| output::to_file(file, &reports::matrix_markdown(matrix)))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_template_of_the_progress_bar_is_right() {
+        assert!(indicatif::ProgressStyle::with_template("{elapsed:>4} {pos} of {len} cells {wide_bar}").is_ok());
+    }
+}
