@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::bail;
+use scenarios::glossary;
 use vocabulary::finding::Shape;
 
 use crate::output::to_stdout;
@@ -100,14 +101,91 @@ const WORDS: &[(&str, &str, &str)] = &[
         "what would make a foreign reply lawful: a retry, a cache hit, a tunnel, … Each that fits a finding's shape is tried, \
      and stands in the finding with the fact that rules it out.",
     ),
+    ("observed", "word", "what is counted and shown, and accuses nobody: an observation."),
+    (
+        "proof, step by step",
+        "word",
+        "what happened, in order, from both ends. The right column says what ties each step to what it follows from.",
+    ),
+    ("first", "tie", "the step with which the story begins."),
+    ("canary", "tie", "the canary that was sent in a step before stands in what is seen here."),
+    ("same connection", "tie", "both steps happened on one connection, whose bytes have an order."),
+    ("same write", "tie", "both left the origin in one write."),
+    ("acknowledged", "tie", "the gateway's kernel had acknowledged the bytes before this happened."),
+    ("awaited", "tie", "one of our ends waited for the other step before it did this."),
+    ("same clock", "tie", "both moments were read from one clock in one process."),
+    ("owed", "proof", "the reply belonged to its owner, who had asked for it: nobody else may receive it."),
+    (
+        "same segment",
+        "proof",
+        "nobody had asked for the reply, and it left in one write with bytes of the reply before it, which the client has \
+     received: it cannot be an answer to what was asked later.",
+    ),
+    (
+        "acknowledged by the gateway's kernel",
+        "proof",
+        "nobody had asked for the reply, and it lay in the gateway's kernel before the next request was sent.",
+    ),
+    (
+        "passed through",
+        "proof",
+        "the gateway passes connections through byte for byte and reads no HTTP: its client has to cope. Observed only.",
+    ),
+    ("swap", "severity", "another exchange's secret, of the same tenant."),
+    ("desync", "severity", "a reply too many or too few on a connection."),
+    ("corruption", "severity", "bytes that nobody sent like this."),
+    ("truncation", "severity", "a part is missing and nothing says so."),
+    ("staleness", "severity", "too old."),
+    ("must", "level", "a finding makes the run Violated (exit code 10): a sentence of an RFC forbids it."),
+    ("should", "level", "a finding makes the gate fail (exit code 11)."),
+    ("observe", "level", "never a finding: what differs is counted as an observation."),
+    ("verified", "word", "a reply whose canaries are all its receiver's own, or shared with it lawfully."),
+    (
+        "wrong below",
+        "word",
+        "with no finding among N exposures, fewer than 3/N replies are wrong under these conditions, with 95 % confidence.",
+    ),
+    (
+        "faults",
+        "word",
+        "planned misbehaviours of our ends that were performed; `prevented` beside it counts those that the gateway rightly \
+     kept from happening.",
+    ),
+    ("crossing", "word", "the protocols before and behind the gateway: h1→h1."),
+    ("tenant", "word", "an identity whose data must never reach another."),
+    ("exchange", "word", "one request and the reply that its client accepts for it: e1, e2, …"),
+    ("attempt", "word", "one arrival of an exchange at the origin. A retry is a second one."),
+    ("delivery", "word", "one reply that the origin emitted: d1, d2, …"),
+    ("owner", "word", "the exchange whose request the origin answered with a reply."),
+    (
+        "smallest plan",
+        "word",
+        "what is left of a plan when nothing more can be left out without losing the finding: tenants, exchanges, faults.",
+    ),
+    ("shrunk", "word", "how the smallest plan was found: from how large a plan, in how many runs, in how long."),
+    (
+        "reference gateway",
+        "word",
+        "a small gateway, part of crosswire, that does all this right. A finding that it shows as well is withdrawn.",
+    ),
+    ("bait", "word", "an owed reply is held until the next request arrives on its upstream connection."),
+    ("gate", "word", "replies are held until others have arrived, and then released in a planned order."),
+    ("seed", "word", "the number that fixes the plans. The gateway's own scheduling is not ours to fix."),
+    ("replay", "word", "a plan is run again, so many times; the rate says how often it failed."),
+    (
+        "finding",
+        "word",
+        "a wrong delivery with its evidence: f1, f2, … What has one cause has one fingerprint (cw…), in every run.",
+    ),
+    ("requirement", "word", "the sentence of an RFC that the gateway broke."),
+    ("not excused", "word", "what would have made the reply lawful, and the fact that rules it out: an excuse each."),
+    (
+        "compared",
+        "word",
+        "how often the plan fails without its fault, on the reference gateway, and on this gateway: counterfactuals.",
+    ),
     ("lane", "word", "one client worker of a plan; it sends its requests one after the other."),
     ("witness", "word", "what shows that an obligation was rightly prevented. A closed list."),
-    ("peer-closed-first", "witness", "the gateway closed the connection before the fault could be performed."),
-    ("no-upstream-reuse", "witness", "the gateway opens a new upstream connection for each request."),
-    ("answered-by-gateway", "witness", "the gateway answered itself: the origin saw no attempt."),
-    ("serialised", "witness", "the gateway lets one request at a time through."),
-    ("carrier-stripped", "witness", "the gateway strips what the fault needs."),
-    ("method-refused", "witness", "the gateway refuses the method."),
     (
         "http10-upstream",
         "witness",
@@ -117,6 +195,17 @@ const WORDS: &[(&str, &str, &str)] = &[
         "body-buffered",
         "witness",
         "the gateway keeps a request back until it has its whole body, so that no reply to it is early.",
+    ),
+    (
+        "nothing-stored",
+        "witness",
+        "the gateway stores nothing: every request that a stored reply could have answered reached the origin.",
+    ),
+    (
+        "hit",
+        "word",
+        "a reply that the gateway's store gave: no attempt of its request reached the origin, and it carries what the origin \
+     had sent for another. Counted of the requests that a fresh reply could lawfully have answered.",
     ),
     ("timeout-unknown", "witness", "the gateway's reply timeout is not known; give it with --gateway-timeout."),
 ];
@@ -130,23 +219,47 @@ pub(crate) fn run(what: Option<&str>) -> anyhow::Result<u8> {
         for (word, kind, _) in WORDS {
             writeln!(text, "{word:34} {kind}")?;
         }
+        for of in glossary() {
+            writeln!(text, "{:34} {}", of.word, of.kind)?;
+        }
         to_stdout(&text)?;
         return Ok(0);
     };
-    let asked = plain(what);
-    let shape = Shape::ALL.into_iter().find(|shape| plain(shape.words()) == asked);
-    let word = WORDS.iter().find(|(word, _, _)| plain(word) == asked);
-    match (shape, word) {
-        (Some(shape), _) => to_stdout(&format!("{} (shape): {}\n", shape.words(), shape_means(shape)))?,
-        (None, Some((word, kind, means))) => to_stdout(&format!("{word} ({kind}): {means}\n"))?,
-        (None, None) => bail!("explain {what:?}: it is no word of a report; `crosswire explain` lists all"),
+    let meanings = meanings(what);
+    if meanings.is_empty() {
+        bail!("explain {what:?}: it is no word of a report; `crosswire explain` lists all");
     }
+    to_stdout(&meanings.concat())?;
     Ok(0)
 }
 
-/// A word as it is compared: people write pair-swap, pair_swap and Pair swap.
+/// A line for each thing that is called so. Some words are a tie and a proof, or a fault and an act.
+fn meanings(what: &str) -> Vec<String> {
+    let asked = plain(what);
+    let is_asked = |word: &str| plain(word) == asked;
+    let shapes = Shape::ALL.into_iter().filter(|shape| is_asked(shape.words()));
+    let shapes = shapes.map(|shape| format!("{} (shape): {}\n", shape.words(), shape_means(shape)));
+    let words = WORDS.iter().filter(|(word, _, _)| is_asked(word));
+    let words: Vec<String> = words.map(|(word, kind, means)| format!("{word} ({kind}): {means}\n")).collect();
+    let told = |kind: &str| WORDS.iter().any(|(word, of, _)| is_asked(word) && *of == kind);
+    let language = glossary().filter(|of| is_asked(of.word) && !told(of.kind));
+    let language = language.map(|of| format!("{} ({}): {}.\n", of.word, of.kind, of.means));
+    shapes.chain(words).chain(language).collect()
+}
+
+/// A word as it is compared: people write pair-swap, pair_swap and Pair swap, copy `shift by 1` and `follow-ups(3)`, and
+/// ask for near misses.
 fn plain(word: &str) -> String {
-    word.to_lowercase().replace(['-', '_'], " ")
+    let word = word.to_lowercase().replace(['-', '_'], " ");
+    let word = word.split(['(', ',']).next().unwrap_or_default();
+    let word = word.split(" by ").next().unwrap_or_default().trim();
+    let plural = |ending: &str| word.strip_suffix(ending).filter(|word| word.len() > 3);
+    match (plural("ies"), plural("sses"), plural("s").filter(|word| !word.ends_with('s'))) {
+        (Some(stem), _, _) => format!("{stem}y"),
+        (None, Some(stem), _) => format!("{stem}ss"),
+        (None, None, Some(stem)) => stem.to_owned(),
+        (None, None, None) => word.to_owned(),
+    }
 }
 
 fn shape_means(shape: Shape) -> &'static str {
@@ -185,5 +298,39 @@ fn shape_means(shape: Shape) -> &'static str {
             "the client received another status than the origin emitted, and no lawful conversion of it."
         }
         Shape::TruncationAsComplete => "a reply that the origin cut off was presented as complete.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vocabulary::finding::{Boundary, Leg, Proof, Severity, Tie};
+    use vocabulary::scenario::Level;
+    use vocabulary::verdict::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn what_a_card_or_a_summary_prints_is_explained() {
+        let mut printed: Vec<String> = Shape::ALL.map(|shape| shape.words().to_owned()).to_vec();
+        printed.extend([Boundary::CrossTenant, Boundary::SameTenant, Boundary::SameLane].map(|word| word.to_string()));
+        printed.extend([Leg::Request, Leg::Reply, Leg::Store, Leg::Mint].map(|word| word.to_string()));
+        let ties = [Tie::First, Tie::Canary, Tie::SameConnection, Tie::SameWrite, Tie::Acknowledged, Tie::Awaited];
+        printed.extend(ties.into_iter().chain([Tie::SameClock]).map(|word| word.to_string()));
+        let proofs = [Proof::Owed, Proof::SameSegment, Proof::Acknowledged, Proof::PassedThrough, Proof::Race];
+        printed.extend(proofs.map(|word| word.to_string()));
+        let severities = [Severity::Leak, Severity::Swap, Severity::Desync, Severity::Corruption, Severity::Truncation];
+        printed.extend(severities.into_iter().chain([Severity::Staleness]).map(|word| word.to_string()));
+        printed.extend([Level::Must, Level::Should, Level::Observe].map(|word| word.to_string()));
+        let verdicts = [Verdict::Clean, Verdict::Violated, Verdict::Inconclusive, Verdict::Broken, Verdict::GateFailed];
+        printed.extend(verdicts.map(|word| word.to_string()));
+        let columns =
+            "verified|exposures|faults|prevented|wrong below|near misses|anomalies|observations|crossing|seed";
+        let rows = "smallest plan|shrunk|proof|not excused|compared|requirement|finding";
+        printed.extend(columns.split('|').chain(rows.split('|')).map(str::to_owned));
+        printed.extend(["shift by 1", "follow-ups(3, other tenant)", "fault-performed(interim)"].map(str::to_owned));
+        let missing: Vec<&String> = printed.iter().filter(|word| meanings(word).is_empty()).collect();
+        assert_eq!(missing, Vec::<&String>::new());
+        assert_eq!(meanings("canary").len(), 2, "a secret, and what ties two steps");
+        assert!(meanings("nothing").is_empty());
     }
 }

@@ -407,7 +407,7 @@ fn origin_case(plan: &Plan, base: u32) -> OriginCase {
     let planned = plan.stimuli().map(|(_, stimulus)| {
         let shared = match &stimulus.request.target {
             // As the client spells it: the base makes it the case's own.
-            plan::Target::Shared(name) => Some(format!("{name}-{base}")),
+            plan::Target::Shared(name) => Some(client::shared_path(name, base)),
             plan::Target::Own | plan::Target::Asterisk | plan::Target::Authority(_) => None,
         };
         let mut directive: Directive = stimulus.directive.clone();

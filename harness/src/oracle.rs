@@ -4,7 +4,7 @@
 //! who received what; what the audience allows is taken out ([`audience`]); the rest is named ([`shapes`]), proven or
 //! set aside ([`proof`]), and explained: in a sentence ([`story`]), step by step ([`chain`]), and by what does not excuse
 //! it ([`excuses`]). [`obligations`] say whether silence counts, [`anomalies`] count what only looks like a violation,
-//! [`owed`] how near it came to one.
+//! [`owed`] how near it came to one, [`store`] how often a cache has spared the origin.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -19,8 +19,10 @@ mod owed;
 mod proof;
 mod self_test;
 mod shapes;
+mod store;
 mod story;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -135,6 +137,8 @@ fn judge_case(history: &History, known: Known) -> Judgement {
             level @ (Level::Must | Level::Should) => findings.push(accuse(history, &map, &suspicion, level)),
         }
     }
+    // Which of them is told, made small and replayed first should not be chance.
+    findings.sort_by_key(|finding| (finding.level, finding.severity, Reverse(finding.boundary)));
     let summary = CaseSummary {
         scenario: history.plan.scenario.name.clone(),
         family: history.plan.scenario.family.clone(),
@@ -150,6 +154,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         obligations: obligations::outcomes(history, &map, known),
         anomalies: anomalies::count(history, &map),
         near_misses: owed::near_misses(history),
+        store: store::usage(history, &map),
         duration_us: 0,
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,
@@ -185,6 +190,8 @@ pub(crate) struct Suspicion {
     pub(crate) fact: Option<String>,
     /// Whether it is about what follows a CONNECT, on its client's own connection.
     pub(crate) of_connect: bool,
+    /// Why it is nobody's fault though it was seen: a cache has shared what it may.
+    pub(crate) observed: Option<audience::Observed>,
 }
 
 impl Suspicion {
@@ -197,6 +204,9 @@ impl Suspicion {
 /// Levels are computed per occurrence, not per file. Without proof, it is an observation. In a scenario that only
 /// observes, what passed on an upstream connection without any fault is the gateway's doing all the same.
 fn level_of(history: &History, suspicion: &Suspicion) -> Level {
+    if suspicion.observed.is_some() {
+        return Level::Observe;
+    }
     if matches!(suspicion.proof, Proof::Race | Proof::PassedThrough) {
         return Level::Observe;
     }
@@ -230,7 +240,11 @@ fn owners_met_a_fault(history: &History, suspicion: &Suspicion) -> bool {
     suspicion.exchanges.iter().any(|exchange| faulty(exchange) || on_faulty_connection(exchange))
 }
 
-fn severity_of(suspicion: &Suspicion) -> Severity {
+fn severity_of(history: &History, suspicion: &Suspicion) -> Severity {
+    let shared = suspicion.leg == Leg::Store || suspicion.shape == Shape::DuplicateDelivery;
+    if shared && !suspicion.edges.is_empty() && suspicion.edges.iter().all(|edge| is_merely_old(history, edge)) {
+        return Severity::Staleness;
+    }
     match suspicion.shape {
         Shape::StatusMismatch => Severity::Corruption,
         Shape::TruncationAsComplete => Severity::Truncation,
@@ -249,6 +263,12 @@ fn severity_of(suspicion: &Suspicion) -> Severity {
         | Shape::Misdelivery
         | Shape::RequestSplice => Severity::Swap,
     }
+}
+
+/// Whether a store's answer is wrong by its age alone: the receiver might have had it while it was fresh.
+fn is_merely_old(history: &History, edge: &Edge) -> bool {
+    let sharing = audience::between(history, edge.delivery, edge.receiver);
+    sharing == audience::Sharing::MustNot(audience::Forbidden::Stale)
 }
 
 fn observe(history: &History, suspicion: &Suspicion) -> ObservationRecord {
@@ -275,7 +295,7 @@ fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicio
         shape: suspicion.shape,
         shift: suspicion.shift,
         boundary: suspicion.boundary,
-        severity: severity_of(suspicion),
+        severity: severity_of(history, suspicion),
         leg: suspicion.leg,
         proof: suspicion.proof,
         edges: suspicion.edges.clone(),
@@ -329,6 +349,13 @@ mod tests {
         let error = guarded(&history, || panic!("no such exchange")).unwrap_err();
         assert!(error.to_string().contains("no such exchange"), "{error}");
         assert!(guarded(&history, || 7).is_ok());
+    }
+
+    #[test]
+    fn the_worst_finding_of_a_case_comes_first() {
+        let judged = judge(&history("1<1 segment:1.2 unasked:1<1.2 c2:4,5 fault:4 4<- 5<4"), Known::VERBATIM).unwrap();
+        let severities: Vec<Severity> = judged.findings.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Leak, Severity::Desync]);
     }
 
     #[test]

@@ -210,7 +210,7 @@ fn rank(site: Site) -> u8 {
 /// Whether a target asks for the shared path `name`, whatever base path stands before it.
 fn names(target: &str, name: &str) -> bool {
     let path = target.split('?').next().unwrap_or_default();
-    let name = name.trim_start_matches('/');
+    let name = name.trim_start_matches('/').split('?').next().unwrap_or_default();
     path.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('/'))
 }
 

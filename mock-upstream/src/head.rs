@@ -19,6 +19,8 @@ pub(crate) struct RequestHead {
     pub(crate) body: Framing,
     /// Whether the sender waits for a 100 before its body (RFC 9110 §10.1.1).
     pub(crate) expects_continue: bool,
+    /// Whether it asks for something only if that has changed (RFC 9110 §13.1.2).
+    pub(crate) conditional: bool,
     pub(crate) authority: Option<String>,
     pub(crate) upgrade: Option<String>,
 }
@@ -101,6 +103,7 @@ fn interpret(request: &httparse::Request<'_, '_>) -> Result<RequestHead, Malform
         persistent: false,
         body: Framing::None,
         expects_continue: false,
+        conditional: false,
         authority: None,
         upgrade: None,
     };
@@ -117,6 +120,7 @@ fn interpret(request: &httparse::Request<'_, '_>) -> Result<RequestHead, Malform
                 closes |= options().any(|option| option.eq_ignore_ascii_case(b"close"));
                 keeps_alive |= options().any(|option| option.eq_ignore_ascii_case(b"keep-alive"));
             }
+            13 if is(field, "if-none-match") => head.conditional = true,
             14 if is(field, "content-length") => length = Some(content_length(field.value, length)?),
             17 if is(field, "transfer-encoding") => {
                 // RFC 9112 §6.1: chunked is the only coding that we can read, and it is not defined for HTTP/1.0.

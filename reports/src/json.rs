@@ -190,6 +190,17 @@ mod tests {
     }
 
     #[test]
+    fn hits_are_told_of_scenarios_and_of_the_run() {
+        let mut record = fixtures::clean();
+        let store = vocabulary::record::StoreUse { hits: 3, possible: 4 };
+        (record.scenarios[0].store, record.totals.store) = (store, store);
+        let read = value(&record);
+        let expected = serde_json::json!({ "hits": 3, "possible": 4 });
+        assert_eq!((&read["totals"]["store"], &read["scenarios"][0]["store"]), (&expected, &expected));
+        assert!(read["scenarios"][1].get("store").is_none(), "none, none written");
+    }
+
+    #[test]
     fn near_misses_are_counted_by_scenario() {
         let record = value(&fixtures::violated());
         let expected =

@@ -127,7 +127,7 @@ fn excuse(tried: &Excuse) -> Excuse {
 fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
     let ExchangeEvidence {
         exchange, tenant, lane, client_connection, client_ordinal, upstream_connection, upstream_ordinal,
-        request_sent, request_seen, emitted, reply_received, deliveries,
+        request_sent, request_seen, emitted, reply_received, deliveries, came_unasked,
     } = evidence;
     ExchangeEvidence {
         exchange: *exchange,
@@ -142,6 +142,7 @@ fn exchange(evidence: &ExchangeEvidence) -> ExchangeEvidence {
         emitted: emitted.iter().map(delivery).collect(),
         reply_received: reply_received.as_deref().map(excerpt),
         deliveries: deliveries.clone(),
+        came_unasked: came_unasked.as_deref().map(excerpt),
     }
 }
 
@@ -200,7 +201,7 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
 fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
     let ScenarioRecord {
         name: own, family, level, verdict, crossing, cases, case_us_median, exchanges, verified, exposures, faults_performed,
-        faults_prevented, upper_bound_95, obligations, anomalies, near_misses,
+        faults_prevented, upper_bound_95, obligations, anomalies, near_misses, store,
     } = scenario;
     ScenarioRecord {
         name: name(own),
@@ -219,6 +220,7 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
         obligations: obligations.iter().map(obligation).collect(),
         anomalies: anomalies.iter().map(|(anomaly, count)| (name(anomaly), *count)).collect(),
         near_misses: near_misses.iter().map(|(what, count)| (name(what), *count)).collect(),
+        store: *store,
     }
 }
 

@@ -3,7 +3,7 @@
 //! A name is never cut, because it is what one types to run the scenario again; a terminal too narrow for columns gets
 //! sentences.
 
-use vocabulary::record::{ObligationRecord, ObligationWord, RunRecord, ScenarioRecord};
+use vocabulary::record::{ObligationRecord, ObligationWord, RunRecord, ScenarioRecord, StoreUse};
 use vocabulary::scenario::Level;
 use vocabulary::verdict::Verdict;
 
@@ -51,12 +51,17 @@ pub(crate) fn scenarios(record: &RunRecord, style: Style) -> Vec<String> {
         let near = near_misses(scenario).into_iter();
         let near = near.flat_map(|line| wrapped(&line, style.columns() - 4, 2));
         lines.extend(near.map(|line| format!("    {line}")));
+        // That nothing was stored at all stands there already.
+        if !scenario.is_prevented() {
+            lines.extend(hits(scenario.store, style));
+        }
     }
     let sum = |count: fn(&ScenarioRecord) -> u64| record.scenarios.iter().map(count).sum::<u64>();
     let (cases, prevented) = (sum(|scenario| scenario.cases), sum(|scenario| scenario.faults_prevented));
     let totals = &record.totals;
     let numbers = [cases, totals.verified, totals.exposures, totals.faults_performed, prevented];
     lines.extend(table.rows("total", None, numbers, totals.upper_bound_95));
+    lines.extend(hits(totals.store, style));
     let sent = counted(totals.exchanges, "request");
     let exposure = format!("{sent} sent; an exposure is a verified reply after a performed fault");
     lines.extend(wrapped(&exposure, style.columns(), 2));
@@ -129,6 +134,18 @@ impl Table {
         let numbers = numbers.iter().zip(&NUMBERS[1..]).map(|(cell, (_, width))| format!("{cell:>width$}"));
         format!("{name:width$}  {verdict:12}{}", numbers.collect::<String>(), width = self.name_width)
     }
+}
+
+/// The hit rate: a cache that isolates because it never answers is told from one that answers and isolates.
+fn hits(store: StoreUse, style: Style) -> Vec<String> {
+    let StoreUse { hits, possible } = store;
+    if store.is_none() {
+        return Vec::new();
+    }
+    let rate = (hits * 100 + possible / 2) / possible;
+    let told =
+        format!("hits: {} of {} requests that could have been hits ({rate} %)", grouped(hits), grouped(possible));
+    wrapped(&told, style.columns() - 4, 2).iter().map(|line| format!("    {line}")).collect()
 }
 
 /// What a connection was used again over: lawful by itself, and held against nobody.

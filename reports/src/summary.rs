@@ -100,6 +100,7 @@ fn why_prevented(witness: Prevented) -> &'static str {
         Prevented::TimeoutUnknown => "the gateway's reply timeout is not known (--gateway-timeout)",
         Prevented::BodyBuffered => "the gateway keeps a request back until it has its whole body",
         Prevented::Http10Upstream => "the gateway speaks HTTP/1.0 to the origin (for nginx: proxy_http_version 1.1)",
+        Prevented::NothingStored => "the gateway stores no replies",
     }
 }
 
@@ -319,6 +320,16 @@ mod tests {
             let bound = vocabulary::record::upper_bound_95(n);
             assert_eq!(one_in(bound), Some(grouped(n / 3)), "{n}");
         }
+    }
+
+    #[test]
+    fn the_hit_rate_stands_where_a_store_could_have_answered_and_nowhere_else() {
+        let mut record = fixtures::clean();
+        assert!(!summary(&record, Style::default()).contains("hits:"));
+        let store = vocabulary::record::StoreUse { hits: 1204, possible: 3000 };
+        (record.scenarios[0].store, record.totals.store) = (store, store);
+        let text = summary(&record, Style::default());
+        assert_eq!(text.matches("hits: 1,204 of 3,000 requests that could have been hits (40 %)").count(), 2, "{text}");
     }
 
     #[test]

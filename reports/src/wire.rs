@@ -54,6 +54,9 @@ pub(crate) fn quotations(finding: &Finding, style: Style) -> Vec<String> {
     if let Some(reply) = evidence.reply_received.as_deref().filter(|_| finding.shape != Shape::GhostRequest) {
         lines.extend(quoted(&format!("{exchange} received"), &telling(reply), style));
     }
+    if let Some(bytes) = evidence.came_unasked.as_deref().filter(|_| finding.shape == Shape::Desync) {
+        lines.extend(quoted("then unasked", &telling(bytes), style));
+    }
     lines
 }
 

@@ -363,6 +363,9 @@ fn final_reply(reply: &FinalReply) -> String {
     if reply.private {
         text.push_str(", which no other tenant may receive");
     }
+    if reply.validates {
+        text.push_str(", or 304 to a conditional request");
+    }
     if let Some(cut) = &reply.cut {
         let then = words(&cut.then, |then| match then {
             CutBy::Close(Close::Fin) => "the connection ends by FIN".to_owned(),

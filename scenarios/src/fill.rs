@@ -268,6 +268,7 @@ impl Closer {
             early: reply.early,
             segment: Segment::Own,
             private: reply.private,
+            validates: reply.validates,
         }
     }
 

@@ -28,6 +28,7 @@ mod error;
 mod fields;
 mod fill;
 mod generate;
+mod glossary;
 #[cfg(test)]
 mod grammar;
 mod index;
@@ -44,6 +45,7 @@ mod swarm;
 pub use catalogue::{Catalogue, catalogue};
 pub use error::{Place, ScenarioError};
 pub use generate::{DrawContext, Draws};
+pub use glossary::{Word, glossary};
 pub use language::{DirectiveAt, ProfileWord, Scenario};
 pub use plan_words::describe_plan;
 pub use select::{SelectError, select, select_for};

@@ -141,6 +141,8 @@ pub(crate) struct FinalReply {
     pub(crate) cut: Option<CutOff>,
     pub(crate) early: bool,
     pub(crate) private: bool,
+    /// Whether a conditional request (`If-None-Match`) is answered 304 instead, with the same fields.
+    pub(crate) validates: bool,
 }
 
 /// How a final reply frames its body. The bytes per chunk stand beside it, as `chunk`.

@@ -362,6 +362,9 @@ fn final_reply(reply: &Final) -> String {
     if reply.private {
         text.push_str(", private");
     }
+    if reply.validates {
+        text.push_str(", 304 if conditional");
+    }
     text
 }
 

@@ -76,7 +76,8 @@ fn every_fault_has_three_followers_of_other_tenants_on_fresh_connections() {
     let faulty = catalogue()
         .all()
         .iter()
-        .filter(|scenario| !["plain-concurrency", "crowd", "same-url-other-tenant"].contains(&scenario.name()));
+        // A store is asked on whatever connection a request comes.
+        .filter(|scenario| scenario.family() != "cache" && !["plain-concurrency", "crowd"].contains(&scenario.name()));
     for scenario in faulty {
         for plan in plans(scenario.name(), 200) {
             let triggers: BTreeMap<ExchangeId, &Stimulus> =
@@ -224,6 +225,27 @@ fn every_private_reply_is_asked_for_with_authorization() {
         fields.extend(replies.map(|reply| reply.fields.clone()));
     }
     assert_eq!(fields.len(), 6);
+}
+
+/// A private reply on a target of its own would be offered to nobody else.
+#[test]
+fn every_private_reply_is_on_a_shared_target_beside_requests_of_other_tenants() {
+    let cache = catalogue().all().iter().filter(|scenario| scenario.family() == "cache");
+    let mut seen = 0;
+    for plan in cache.flat_map(|scenario| plans(scenario.name(), 60)) {
+        let private = |stimulus: &&Stimulus| {
+            let mut finals = stimulus.directive.acts.iter().filter_map(OriginAct::final_reply);
+            finals.any(|reply| reply.private)
+        };
+        for (_, owner) in plan.stimuli().filter(|(_, stimulus)| private(stimulus)) {
+            assert!(matches!(owner.request.target, vocabulary::plan::Target::Shared(_)), "{}", plan.scenario.name);
+            let others =
+                plan.stimuli().filter(|(_, other)| other.tenant != owner.tenant && other.request.method == "GET");
+            assert!(others.count() > 0, "{}", plan.scenario.name);
+            seen += 1;
+        }
+    }
+    assert!(seen > 1000);
 }
 
 /// Release orders as the gates of `every-order` spell them: all of two and of three exchanges, over its first cases.

@@ -211,6 +211,10 @@ pub struct Final {
     /// Whether the reply is one tenant's own although a careless store would share it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub private: bool,
+    /// Whether a request with `If-None-Match` is answered 304 instead, with the same fields and without a body (RFC 9110
+    /// §15.4.5).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub validates: bool,
 }
 
 impl Final {
@@ -227,6 +231,7 @@ impl Final {
             early: false,
             segment: Segment::Own,
             private: false,
+            validates: false,
         }
     }
 

@@ -117,7 +117,7 @@ pub enum Leg {
     Request,
     /// On the way back: the receiver's own request reached the origin.
     Reply,
-    /// In the gateway's store: no attempt of the receiver reached the origin.
+    /// In the gateway's store: no attempt of the receiver reached the origin, or it was not what answered.
     Store,
     /// Made by the gateway itself.
     Mint,
@@ -426,6 +426,9 @@ pub struct ExchangeEvidence {
     pub reply_received: Option<String>,
     /// The deliveries whose canaries stand in the reply.
     pub deliveries: Vec<DeliveryId>,
+    /// The beginning of the bytes that came unasked after it on its connection, printable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_unasked: Option<String>,
 }
 
 /// One delivery of an exchange, as the origin emitted it.

@@ -231,6 +231,9 @@ pub struct CaseSummary {
     /// begins with.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub near_misses: BTreeMap<String, u64>,
+    /// How often the gateway's store has answered.
+    #[serde(default, skip_serializing_if = "StoreUse::is_none")]
+    pub store: StoreUse,
     /// Microseconds that it took, cleaning up after it included.
     #[serde(default)]
     pub duration_us: u64,
@@ -238,6 +241,26 @@ pub struct CaseSummary {
     pub findings: Vec<String>,
     /// What could not be proven to be the gateway's fault.
     pub observations: Vec<ObservationRecord>,
+}
+
+/// How often the gateway's store has answered in the place of the origin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreUse {
+    /// Requests that never reached the origin and were lawfully answered with what it had sent for another.
+    pub hits: u64,
+    /// Requests that a stored reply could have answered; the hits are among them.
+    pub possible: u64,
+}
+
+impl StoreUse {
+    /// Whether no store was ever asked for: then there is nothing to tell.
+    pub fn is_none(&self) -> bool {
+        self.possible == 0
+    }
+
+    fn add(self, other: StoreUse) -> StoreUse {
+        StoreUse { hits: self.hits + other.hits, possible: self.possible + other.possible }
+    }
 }
 
 /// How one obligation ended in one case.
@@ -322,6 +345,9 @@ pub struct Totals {
     pub faults_performed: u64,
     /// With no finding: the share of wrong replies among exposures is below this with 95 % confidence (3/N).
     pub upper_bound_95: Option<f64>,
+    /// How often the gateway's store has answered.
+    #[serde(default, skip_serializing_if = "StoreUse::is_none")]
+    pub store: StoreUse,
 }
 
 /// A scenario that was left out.
@@ -370,6 +396,9 @@ pub struct ScenarioRecord {
     /// Uses of an upstream connection on which something was still owed, by what.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub near_misses: BTreeMap<String, u64>,
+    /// How often the gateway's store has answered.
+    #[serde(default, skip_serializing_if = "StoreUse::is_none")]
+    pub store: StoreUse,
 }
 
 impl ScenarioRecord {
@@ -563,6 +592,18 @@ pub(crate) mod tests {
         let record = RunRecord::from_journal(entries).unwrap();
         assert_eq!(record.scenarios[0].near_misses, [("a reply was owed".to_owned(), 7)].into());
         assert_eq!(record.verdict, Verdict::Clean);
+    }
+
+    #[test]
+    fn hits_are_added_up_and_change_no_verdict() {
+        let used = |hits, possible| {
+            let store = StoreUse { hits, possible };
+            JournalEntry::CaseJudged(CaseSummary { store, ..case(ObligationState::Met) })
+        };
+        let entries = [JournalEntry::RunStarted(start()), used(2, 3), used(0, 4), end(RunEnd::Completed)];
+        let record = RunRecord::from_journal(entries).unwrap();
+        let sum = StoreUse { hits: 2, possible: 7 };
+        assert_eq!((record.scenarios[0].store, record.totals.store, record.verdict), (sum, sum, Verdict::Clean));
     }
 
     #[test]

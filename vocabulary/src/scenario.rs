@@ -140,6 +140,8 @@ pub enum Prevented {
     /// The gateway keeps a request back until it has its whole body: of at least 3 bodies that came slowly, it sent no head
     /// before the last byte.
     BodyBuffered,
+    /// The gateway stores nothing: every request that a stored reply could have answered reached the origin.
+    NothingStored,
 }
 
 impl Prevented {
@@ -155,6 +157,7 @@ impl Prevented {
             Prevented::TimeoutUnknown => "timeout-unknown",
             Prevented::Http10Upstream => "http10-upstream",
             Prevented::BodyBuffered => "body-buffered",
+            Prevented::NothingStored => "nothing-stored",
         }
     }
 }
@@ -186,12 +189,8 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        let all = [
-            Prevented::PeerClosedFirst,
-            Prevented::NoUpstreamReuse,
-            Prevented::Http10Upstream,
-            Prevented::BodyBuffered,
-        ];
+        let all =
+            [Prevented::PeerClosedFirst, Prevented::NoUpstreamReuse, Prevented::BodyBuffered, Prevented::NothingStored];
         for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }

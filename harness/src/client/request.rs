@@ -213,7 +213,7 @@ fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target)
             format!("{base_path}{path}{joined}cw={query}{more}")
         }
         // The case's base keeps what a store has learnt in one case from answering another.
-        plan::Target::Shared(name) => format!("{base_path}/cw/shared/{name}-{base}"),
+        plan::Target::Shared(name) => format!("{base_path}/cw/shared/{}", shared_path(name, base)),
         plan::Target::Asterisk => return "*".to_owned(),
         plan::Target::Authority(authority) => return authority.clone(),
     };
@@ -222,6 +222,11 @@ fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target)
         Some(Absolute::Host) => format!("http://{}{path}", host_of(request, target)),
         Some(Absolute::Other(authority)) => format!("http://{authority}{path}"),
     }
+}
+
+/// A path that exchanges of one case share, behind the case's base: its end, and its query, are as the plan spells them.
+pub(crate) fn shared_path(name: &str, base: u32) -> String {
+    format!("{base}/{}", name.trim_start_matches('/'))
 }
 
 fn version(request: &Request) -> &'static str {
@@ -474,7 +479,7 @@ mod tests {
         stimulus.request.body = RequestBody::Misframed { exchange: ExchangeId(2), by: Misframing::ShortLengthFirst };
         let text = self::spelled(&stimulus);
         assert!(
-            text.contains("\nContent-Length: 8\nContent-Length: ") && text.contains("\n\nlead=in&GET /cw/<Tail"),
+            text.contains("\nContent-Length: 8\nContent-Length: ") && text.contains("\n\nlead=in&GET /api/cw/<Tail"),
             "{text}"
         );
         assert!(!ends_cleanly(&stimulus.request));
@@ -522,7 +527,7 @@ mod tests {
             request.target = Aim::Shared("logo".to_owned());
             request.credential = Credential::None;
         });
-        let expected = "GET /api/cw/shared/logo-100 HTTP/1.1\nHost: gateway.test\nUser-Agent: crosswire/VERSION\n\
+        let expected = "GET /api/cw/shared/100/logo HTTP/1.1\nHost: gateway.test\nUser-Agent: crosswire/VERSION\n\
                         x-crosswire: <Header t1 e101>\n\n";
         assert_eq!(spelled(&shared), expected);
     }
@@ -616,11 +621,11 @@ mod tests {
         let logo = || Aim::Shared("logo".to_owned());
         assert_eq!(
             absolute(Absolute::Host, logo(), Some("B.test:81")),
-            "GET http://B.test:81/api/cw/shared/logo-100 HTTP/1.1 Host: B.test:81"
+            "GET http://B.test:81/api/cw/shared/100/logo HTTP/1.1 Host: B.test:81"
         );
         assert_eq!(
             absolute(Absolute::Other("a.test".to_owned()), logo(), None),
-            "GET http://a.test/api/cw/shared/logo-100 HTTP/1.1 Host: gateway.test"
+            "GET http://a.test/api/cw/shared/100/logo HTTP/1.1 Host: gateway.test"
         );
         assert_eq!(absolute(Absolute::Host, Aim::Asterisk, None), "GET * HTTP/1.1 Host: gateway.test");
     }

@@ -242,11 +242,13 @@ fn parse(path: &Path, text: &str) -> Result<RecipeFile, RecipeError> {
     }
 }
 
-/// The first word that looks like a version: `1.22.1` of `nginx version: nginx/1.22.1`.
+/// The first word that looks like a version: `1.22.1` of `nginx version: nginx/1.22.1`; else the first that ends in one:
+/// `7.1.1` of `varnishd (varnish-7.1.1 revision 7cee1c581)`.
 fn version_in(text: &str) -> Option<String> {
-    let words = text.split(|character: char| character.is_whitespace() || character == '/');
+    let words = || text.split(|character: char| character.is_whitespace() || character == '/');
     let version = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.');
-    words.into_iter().find(version).map(str::to_owned)
+    let at_the_end = || words().filter_map(|word| word.rsplit_once('-')).map(|(_, end)| end.trim_end_matches(')'));
+    words().find(version).or_else(|| at_the_end().find(version)).map(str::to_owned)
 }
 
 /// The path of a program: where `PATH` says, or where Debian keeps servers.
@@ -295,6 +297,8 @@ mod tests {
         assert_eq!(version_in("nginx version: nginx/1.22.1\n").as_deref(), Some("1.22.1"));
         let haproxy = "HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/";
         assert_eq!(version_in(haproxy).as_deref(), Some("2.6.12-1+deb12u4"));
+        let varnish = "varnishd (varnish-7.1.1 revision 7cee1c581bead20e88d101ab3d72afb29f14d87a)";
+        assert_eq!(version_in(varnish).as_deref(), Some("7.1.1"));
         assert_eq!(version_in("no version here"), None);
     }
 

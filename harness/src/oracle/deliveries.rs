@@ -10,7 +10,7 @@ use vocabulary::history::{DeliveryKind, ExchangeEnd, History, Place, Received, R
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, TenantId};
 use vocabulary::plan::Target;
 
-use super::audience::{self, Sharing};
+use super::audience::{self, Observed, Sharing};
 use super::proof;
 
 /// Who received what.
@@ -32,6 +32,8 @@ pub(super) struct Reading {
     pub(super) own: BTreeSet<DeliveryId>,
     /// Deliveries of others that the receiver may lawfully have.
     pub(super) lawful: BTreeSet<DeliveryId>,
+    /// Those of them that somebody will want to know of, though they are held against nobody.
+    pub(super) observed: BTreeMap<DeliveryId, Observed>,
     /// Deliveries of others that it may not have, in heads, bodies, trailers of the final reply.
     pub(super) foreign: BTreeSet<DeliveryId>,
     /// Deliveries of others in an interim reply (RFC 9110 §15.2: any number of them is lawful; only a foreign canary counts there).
@@ -95,14 +97,23 @@ fn read(history: &History, map: &DeliveryMap, receiver: ExchangeId, tenant: Tena
                     if found.place != Place::Interim {
                         reading.own.insert(delivery);
                     }
-                } else if is_lawful(history, map, receiver, tenant, delivery, found.claim.tenant)
-                    || is_tunnelled(history, receiver, received.status, delivery)
-                {
+                } else if is_tunnelled(history, receiver, received.status, delivery) {
                     reading.lawful.insert(delivery);
-                } else if found.place == Place::Interim {
-                    reading.foreign_interim.insert(delivery);
                 } else {
-                    reading.foreign.insert(delivery);
+                    match allowed(history, map, receiver, tenant, delivery, found.claim.tenant) {
+                        Some(Sharing::May) => drop(reading.lawful.insert(delivery)),
+                        Some(Sharing::Observe(why)) => {
+                            reading.lawful.insert(delivery);
+                            // What a tenant is shown of its own is nobody's business.
+                            if found.claim.tenant != tenant {
+                                reading.observed.insert(delivery, why);
+                            }
+                        }
+                        Some(Sharing::MustNot(_)) | None if found.place == Place::Interim => {
+                            reading.foreign_interim.insert(delivery);
+                        }
+                        Some(Sharing::MustNot(_)) | None => drop(reading.foreign.insert(delivery)),
+                    }
                 }
             }
             Role::Request | Role::Tenant => {
@@ -154,28 +165,30 @@ pub(super) fn is_tail_behind_close(history: &History, unasked: &Unasked) -> bool
     deliveries.len() == 1 && deliveries.iter().all(owed) && happened.reading().is_none()
 }
 
-fn is_lawful(
+/// What allows a receiver another's delivery, if anything does: its audience, or what a cache may do.
+fn allowed(
     history: &History,
     map: &DeliveryMap,
     receiver: ExchangeId,
     tenant: TenantId,
     delivery: DeliveryId,
     owner_tenant: TenantId,
-) -> bool {
+) -> Option<Sharing> {
     let Some((_, owner)) = history.plan.stimulus(delivery.exchange) else {
         // The reply to a ghost goes to who spelled it; that it was taken for a request at all is another finding. A tail's
         // is an exchange's like any other.
         let spelled = |(_, stimulus): (_, &vocabulary::plan::Stimulus)| stimulus.request.ghost();
-        return history.plan.stimulus(receiver).and_then(spelled) == Some(delivery.exchange);
+        let own = history.plan.stimulus(receiver).and_then(spelled) == Some(delivery.exchange);
+        return own.then_some(Sharing::May);
     };
     match owner.audience {
-        vocabulary::plan::Audience::Public => return true,
+        vocabulary::plan::Audience::Public => return Some(Sharing::May),
         vocabulary::plan::Audience::Tenant if owner_tenant == tenant && same_target(history, receiver, delivery) => {
-            return true;
+            return Some(Sharing::May);
         }
         vocabulary::plan::Audience::Tenant | vocabulary::plan::Audience::Exchange => {}
     }
-    may_be_shared(history, map, delivery, receiver) && audience::shareable(history, delivery, receiver) == Sharing::May
+    may_be_shared(history, map, delivery, receiver).then(|| audience::between(history, delivery, receiver))
 }
 
 /// Sharing is only in question where something was shared: the owner accepted it too, or the receiver's own request

@@ -257,8 +257,8 @@ impl Case<'_> {
                 "{receiver} reached the origin{place}, {owner} never received {delivery}"
             ));
         }
-        match audience::shareable(self.history, delivery, receiver) {
-            Sharing::May => Ruling::Applies,
+        match audience::between(self.history, delivery, receiver) {
+            Sharing::May | Sharing::Observe(_) => Ruling::Applies,
             Sharing::MustNot(rule) => Ruling::RuledOutBy(rule.section(), self.forbidden(rule, owner, receiver)),
         }
     }
@@ -276,13 +276,21 @@ impl Case<'_> {
                 let method = |exchange| super::method(self.history, exchange).unwrap_or("?");
                 format!("{owner} was a {}, {receiver} a {}", method(owner), method(receiver))
             }
-            Forbidden::NoStore | Forbidden::Private | Forbidden::NoCache => {
+            Forbidden::NoStore
+            | Forbidden::Private
+            | Forbidden::PrivateField
+            | Forbidden::NoCache
+            | Forbidden::NoCacheField
+            | Forbidden::Stale => {
                 format!("the reply to {owner} carried Cache-Control: {}", field("cache-control"))
             }
             Forbidden::Authorization => format!(
                 "the origin saw tenant {}'s Authorization in {owner}, and its reply allows no sharing",
                 self.suspicion.owner_tenant.0
             ),
+            Forbidden::Unconfirmed => {
+                format!("parts of a 304 with another ETag stand beside those of the reply to {owner}")
+            }
             Forbidden::VaryAll | Forbidden::Vary => {
                 format!("the reply to {owner} carried Vary: {}, and {receiver} differs in it", field("vary"))
             }
@@ -368,6 +376,11 @@ impl Case<'_> {
             return Ruling::RuledOut(format!("{receiver} and {} asked for different targets", delivery.exchange));
         }
         let own = reading.own.iter().next().and_then(|own| proof::find(self.history, *own));
+        if let (Some(304), Sharing::MustNot(rule)) =
+            (own.map(|own| own.status), audience::between(self.history, delivery, receiver))
+        {
+            return Ruling::RuledOutBy(rule.section(), self.forbidden(rule, delivery.exchange, receiver));
+        }
         match own {
             Some(own) if own.status == 206 => Ruling::RuledOut(format!(
                 "{} and {delivery} are not parts of one representation that {receiver} may have",
@@ -683,7 +696,7 @@ mod tests {
     fn two_owners_in_one_reply_are_lawful_where_one_updates_the_other() {
         ruled_out("1<1 2<2+1", Exemption::CombinedStore, "e2 and e1 asked for different targets");
         ruled_out("same-url authorization 1<1 2<2+1", Exemption::CombinedStore, "d2 is a 200 with 64 bytes of body");
-        applies("same-url authorization status:2=304 1<1 2<2+1");
+        applies("same-url status:2=304 1<1 2<2+1");
     }
 
     #[test]

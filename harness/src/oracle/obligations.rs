@@ -266,8 +266,12 @@ fn delivered_from_cache(history: &History, map: &DeliveryMap) -> (ObligationStat
         let reached = history.exchanges.get(exchange).is_some_and(|exchange| !exchange.seen.is_empty());
         reading.accepted && !reached && !(reading.lawful.is_empty() && reading.foreign.is_empty())
     });
-    let count = from_store.count() as u64;
-    met_if(count > 0, count)
+    let (count, possible) = (from_store.count() as u64, super::store::usage(history, map).possible);
+    match (count, possible) {
+        (0, 0) => (ObligationState::NotPlanned, 0),
+        (0, possible) => (ObligationState::Prevented(Prevented::NothingStored), possible),
+        (count, _) => (ObligationState::Met, count),
+    }
 }
 
 fn requests_per_connection(history: &History, n: u32) -> (ObligationState, u64) {
@@ -312,6 +316,7 @@ mod tests {
 
     use super::super::deliveries;
     use super::super::notation::history;
+    use super::super::store;
     use super::*;
 
     /// A history whose first exchange was planned a surplus on an idle connection, which the gateway then ended or not.
@@ -491,6 +496,10 @@ mod tests {
     fn a_hit_is_proven_by_a_delivery_without_an_attempt() {
         let cached = Obligation::DeliveredFromCache;
         assert_eq!(state(&history("same-url store:2 1<1 2<1"), cached), ObligationState::Met);
-        assert_eq!(state(&history("same-url 1<1 2<2"), cached), ObligationState::Unmet);
+        assert_eq!(state(&history("same-url 1<1 2<2"), cached), ObligationState::NotPlanned);
+        let mut storable = store::tests::storable(history("seq same-url 1<1 2<2"));
+        assert_eq!(state(&storable, cached), ObligationState::Unmet, "the scenario does not allow the excuse");
+        storable.plan.scenario.may_be_prevented_by = vec![Prevented::NothingStored];
+        assert_eq!(state(&storable, cached), ObligationState::Prevented(Prevented::NothingStored));
     }
 }

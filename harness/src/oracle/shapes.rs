@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocabulary::canary::BodyState;
 use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
-use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, History, UnaskedKind};
+use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, ExchangeHistory, History, UnaskedKind};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
 use vocabulary::plan::{RequestBody, Stimulus};
 
-use super::audience::{self, Sharing};
+use super::audience::{self, Observed, Sharing};
 use super::deliveries::{self, DeliveryMap, Reading};
 use super::proof::{self, Doubt};
 use super::{Known, Suspicion};
@@ -32,6 +32,7 @@ pub(super) fn classify(history: &History, map: &DeliveryMap, known: Known) -> Ve
     naming.desyncs();
     naming.statuses(known);
     naming.cut_offs();
+    naming.observed();
     naming.grouped()
 }
 
@@ -268,7 +269,8 @@ impl<'a> Naming<'a> {
                 continue;
             };
             let Some(replied) = proof::find(self.history, *delivery) else { continue };
-            let converted = is_lawful_conversion(replied.status, received.status);
+            let converted = is_lawful_conversion(replied.status, received.status)
+                || (received.status == 101 && asked_for_upgrade(self.history, *exchange));
             if replied.status != received.status && !converted && replied.status != 101 {
                 let fact = format!("was answered {} by the origin and received {}", replied.status, received.status);
                 self.suspect_fact(
@@ -309,6 +311,18 @@ impl<'a> Naming<'a> {
         }
     }
 
+    /// What a cache has lawfully shared and somebody will want to know of.
+    fn observed(&mut self) {
+        for (receiver, reading) in &self.map.readings {
+            for (delivery, why) in &reading.observed {
+                self.suspect(Shape::DuplicateDelivery, None, *receiver, *delivery);
+                if let Some(suspicion) = self.suspicions.last_mut() {
+                    suspicion.observed = Some(*why);
+                }
+            }
+        }
+    }
+
     // ---- how a suspicion is made -----------------------------------------------------------------------------------
 
     fn explain(&mut self, shape: Shape, shift: Option<u32>, receiver: ExchangeId, delivery: DeliveryId) {
@@ -333,6 +347,7 @@ impl<'a> Naming<'a> {
             owner_tenant,
             fact: None,
             of_connect: self.is_of_a_connect(receiver, delivery.exchange),
+            observed: None,
         });
     }
 
@@ -358,6 +373,7 @@ impl<'a> Naming<'a> {
             owner_tenant,
             fact: Some(fact),
             of_connect: self.is_of_a_connect(receiver, owner),
+            observed: None,
         });
     }
 
@@ -396,9 +412,21 @@ impl<'a> Naming<'a> {
 
     fn leg(&self, receiver: ExchangeId, delivery: DeliveryId) -> Leg {
         let reached = self.history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty());
+        let reached = reached && !self.came_from_the_store(receiver, delivery);
         // What nobody asked for was never fit to be stored; it was lying on a connection.
         let surplus = proof::find(self.history, delivery).is_some_and(|replied| replied.kind == DeliveryKind::Surplus);
         if reached || surplus { Leg::Reply } else { Leg::Store }
+    }
+
+    /// Whether a request that reached the origin was answered from the store all the same: its owner, who had asked for
+    /// the same, was over before. The origin was asked whether the stored reply still holds, or for next time.
+    fn came_from_the_store(&self, receiver: ExchangeId, delivery: DeliveryId) -> bool {
+        let exchange = |exchange| self.history.exchanges.get(&exchange);
+        let accepted = self.map.accepted.get(&delivery).is_some_and(|by| by.contains(&delivery.exchange));
+        let over = exchange(delivery.exchange).and_then(ExchangeHistory::ended_at);
+        let sent = exchange(receiver).and_then(|receiver| receiver.sent.as_ref()).map(|sent| sent.at);
+        let before = over.zip(sent).is_some_and(|(over, sent)| over < sent);
+        accepted && before && deliveries::same_target(self.history, receiver, delivery)
     }
 
     // ---- one story, one suspicion ----------------------------------------------------------------------------------
@@ -418,6 +446,7 @@ impl<'a> Naming<'a> {
                 race: suspicion.proof == Proof::Race,
                 attempts: suspicion.is_of_attempts(),
                 of_connect: suspicion.of_connect,
+                observed: suspicion.observed,
                 connection,
             };
             match groups.iter_mut().find(|(other, _)| *other == key) {
@@ -429,8 +458,8 @@ impl<'a> Naming<'a> {
         // Several connections can shift in one case; that is one defect still.
         suspicions.sort_by_key(|it| (it.shape, it.of_connect, std::cmp::Reverse(it.boundary)));
         suspicions.dedup_by(|later, first| {
-            let defect =
-                |it: &Suspicion| (it.shape, it.leg, it.proof == Proof::Race, it.is_of_attempts(), it.of_connect);
+            let doubts = |it: &Suspicion| (it.proof == Proof::Race, it.is_of_attempts(), it.of_connect, it.observed);
+            let defect = |it: &Suspicion| (it.shape, it.leg, doubts(it));
             defect(later) == defect(first)
         });
         suspicions
@@ -438,20 +467,27 @@ impl<'a> Naming<'a> {
 }
 
 /// Whether a reply of two owners is a stored one that another exchange of the same resource has lawfully completed: RFC
-/// 9111 §3.2, §4.3.4 let the head of a 304 or HEAD update it, RFC 9110 §15.3.7.3 lets ranges under one strong validator
-/// be put together.
+/// 9111 §4.3.5 lets the head of a HEAD update it, §4.3.4 that of a 304 if the stored reply may be used at all, RFC 9110
+/// §15.3.7.3 lets ranges under one strong validator be put together.
 pub(super) fn is_combined_store(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
     let same = reading.foreign.iter().all(|delivery| deliveries::same_target(history, receiver, *delivery));
-    let head_only = |delivery: &DeliveryId| {
-        proof::find(history, *delivery).is_some_and(|replied| replied.status == 304 || replied.body_bytes == 0)
-    };
-    same && (reading.own.iter().any(head_only) || are_ranges_of_one(history, receiver, reading))
+    let own = || reading.own.iter().filter_map(|delivery| proof::find(history, *delivery));
+    let head_only = own().any(|replied| replied.status != 304 && replied.body_bytes == 0);
+    let validated = own().any(|replied| replied.status == 304) && is_usable(history, receiver, reading);
+    same && (head_only || validated || are_ranges_of_one(history, receiver, reading))
 }
 
-/// Putting together uses a stored response, so it is lawful only where that one may be used at all.
+/// Completing a stored reply uses it, so it is lawful only where it may be used at all.
+fn is_usable(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
+    let usable = |delivery: &DeliveryId| match audience::between(history, *delivery, receiver) {
+        Sharing::May | Sharing::Observe(_) => true,
+        Sharing::MustNot(_) => false,
+    };
+    reading.foreign.iter().all(usable)
+}
+
 fn are_ranges_of_one(history: &History, receiver: ExchangeId, reading: &Reading) -> bool {
-    let usable = |delivery: &DeliveryId| audience::shareable(history, *delivery, receiver) == Sharing::May;
-    if !reading.foreign.iter().all(usable) {
+    if !is_usable(history, receiver, reading) {
         return false;
     }
     let all = reading.own.iter().chain(&reading.lawful).chain(&reading.foreign);
@@ -475,6 +511,13 @@ pub(super) fn is_lawful_conversion(emitted: u16, received: u16) -> bool {
     matches!((emitted, received), (304, 200) | (200, 206 | 304 | 416) | (206, 200))
 }
 
+/// Whether a request asked for another protocol. RFC 9110 §7.8: the gateway may switch to it on its own connection, and what
+/// the origin says of it comes in that protocol then.
+fn asked_for_upgrade(history: &History, exchange: ExchangeId) -> bool {
+    let request = history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request);
+    request.is_some_and(|request| request.fields.iter().any(|field| field.name.eq_ignore_ascii_case("upgrade")))
+}
+
 #[derive(PartialEq, Eq)]
 struct GroupKey {
     shape: Shape,
@@ -482,6 +525,7 @@ struct GroupKey {
     race: bool,
     attempts: bool,
     of_connect: bool,
+    observed: Option<Observed>,
     connection: Option<ConnectionId>,
 }
 
@@ -618,6 +662,8 @@ mod tests {
     fn one_delivery_for_two_exchanges_is_a_duplicate() {
         check("1<1 2<1", "duplicate delivery, cross-tenant, reply leg");
         check("same-url authorization store:2 1<1 2<1", "duplicate delivery, cross-tenant, store leg");
+        check("seq same-url authorization 1<1 2<1", "duplicate delivery, cross-tenant, store leg");
+        check("same-url authorization 1<1 2<1", "duplicate delivery, cross-tenant, reply leg");
     }
 
     #[test]
@@ -635,8 +681,9 @@ mod tests {
 
     #[test]
     fn a_304_updates_what_is_stored_of_the_same_resource_and_of_no_other() {
-        silent("same-url authorization status:2=304 1<1 2<2+1");
-        check("authorization status:2=304 1<1 2<2+1", "splice, cross-tenant, reply leg");
+        silent("same-url status:2=304 1<1 2<2+1");
+        check("status:2=304 1<1 2<2+1", "splice, cross-tenant, reply leg");
+        check("seq same-url authorization status:2=304 1<1 2<2+1", "splice, cross-tenant, store leg");
     }
 
     #[test]
@@ -810,6 +857,28 @@ mod tests {
         check("1<1 status:1=500", "status mismatch, same lane, reply leg");
         silent("1<1 status:1=304");
         silent("1<1 status:1=200");
+    }
+
+    #[test]
+    fn a_gateway_that_switches_protocols_itself_changes_no_status_if_it_was_asked_to() {
+        let shapes = |asks: bool| {
+            let mut history = history("1<1");
+            let ExchangeEnd::Received(received) =
+                history.exchanges.get_mut(&ExchangeId(1)).unwrap().end.as_mut().unwrap()
+            else {
+                panic!("the notation says that it received")
+            };
+            received.status = 101;
+            if asks {
+                let (name, value) = ("Upgrade".to_owned(), "h2c".to_owned());
+                history.plan.lanes[0].stimuli[0].request.fields.push(vocabulary::directive::Field { name, value });
+            }
+            let map = deliveries::map(&history);
+            let all = classify(&history, &map, Known::VERBATIM);
+            all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
+        };
+        assert_eq!(shapes(true), []);
+        assert_eq!(shapes(false), [Shape::StatusMismatch]);
     }
 
     #[test]

@@ -103,11 +103,17 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
         return Some(format!("{size} requests in flight at once exchanged replies in a ring ({ring})"));
     }
     if suspicion.leg == Leg::Store {
-        let rule = match audience::shareable(history, edge.delivery, receiver) {
+        let rule = match audience::between(history, edge.delivery, receiver) {
             Sharing::MustNot(rule) => format!(" ({rule})"),
+            Sharing::Observe(why) => format!(" ({why})"),
             Sharing::May => String::new(),
         };
-        let from = match was_in_flight(history, owner, receiver) {
+        if history.exchanges.get(&receiver).is_some_and(|receiver| !receiver.seen.is_empty()) {
+            return Some(format!(
+                "the gateway answered with what it had stored of {owner}, not with what the origin said to {receiver}{rule}"
+            ));
+        }
+        let from = match audience::was_in_flight(history, owner, receiver) {
             true => format!("let it share the reply to {owner}, which was in flight when {receiver} came"),
             false => "answered from its store".to_owned(),
         };
@@ -143,13 +149,6 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
         }
     };
     Some(format!("{what}, and {meanwhile}"))
-}
-
-/// Whether an exchange had not ended when another was sent: no store can have held its reply by then.
-fn was_in_flight(history: &History, exchange: ExchangeId, when_sent: ExchangeId) -> bool {
-    let ended = history.exchanges.get(&exchange).and_then(|exchange| exchange.ended_at());
-    let sent = history.exchanges.get(&when_sent).and_then(|other| other.sent.as_ref()).map(|sent| sent.at);
-    sent.is_some_and(|sent| ended.is_none_or(|ended| ended > sent))
 }
 
 /// What had happened to an exchange that makes a gateway slip, in words.
@@ -237,7 +236,15 @@ fn exchange_evidence(history: &History, exchange: ExchangeId) -> Option<Exchange
         emitted: happened.replied.iter().map(emitted).collect(),
         reply_received: reading.map(|received| format!("{}{}", received.head, received.body_start)),
         deliveries: reading.map(|received| deliveries(final_canaries(received))).unwrap_or_default(),
+        came_unasked: came_unasked(history, exchange),
     })
+}
+
+/// What of the unasked bytes behind an exchange tells most: that which carries a canary, or else the first.
+fn came_unasked(history: &History, exchange: ExchangeId) -> Option<String> {
+    let unasked = || history.unasked.iter().filter(|unasked| unasked.after == Some(exchange));
+    let telling = unasked().find(|unasked| !unasked.canaries.is_empty());
+    telling.or_else(|| unasked().next()).map(|unasked| unasked.excerpt.clone())
 }
 
 /// The canaries of a final reply: an interim one is not what an exchange received.
@@ -548,6 +555,7 @@ mod tests {
         let entry = finding.evidence.timeline.iter().find(|entry| entry.step == unasked).unwrap();
         assert_eq!((entry.at, entry.exchange), (desync.unasked[0].at, Some(finding.subject)));
         assert_eq!(entry.event, "64 bytes with d1.2 come after e1 on client connection 1, unasked");
+        assert_eq!(finding.evidence.exchanges[0].came_unasked.as_ref(), Some(&desync.unasked[0].excerpt));
         assert!(!steps(&history("1<1 timeout:1"), 1).iter().any(|step| matches!(step, TimelineStep::Unasked { .. })));
     }
 

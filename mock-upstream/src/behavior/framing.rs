@@ -44,7 +44,11 @@ impl Form {
         let chunked =
             matches!(reply.framing, Framing::Chunked { .. } | Framing::LengthAndChunked | Framing::ChunkedBroken(_));
         let refuses_switch = old && reply.status == 101;
-        let status = if refuses_switch { 200 } else { reply.status };
+        let status = match (refuses_switch, reply.validates && head.conditional) {
+            (true, _) => 200,
+            (false, true) => 304,
+            (false, false) => reply.status,
+        };
         let framing = if old && chunked { Framing::Close } else { reply.framing };
         let sound = matches!(framing, Framing::Length | Framing::Chunked { .. } | Framing::Close);
         // RFC 9110 §9.3.6: after a 2xx to CONNECT both framing fields are ignored and everything is tunnel.

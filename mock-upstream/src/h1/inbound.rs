@@ -281,6 +281,7 @@ impl<'a> Inbound<'a> {
             persistent: false,
             body: head::Framing::None,
             expects_continue: false,
+            conditional: false,
             authority: None,
             upgrade: None,
         };

@@ -254,6 +254,7 @@ fn final_reply() -> Value {
             ("cut", cut),
             ("early", boolean()),
             ("private", boolean()),
+            ("validates", boolean()),
         ],
     )
 }

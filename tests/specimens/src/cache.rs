@@ -4,7 +4,7 @@
 //! (RFC 9111 §3.3), and none that was asked for before its resource was changed (RFC 9111 §4.4).
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -12,7 +12,9 @@ use tokio::time::Instant;
 
 use crate::date::Calendar;
 use crate::decisions::Caching;
-use crate::head::{ReplyHead, RequestHead};
+use crate::head::{Fields, ReplyHead, RequestHead};
+use crate::sharing::strong_validator;
+use crate::wire::{After, Ends, write_reply};
 
 /// How large a stored body may be, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -24,7 +26,7 @@ const STORE_REPLIES_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) reply: ReplyHead,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Arc<[u8]>,
     fill: RequestHead,
     lifetime: Duration,
     /// When it would have been of age 0. RFC 9111 §4.2.3.
@@ -35,6 +37,13 @@ impl Stored {
     /// Its age, RFC 9111 §4.2.3.
     pub(crate) fn age(&self) -> Duration {
         self.born.elapsed()
+    }
+
+    /// Writes it for a client.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
+        let ends = Ends::AfterLength(self.body.len() as u64);
+        write_reply(out, &self.reply, ends, after, Some(self.age().as_secs()), calendar);
+        out.extend_from_slice(&self.body);
     }
 
     fn bytes(&self) -> usize {
@@ -55,7 +64,7 @@ struct Shelf {
     /// The keys of the stored replies, oldest first; keys of replies that are gone may stand here still.
     order: VecDeque<Vec<u8>>,
     bytes: usize,
-    flights: HashMap<Vec<u8>, Arc<Semaphore>>,
+    flights: HashMap<Vec<u8>, Arc<Landing>>,
     /// How often something was invalidated.
     invalidations: u64,
 }
@@ -65,9 +74,27 @@ struct Shelf {
 pub(crate) enum Join<'a> {
     /// It goes.
     Lead(Flight<'a>),
-    /// It waits until the semaphore, which has no permits, is closed. That wakes in the order of arrival; other channels
-    /// leave the order to chance.
-    Wait(Arc<Semaphore>),
+    /// It waits until the landing is over.
+    Wait(Arc<Landing>),
+}
+
+/// What those wait for who ask for the same.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    /// It has no permits, and is closed when there is nothing left to wait for. That wakes in the order of arrival; other
+    /// channels leave the order to chance.
+    pub(crate) over: Semaphore,
+    /// A reply that is for those who wait and was not stored. The reference leaves none here.
+    pub(crate) handed_over: OnceLock<Arc<Stored>>,
+}
+
+/// What is done with a reply beside passing it on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// It is stored, and fresh for so long.
+    Fresh(Duration),
+    /// It is given to those who wait.
+    ForThoseWhoWait,
 }
 
 /// A request for which others wait; they wait no longer when this is dropped.
@@ -75,13 +102,13 @@ pub(crate) enum Join<'a> {
 pub(crate) struct Flight<'a> {
     cache: &'a Cache,
     key: Vec<u8>,
-    landing: Arc<Semaphore>,
+    landing: Arc<Landing>,
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         self.cache.shelf().flights.remove(&self.key);
-        self.landing.close();
+        self.landing.over.close();
     }
 }
 
@@ -94,16 +121,31 @@ pub(crate) struct Fill<'a> {
     sent: Instant,
     invalidations: u64,
     flight: Option<Flight<'a>>,
+    /// The stored reply that the origin is asked to confirm.
+    unconfirmed: Option<Arc<Stored>>,
 }
 
 impl Cache {
     /// A stored reply that may answer this request.
     pub(crate) fn find(&self, caching: &Caching, key: &[u8], wanted: &RequestHead) -> Option<Arc<Stored>> {
+        self.newest(caching, key, wanted, |stored| stored.age() < stored.lifetime)
+    }
+
+    /// A stored reply that may answer this request if the origin confirms it. RFC 9111 §4.3.1.
+    pub(crate) fn find_unconfirmed(&self, caching: &Caching, key: &[u8], wanted: &RequestHead) -> Option<Arc<Stored>> {
+        self.newest(caching, key, wanted, |stored| strong_validator(&stored.reply.fields).is_some())
+    }
+
+    fn newest(
+        &self,
+        caching: &Caching,
+        key: &[u8],
+        wanted: &RequestHead,
+        fits: impl Fn(&Stored) -> bool,
+    ) -> Option<Arc<Stored>> {
         let shelf = self.shelf();
-        let fits = |stored: &&Arc<Stored>| {
-            stored.age() < stored.lifetime && (caching.selects)(&stored.reply, &stored.fill, wanted)
-        };
-        shelf.replies.get(key)?.iter().rev().find(fits).cloned()
+        let mut stored = shelf.replies.get(key)?.iter().rev();
+        stored.find(|stored| fits(stored) && (caching.selects)(&stored.reply, &stored.fill, wanted)).cloned()
     }
 
     /// Takes the lead for this key, or the place behind the one who has it.
@@ -112,14 +154,15 @@ impl Cache {
         if let Some(landing) = shelf.flights.get(key) {
             return Join::Wait(Arc::clone(landing));
         }
-        let landing = Arc::new(Semaphore::new(0));
+        let landing = Arc::new(Landing { over: Semaphore::new(0), handed_over: OnceLock::new() });
         shelf.flights.insert(key.to_vec(), Arc::clone(&landing));
         Join::Lead(Flight { cache: self, key: key.to_vec(), landing })
     }
 
     /// Notes that a request goes to the origin now.
     pub(crate) fn fill<'a>(&'a self, caching: Caching, key: Vec<u8>, flight: Option<Flight<'a>>) -> Fill<'a> {
-        Fill { cache: self, caching, key, sent: Instant::now(), invalidations: self.shelf().invalidations, flight }
+        let (sent, invalidations) = (Instant::now(), self.shelf().invalidations);
+        Fill { cache: self, caching, key, sent, invalidations, flight, unconfirmed: None }
     }
 
     /// Forgets what is stored under the key, and what was asked for before now. RFC 9111 §4.4.
@@ -136,39 +179,99 @@ impl Cache {
     }
 }
 
-impl Fill<'_> {
-    /// Whether the reply will be stored; if not, whoever waits for it goes on at once.
-    pub(crate) fn lifetime(&mut self, request: &RequestHead, reply: &ReplyHead) -> Option<Duration> {
-        let lifetime = (self.caching.shareable)(request, reply);
-        if lifetime.is_none() {
-            self.flight = None;
-        }
-        lifetime
+impl<'a> Fill<'a> {
+    /// The origin is asked to confirm this one.
+    pub(crate) fn confirming(self, unconfirmed: Option<Arc<Stored>>) -> Fill<'a> {
+        Fill { unconfirmed, ..self }
     }
 
-    /// Stores a complete reply.
+    /// The validator that the origin is asked about. RFC 9111 §4.3.1.
+    pub(crate) fn validator(&self) -> Option<&[u8]> {
+        strong_validator(&self.unconfirmed.as_ref()?.reply.fields)
+    }
+
+    /// What is to be done with the reply; if nothing, whoever waits for it goes on at once.
+    pub(crate) fn keep(&mut self, request: &RequestHead, reply: &ReplyHead) -> Option<Keep> {
+        let fresh = (self.caching.shareable)(request, reply).map(Keep::Fresh);
+        let handed_over = || self.caching.hands_over.is_some_and(|hands_over| hands_over(reply));
+        let keep = fresh.or_else(|| handed_over().then_some(Keep::ForThoseWhoWait));
+        if keep.is_none() {
+            self.flight = None;
+        }
+        keep
+    }
+
+    /// Keeps a complete reply.
     pub(crate) fn store(
         self,
         request: &RequestHead,
         mut reply: ReplyHead,
         body: Vec<u8>,
-        lifetime: Duration,
+        keep: Keep,
         calendar: &Calendar,
     ) {
-        // RFC 9111 §4.2.3: the age it came with, and all the time since we asked. An age that is no number is not
-        // trusted at all.
-        let age = reply.fields.values("age").next().map_or(Some(0), |age| std::str::from_utf8(age).ok()?.parse().ok());
-        let Some(born) = age.and_then(|seconds| self.sent.checked_sub(Duration::from_secs(seconds))) else { return };
+        let Some(born) = self.born(&reply) else { return };
         if !reply.fields.has("date") {
             reply.fields.push(b"Date", calendar.today().as_bytes());
         }
-        let stored = Stored { reply, body, fill: request.clone(), lifetime, born };
-        let mut shelf = self.cache.shelf();
-        if shelf.invalidations == self.invalidations {
-            shelf.insert(self.key.clone(), Arc::new(stored), &self.caching);
+        let (body, fill) = (body.into(), request.clone());
+        match keep {
+            Keep::Fresh(lifetime) => self.insert(Arc::new(Stored { reply, body, fill, lifetime, born })),
+            Keep::ForThoseWhoWait => {
+                if let Some(flight) = &self.flight {
+                    let stored = Stored { reply, body, fill, lifetime: Duration::ZERO, born };
+                    // Nobody else fills this landing.
+                    let _ = flight.landing.handed_over.set(Arc::new(stored));
+                }
+            }
         }
         // The flight ends with `self`, after the lock is free again.
     }
+
+    /// The stored reply that a 304 has confirmed, brought up to date; none if it confirms another. RFC 9111 §4.3.4.
+    pub(crate) fn confirmed(&mut self, confirmation: &ReplyHead) -> Option<Arc<Stored>> {
+        let stored = self.unconfirmed.take()?;
+        if !(self.caching.confirms)(&stored.reply, confirmation) {
+            return None;
+        }
+        let mut reply = stored.reply.clone();
+        reply.fields = updated(&stored.reply.fields, &confirmation.fields);
+        let lifetime = (self.caching.shareable)(&stored.fill, &reply);
+        let born = self.born(confirmation).unwrap_or(stored.born);
+        let (body, fill) = (Arc::clone(&stored.body), stored.fill.clone());
+        let fresh = Arc::new(Stored { reply, body, fill, lifetime: lifetime.unwrap_or_default(), born });
+        if lifetime.is_some() {
+            self.insert(Arc::clone(&fresh));
+        }
+        Some(fresh)
+    }
+
+    /// When a reply would have been of age 0. RFC 9111 §4.2.3: the age it came with, and all the time since we asked. An
+    /// age that is no number is not trusted at all.
+    fn born(&self, reply: &ReplyHead) -> Option<Instant> {
+        let age = reply.fields.values("age").next().map_or(Some(0), |age| std::str::from_utf8(age).ok()?.parse().ok());
+        age.and_then(|seconds| self.sent.checked_sub(Duration::from_secs(seconds)))
+    }
+
+    fn insert(&self, stored: Arc<Stored>) {
+        let mut shelf = self.cache.shelf();
+        if shelf.invalidations == self.invalidations {
+            shelf.insert(self.key.clone(), stored, &self.caching);
+        }
+    }
+}
+
+/// The fields of a stored reply, those that the confirmation names taken from there. RFC 9111 §3.2: but for the length.
+fn updated(stored: &Fields, confirmation: &Fields) -> Fields {
+    let is_newer = |name: &[u8]| {
+        let newer = confirmation.iter().any(|(newer, _)| newer.eq_ignore_ascii_case(name));
+        newer && !name.eq_ignore_ascii_case(b"content-length")
+    };
+    let mut fields = Fields::default();
+    let kept = stored.iter().filter(|(name, _)| !is_newer(name));
+    let newer = confirmation.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
+    kept.chain(newer).for_each(|(name, value)| fields.push(name, value));
+    fields
 }
 
 impl Shelf {
@@ -216,7 +319,7 @@ mod tests {
         fields.push(b"Age", age.as_bytes());
         let reply = ReplyHead { status: 200, reason: String::new(), http_10: false, fields };
         let fill = cache.fill(caching, (caching.key)(&request), None);
-        fill.store(&request, reply, vec![0; bytes], Duration::from_secs(60), &Calendar::real());
+        fill.store(&request, reply, vec![0; bytes], Keep::Fresh(Duration::from_secs(60)), &Calendar::real());
     }
 
     fn found(cache: &Cache, target: &str) -> bool {
@@ -242,7 +345,8 @@ mod tests {
         let under_way = cache.fill(caching, key.clone(), None);
         cache.invalidate(&key);
         let reply = ReplyHead { status: 200, reason: String::new(), http_10: false, fields: Fields::default() };
-        under_way.store(&request("/"), reply, Vec::new(), Duration::from_secs(60), &Calendar::real());
+        let keep = Keep::Fresh(Duration::from_secs(60));
+        under_way.store(&request("/"), reply, Vec::new(), keep, &Calendar::real());
         assert!(!found(&cache, "/"));
         assert_eq!(cache.shelf().bytes, 0);
     }
@@ -270,9 +374,9 @@ mod tests {
         let cache = Cache::default();
         let lead = cache.join(b"key");
         let Join::Wait(landing) = cache.join(b"key") else { panic!("somebody leads already") };
-        assert!(!landing.is_closed());
+        assert!(!landing.over.is_closed());
         drop(lead);
-        assert!(landing.is_closed());
+        assert!(landing.over.is_closed() && landing.handed_over.get().is_none());
         assert!(matches!(cache.join(b"key"), Join::Lead(_)));
     }
 }

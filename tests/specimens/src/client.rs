@@ -20,7 +20,7 @@ use crate::pool::Upstream;
 use crate::request::{Request, admit, is_for_us};
 use crate::sharing;
 use crate::tunnel;
-use crate::wire::{After, Ends, write_own, write_reply};
+use crate::wire::{After, write_own};
 
 /// How long and how much the gateway reads from a client to which it has said its last word.
 const LINGER_WAIT: Duration = Duration::from_secs(1);
@@ -135,18 +135,22 @@ impl Client {
                     tokio::select! {
                         biased;
                         // There are no permits: it only closes.
-                        _ = timeout(gateway.decisions.reply_wait, landing.acquire()) => {}
+                        _ = timeout(gateway.decisions.reply_wait, landing.over.acquire()) => {}
                         () = gone(&mut from_client, &mut self.inbox) => return Next::Cut(CutBy::Close),
                     }
                     // RFC 9111 §4: a collapsed request obeys the same rules, so it asks the store again. If the reply
                     // was not for all, everybody who waited goes to the origin at once.
+                    if let Some(handed_over) = landing.handed_over.get() {
+                        return self.write_stored(gateway, request, handed_over).await;
+                    }
                     if let Some(stored) = gateway.cache.find(caching, &key, &request.head) {
                         return self.write_stored(gateway, request, &stored).await;
                     }
                 }
             }
         }
-        let fill = gateway.cache.fill(*caching, key, flight);
+        let unconfirmed = gateway.cache.find_unconfirmed(caching, &key, &request.head);
+        let fill = gateway.cache.fill(*caching, key, flight).confirming(unconfirmed);
         self.forward(gateway, request, Some(fill)).await
     }
 
@@ -177,6 +181,8 @@ impl Client {
                 Outcome::Delivered(after) => return after.into(),
                 Outcome::Tunnel => unreachable!("it has been passed through"),
                 Outcome::Cut(by) => return Next::Cut(by),
+                // RFC 9111 §4.3.4: what the origin has not confirmed is no answer; it is asked for the whole.
+                Outcome::Unconfirmed => {}
                 Outcome::Unanswered { status, closed_before_reply, request_read } => {
                     let unanswered = Unanswered {
                         reused,
@@ -196,9 +202,7 @@ impl Client {
     async fn write_stored(&mut self, gateway: &Gateway, request: &Request, stored: &Stored) -> Next {
         let mut out = Vec::new();
         let after = after(gateway, request, may_drain(request));
-        let ends = Ends::AfterLength(stored.body.len() as u64);
-        write_reply(&mut out, &stored.reply, ends, after, Some(stored.age().as_secs()), &gateway.calendar);
-        out.extend_from_slice(&stored.body);
+        stored.write(&mut out, after, &gateway.calendar);
         self.write_and_drain(gateway, request, &out, after, OwnReply::Stored).await
     }
 

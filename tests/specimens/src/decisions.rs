@@ -80,8 +80,13 @@ pub struct Caching {
     pub shareable: fn(fill: &RequestHead, reply: &ReplyHead) -> Option<Duration>,
     /// Whether a reply stored for one request may answer the other. RFC 9111 §4.1: what `Vary` names must be equal.
     pub selects: fn(reply: &ReplyHead, fill: &RequestHead, wanted: &RequestHead) -> bool,
+    /// Whether a 304 confirms a stored reply. RFC 9111 §4.3.4: only one with the same strong validator.
+    pub confirms: fn(stored: &ReplyHead, confirmation: &ReplyHead) -> bool,
     /// Whether identical requests in flight wait for the first one's reply. RFC 9111 §4: then the same rules hold.
     pub collapses: bool,
+    /// Whether those who wait get a reply that is not stored. The reference has no such rule: RFC 9111 §4 lets them have
+    /// what the store may give them, and no more.
+    pub hands_over: Option<fn(&ReplyHead) -> bool>,
 }
 
 /// Which replies of a ring of pending exchanges leave through each other's exchange.
@@ -238,7 +243,9 @@ impl Decisions {
                 key: sharing::key,
                 shareable: sharing::shareable,
                 selects: sharing::selects,
+                confirms: sharing::confirms,
                 collapses: true,
+                hands_over: None,
             }),
             ..Decisions::reference()
         }
@@ -295,6 +302,7 @@ mod tests {
         for right in [Decisions::reference(), Decisions::caching()] {
             assert!(right.crosses.is_none() && right.repeats.is_none() && right.swaps.is_none());
             assert!(right.looks_every.is_none());
+            assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
         }
     }
 

@@ -39,6 +39,8 @@ pub(crate) enum Outcome {
         /// Whether the client's request has been read to its end.
         request_read: bool,
     },
+    /// A 304 that confirms nothing of what is stored; nothing of it has been passed on.
+    Unconfirmed,
     /// A piece of a reply, or it is gone: nothing may follow.
     Cut(CutBy),
 }
@@ -70,6 +72,8 @@ enum Fault {
     Broken,
     /// The client would not take it.
     ClientGone,
+    /// It is whole, and not what was asked for: a 304 for something else than is stored.
+    Unconfirmed,
 }
 
 impl From<Malformed> for Fault {
@@ -132,7 +136,9 @@ pub(crate) async fn run(
     let (place, kept) = (gateway.ring.enter(), client.requests > 1);
     let (from_client, to_client) = client.stream.split();
     let (from_upstream, to_upstream) = upstream.stream.split();
-    let up = up::Up { from_client, inbox: &mut client.inbox, to_upstream, request, gateway, sending: &sending };
+    let condition = fill.as_ref().and_then(Fill::validator).map(<[u8]>::to_vec);
+    let up =
+        up::Up { from_client, inbox: &mut client.inbox, to_upstream, request, condition, gateway, sending: &sending };
     let down = down::Down {
         from_upstream,
         inbox: &mut upstream.inbox,
@@ -152,7 +158,7 @@ pub(crate) async fn run(
         relayed = down.relay(fill) => Ok(relayed),
     };
     let (ending, status) = match ended {
-        Ok(Ok(_)) => (Ending::Complete, None),
+        Ok(Ok(_) | Err(Fault::Unconfirmed)) => (Ending::Complete, None),
         Ok(Err(Fault::TimedOut)) => (Ending::TimedOut, Some(504)),
         Ok(Err(Fault::Broken)) => (Ending::UpstreamBroken, Some(502)),
         Err(Stop::ClientBroken(status)) => (Ending::ClientBroken, Some(status)),
@@ -161,6 +167,7 @@ pub(crate) async fn run(
     let outcome = match (ended, status) {
         (Ok(Ok(Relayed::Reply(after))), _) => Outcome::Delivered(after),
         (Ok(Ok(Relayed::Tunnel)), _) => Outcome::Tunnel,
+        (Ok(Err(Fault::Unconfirmed)), _) => Outcome::Unconfirmed,
         (_, Some(status)) if !receiving.within_message => Outcome::Unanswered {
             status,
             closed_before_reply: ending == Ending::UpstreamBroken && !receiving.any_byte,

@@ -6,7 +6,7 @@
 //! self-test and our own tests.
 //!
 //! What the reference leaves out on purpose: TLS, HTTP/2, tunnels (`CONNECT`, `Upgrade`), several origins, heuristic
-//! freshness and revalidation in its cache. It shares no code with the tester's client or origin, so that one
+//! freshness in its cache. It shares no code with the tester's client or origin, so that one
 //! misreading of the RFC cannot hide on both sides. It speaks through `transport`, which knows bytes and no HTTP.
 #![forbid(unsafe_code)]
 

@@ -1,6 +1,6 @@
 //! What a shared cache may do with a reply: the right answers of RFC 9111, on the careful side.
 //!
-//! Left out on purpose, each a "may" of the RFC: heuristic freshness, `Expires`, revalidation, partial replies,
+//! Left out on purpose, each a "may" of the RFC: heuristic freshness, `Expires`, weak validators, partial replies,
 //! `must-understand`, and everything but a GET answered by a 200.
 
 use std::time::Duration;
@@ -31,15 +31,16 @@ pub(crate) fn may_ask(request: &RequestHead) -> bool {
     request.method == "GET" && !SPECIAL.iter().any(|name| request.fields.has(name))
 }
 
-/// For how long the reply to `fill` may answer other requests. RFC 9111 §3.
+/// For how long the reply to `fill` may answer other requests; no time at all is for what the origin has to confirm each
+/// time. RFC 9111 §3.
 pub(crate) fn shareable(fill: &RequestHead, reply: &ReplyHead) -> Option<Duration> {
     let directives = directives(&reply.fields)?;
     let has = |name: &str| directives.iter().any(|(found, _)| found == name);
     if fill.method != "GET" || reply.status != 200 {
         return None;
     }
-    // RFC 9111 §5.2.2.5, §5.2.2.7, §5.2.2.4. The qualified forms (`private="set-cookie"`) count like the plain ones.
-    if has("no-store") || has("private") || has("no-cache") {
+    // RFC 9111 §5.2.2.5, §5.2.2.7. The qualified form (`private="set-cookie"`) counts like the plain one.
+    if has("no-store") || has("private") {
         return None;
     }
     // RFC 9111 §4.1: `*` matches nothing. §7.3: a cookie is somebody's, and we do not store it.
@@ -50,7 +51,29 @@ pub(crate) fn shareable(fill: &RequestHead, reply: &ReplyHead) -> Option<Duratio
     if fill.fields.has("authorization") && !(has("public") || has("s-maxage") || has("must-revalidate")) {
         return None;
     }
-    lifetime(&reply.fields)
+    // RFC 9111 §5.2.2.4, §4.2: neither what must not be used unconfirmed nor what is stale at once is ever fresh. The
+    // qualified form (`no-cache="set-cookie"`) counts like the plain one.
+    let confirmable =
+        || strong_validator(&reply.fields).is_some() && (has("no-cache") || has("max-age") || has("s-maxage"));
+    match lifetime(&reply.fields) {
+        Some(lifetime) if !has("no-cache") => Some(lifetime),
+        Some(_) | None => confirmable().then_some(Duration::ZERO),
+    }
+}
+
+/// RFC 9111 §4.3.4: the validator of the stored reply must be that of the confirmation.
+pub(crate) fn confirms(stored: &ReplyHead, confirmation: &ReplyHead) -> bool {
+    let stored = strong_validator(&stored.fields);
+    stored.is_some() && stored == strong_validator(&confirmation.fields)
+}
+
+/// The entity tag, if there is one and it is strong. RFC 9110 §8.8.3: a weak one begins with `W/`.
+pub(crate) fn strong_validator(fields: &Fields) -> Option<&[u8]> {
+    let mut tags = fields.values("etag").map(<[u8]>::trim_ascii);
+    match (tags.next(), tags.next()) {
+        (Some(tag), None) if tag.starts_with(b"\"") => Some(tag),
+        _ => None,
+    }
 }
 
 /// For how long the origin declares a reply fresh in a shared cache, if it does. RFC 9111 §4.2.1.
@@ -59,6 +82,26 @@ pub(crate) fn lifetime(fields: &Fields) -> Option<Duration> {
     let shared = directives.iter().any(|(found, _)| found == "s-maxage");
     let lifetime = seconds(&directives, if shared { "s-maxage" } else { "max-age" })?;
     (!lifetime.is_zero()).then_some(lifetime)
+}
+
+/// The reply as one reads it who does not know this directive of `Cache-Control`: for gateways that are wrong.
+pub(crate) fn without_directive(reply: &ReplyHead, directive: &str) -> ReplyHead {
+    let mut fields = without_field(&reply.fields, "cache-control");
+    for (name, value) in directives(&reply.fields).unwrap_or_default() {
+        let member = value.map_or_else(|| name.clone(), |value| format!("{name}=\"{value}\""));
+        if name != directive {
+            fields.push(b"Cache-Control", member.as_bytes());
+        }
+    }
+    ReplyHead { fields, ..reply.clone() }
+}
+
+/// The fields without those of this name: for gateways that are wrong.
+pub(crate) fn without_field(fields: &Fields, name: &str) -> Fields {
+    let mut left = Fields::default();
+    let others = fields.iter().filter(|(found, _)| !found.eq_ignore_ascii_case(name.as_bytes()));
+    others.for_each(|(name, value)| left.push(name, value));
+    left
 }
 
 /// RFC 9111 §4.1: every field that `Vary` names must have the same value in both requests.
@@ -155,6 +198,7 @@ mod tests {
             "max-age=60, PRIVATE=\"set-cookie\"",
             "max-age=60, private=\"\"",
             "max-age=60, no-store",
+            "max-age=60, no-cache",
             "max-age=60, no-cache=\"x\"",
             "max-age=60, x=\"open",
             "max-age=60, s-maxage=0",
@@ -175,6 +219,29 @@ mod tests {
         assert!(!with(&[], ("Set-Cookie", "a=b"), "max-age=60, public"));
         assert!(!with(&[], ("Vary", "Accept, *"), "max-age=60, public"));
         assert!(with(&[], ("Vary", "Accept"), "max-age=60, public"));
+    }
+
+    #[test]
+    fn what_must_be_confirmed_is_kept_only_with_a_strong_validator() {
+        let kept = |control: &str, tag: &str| {
+            shareable(&request(&[]), &reply(&[("Cache-Control", control), ("ETag", tag)])).map(|d| d.as_secs())
+        };
+        for control in ["no-cache", "max-age=60, no-cache", "no-cache=\"x\"", "max-age=0", "s-maxage=0, max-age=60"] {
+            assert_eq!(kept(control, "\"a\""), Some(0), "{control}");
+            assert_eq!(kept(control, "W/\"a\""), None, "{control}");
+        }
+        assert_eq!((kept("max-age=60", "\"a\""), kept("public", "\"a\"")), (Some(60), None));
+        assert_eq!(kept("no-cache, no-store", "\"a\""), None);
+    }
+
+    #[test]
+    fn only_the_same_strong_validator_confirms() {
+        let with = |tag: &str| reply(&[("ETag", tag)]);
+        assert!(confirms(&with("\"a\""), &with(" \"a\"")));
+        for (stored, confirmation) in [("\"a\"", "\"b\""), ("W/\"a\"", "W/\"a\""), ("a", "a")] {
+            assert!(!confirms(&with(stored), &with(confirmation)), "{stored} {confirmation}");
+        }
+        assert!(!confirms(&with("\"a\""), &reply(&[])) && !confirms(&reply(&[]), &reply(&[])));
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub(crate) enum After {
     Close,
 }
 
-/// Writes a request's head for the origin.
-pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request) {
+/// Writes a request's head for the origin; `condition` is the validator of what is stored already (RFC 9111 §4.3.1).
+pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request, condition: Option<&[u8]>) {
     let head = &request.head;
     out.reserve(head.fields.bytes() + head.target.len() + 256);
     line(out, &[head.method.as_bytes(), b" ", head.target.as_bytes(), b" HTTP/1.1"]);
@@ -54,6 +54,9 @@ pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request) {
             }
             Some(_) | None => field(out, name, value),
         }
+    }
+    if let Some(validator) = condition {
+        field(out, b"If-None-Match", validator);
     }
     match request.framing {
         Framing::Length(length) => field(out, b"Content-Length", length.to_string().as_bytes()),
@@ -177,7 +180,7 @@ mod tests {
              Upgrade: websocket\r\nProxy-Authorization: p\r\nAuthorization: a\r\nx-mine: 3\r\n\r\n";
         let request = admit(parse_request(raw.as_bytes()).unwrap().unwrap().1, &Decisions::reference()).unwrap();
         let mut out = Vec::new();
-        write_request(&mut out, &request);
+        write_request(&mut out, &request, None);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "GET /a?b HTTP/1.1\r\nHost: h\r\nX-Mine: 1\r\nAuthorization: a\r\nx-mine: 3\r\nVia: 1.1 reference\r\n\r\n"

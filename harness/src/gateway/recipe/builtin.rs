@@ -21,4 +21,13 @@ pub(super) const RECIPES: &[BuiltIn] = &[
             ("start", include_str!("../../../recipes/nginx/start")),
         ],
     ),
+    (
+        "varnish",
+        &[
+            ("pass.vcl.in", include_str!("../../../recipes/varnish/pass.vcl.in")),
+            ("recipe.toml", include_str!("../../../recipes/varnish/recipe.toml")),
+            ("start", include_str!("../../../recipes/varnish/start")),
+            ("varnish.vcl.in", include_str!("../../../recipes/varnish/varnish.vcl.in")),
+        ],
+    ),
 ];

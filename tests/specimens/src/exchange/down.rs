@@ -50,6 +50,9 @@ impl Down<'_> {
             self.open_tunnel(&head, framing).await?;
             return Ok(Relayed::Tunnel);
         }
+        if head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
+            return self.confirm(&head, after, fill).await.map(Relayed::Reply);
+        }
         let streamed = match decisions.leads_astray() {
             true => self.go_astray(head, framing, after, fill).await,
             false => self.stream(head, framing, after, fill).await,
@@ -67,6 +70,19 @@ impl Down<'_> {
         let mut out = Vec::new();
         write_reply(&mut out, head, ends, After::Keep, None, &self.gateway.calendar);
         write(&mut self.to_client, &mut out, self.gateway.decisions.client_wait).await
+    }
+
+    /// Answers with what is stored, if that is what the 304 confirms. RFC 9111 §4.3.3.
+    async fn confirm(&mut self, head: &ReplyHead, after: After, fill: &mut Option<Fill<'_>>) -> Result<After, Fault> {
+        self.receiving.read = ReplyRead::Whole;
+        let stored = fill.as_mut().and_then(|fill| fill.confirmed(head)).ok_or(Fault::Unconfirmed)?;
+        // Whoever waits finds the confirmed one in the store.
+        *fill = None;
+        let mut out = Vec::new();
+        stored.write(&mut out, after, &self.gateway.calendar);
+        self.receiving.within_message = true;
+        write(&mut self.to_client, &mut out, self.gateway.decisions.client_wait).await?;
+        Ok(after)
     }
 
     /// Reads heads, passing the interim ones on, until the final one. RFC 9110 §15.2.
@@ -163,9 +179,9 @@ impl Down<'_> {
         if ends == Ends::WithConnection {
             self.receiving.cut_by = CutBy::Reset;
         }
-        let lifetime = fill.as_mut().and_then(|fill| fill.lifetime(&self.request.head, &head));
+        let keep = fill.as_mut().and_then(|fill| fill.keep(&self.request.head, &head));
         // RFC 9111 §3.3: what a close ended may be incomplete.
-        let mut kept = lifetime.filter(|_| framing != Framing::UntilClose).map(|lifetime| (lifetime, Vec::new()));
+        let mut kept = keep.filter(|_| framing != Framing::UntilClose).map(|keep| (keep, Vec::new()));
         let encoder = ends.encoder();
         let mut out = Vec::new();
         write_reply(&mut out, &head, ends, after, None, &self.gateway.calendar);
@@ -190,8 +206,8 @@ impl Down<'_> {
                 break;
             }
         }
-        if let (Some((lifetime, body)), Some(fill)) = (kept, fill.take()) {
-            fill.store(&self.request.head, head, body, lifetime, &self.gateway.calendar);
+        if let (Some((keep, body)), Some(fill)) = (kept, fill.take()) {
+            fill.store(&self.request.head, head, body, keep, &self.gateway.calendar);
         }
         Ok(after)
     }

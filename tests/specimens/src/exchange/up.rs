@@ -21,6 +21,8 @@ pub(super) struct Up<'a> {
     pub(super) inbox: &'a mut Inbox,
     pub(super) to_upstream: WriteHalf<'a>,
     pub(super) request: &'a Request,
+    /// The validator that the origin is asked about.
+    pub(super) condition: Option<Vec<u8>>,
     pub(super) gateway: &'a Gateway,
     pub(super) sending: &'a Sending,
 }
@@ -41,7 +43,7 @@ impl Up<'_> {
     async fn send_all(&mut self) -> Result<(), Stop> {
         let decisions = &self.gateway.decisions;
         let mut out = Vec::new();
-        write_request(&mut out, self.request);
+        write_request(&mut out, self.request, self.condition.as_deref());
         if self.request.framing == Framing::UntilClose {
             return self.run_on(out).await;
         }

@@ -8,7 +8,18 @@ use vocabulary::finding::{Boundary, Leg, Shape};
 use crate::decisions::Decisions;
 
 // index: begin
+mod any_304_confirms_what_is_stored;
+mod cache_compares_credential_prefix;
 mod cache_hit_leaves_body_unread;
+mod cache_ignores_authorization;
+mod cache_ignores_private;
+mod cache_ignores_vary;
+mod cache_key_percent_decoded;
+mod cache_key_with_sorted_query;
+mod cache_key_without_delimiter;
+mod cache_key_without_host;
+mod cache_key_without_query;
+mod cache_stores_no_store;
 mod connect_body_sent_raw;
 mod early_answered_body_read_as_request;
 mod early_answered_connection_pooled;
@@ -22,6 +33,8 @@ mod malformed_length_overlooked;
 mod old_request_runs_on;
 mod own_reply_leaves_body_unread;
 mod pool_keeps_owed_connection;
+mod private_cookie_stored;
+mod private_reply_handed_to_those_who_wait;
 mod private_reply_shared_from_cache;
 mod replies_swapped_after_bodiless_run;
 mod replies_swapped_after_closing_run;
@@ -37,7 +50,18 @@ mod surplus_checked_too_early;
 mod upgrade_tail_sent_raw;
 
 static MUTANTS: &[Mutant] = &[
+    any_304_confirms_what_is_stored::MUTANT,
+    cache_compares_credential_prefix::MUTANT,
     cache_hit_leaves_body_unread::MUTANT,
+    cache_ignores_authorization::MUTANT,
+    cache_ignores_private::MUTANT,
+    cache_ignores_vary::MUTANT,
+    cache_key_percent_decoded::MUTANT,
+    cache_key_with_sorted_query::MUTANT,
+    cache_key_without_delimiter::MUTANT,
+    cache_key_without_host::MUTANT,
+    cache_key_without_query::MUTANT,
+    cache_stores_no_store::MUTANT,
     connect_body_sent_raw::MUTANT,
     early_answered_body_read_as_request::MUTANT,
     early_answered_connection_pooled::MUTANT,
@@ -51,6 +75,8 @@ static MUTANTS: &[Mutant] = &[
     old_request_runs_on::MUTANT,
     own_reply_leaves_body_unread::MUTANT,
     pool_keeps_owed_connection::MUTANT,
+    private_cookie_stored::MUTANT,
+    private_reply_handed_to_those_who_wait::MUTANT,
     private_reply_shared_from_cache::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
     replies_swapped_after_closing_run::MUTANT,

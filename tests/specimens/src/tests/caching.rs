@@ -134,3 +134,54 @@ async fn a_get_with_a_body_is_answered_from_the_store_but_fills_nothing() {
     assert_eq!(play.stored(&with_body("/a")).await.body, "one");
     assert_eq!(play.stored(&request("/a", "")).await.body, "one", "the body was read");
 }
+
+/// What is asked of the origin for a stored reply with the tag `"a"`, and the answer to it.
+async fn validated(fields: &str, tag: &str) -> (Play, Message) {
+    let mut play = Play::new().await;
+    play.asked(&request("/v", ""), &reply(&format!("{fields}ETag: \"a\"\r\nX-A: old\r\n"), "stored")).await;
+    play.client.send(&request("/v", "")).await;
+    assert!(play.upstream.message().await.has("If-None-Match: \"a\""));
+    let confirmation = format!("HTTP/1.1 304 Not Modified\r\n{fields}ETag: {tag}\r\nX-A: new\r\n\r\n");
+    play.upstream.send(&confirmation).await;
+    if tag != "\"a\"" {
+        let (fresh, asked) = play.stage.request_on(&mut play.upstream).await;
+        assert!(!asked.head.to_ascii_lowercase().contains("if-none-match"), "{asked:?}");
+        if let Some(fresh) = fresh {
+            play.upstream = fresh;
+        }
+        play.upstream.send(&reply(fields, "fetched")).await;
+    }
+    let answer = play.client.message().await;
+    (play, answer)
+}
+
+#[tokio::test]
+async fn what_is_stale_is_confirmed_by_its_own_tag_and_answers_with_the_newer_fields() {
+    for fields in ["Cache-Control: max-age=0\r\n", "Cache-Control: no-cache, max-age=60\r\n"] {
+        let (_, answer) = validated(fields, "\"a\"").await;
+        assert_eq!((answer.status(), answer.body.as_str()), (200, "stored"));
+        assert!(answer.has("X-A: new") && !answer.has("X-A: old") && answer.has("Age: 0"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_tag_confirms_nothing_and_the_whole_is_asked_for() {
+    for tag in ["\"b\"", "W/\"a\""] {
+        let (mut play, answer) = validated("Cache-Control: max-age=0\r\n", tag).await;
+        assert_eq!((answer.status(), answer.body.as_str()), (200, "fetched"), "{tag}");
+        // The reply that came instead has no tag, so that nothing is left to be confirmed.
+        play.client.send(&request("/other", "")).await;
+        assert!(play.upstream.message().await.head.starts_with("GET /other "));
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_makes_the_stored_reply_fresh_again() {
+    let mut play = Play::new().await;
+    play.asked(&request("/v", ""), &reply("Cache-Control: max-age=0\r\nETag: \"a\"\r\n", "stored")).await;
+    play.client.send(&request("/v", "")).await;
+    play.upstream.message().await;
+    play.upstream.send("HTTP/1.1 304 Not Modified\r\nCache-Control: max-age=60\r\nETag: \"a\"\r\n\r\n").await;
+    assert_eq!(play.client.message().await.body, "stored");
+    assert_eq!(play.stored(&request("/v", "")).await.body, "stored", "without asking the origin");
+}

@@ -163,6 +163,93 @@ async fn private_reply_shared_from_cache_gives_the_next_tenant_the_first_ones() 
     assert_eq!(second_tenant(decisions_of("private-reply-shared-from-cache"), forbidden).await, "b");
 }
 
+/// The first request fills the store, with these fields in the reply. Says whose reply the second one gets.
+async fn after_the_first(decisions: Decisions, first: &str, fields: &str, second: &str) -> String {
+    let request =
+        |text: &str| format!("GET {}\r\n\r\n", text.replacen(' ', " HTTP/1.1\r\nHost: ", 1).replace('|', "\r\n"));
+    let stage = Stage::new(decisions).await;
+    let mut a = stage.ask(&request(first)).await;
+    let mut upstream = stage.upstream().await;
+    upstream.head().await;
+    upstream.send(&format!("HTTP/1.1 200 OK\r\n{}\r\nContent-Length: 1\r\n\r\na", fields.replace('|', "\r\n"))).await;
+    assert_eq!(a.message().await.body, "a");
+    let mut b = stage.ask(&request(second)).await;
+    tokio::select! {
+        reply = b.message() => reply.body,
+        asked = upstream.head() => {
+            // Whoever asks whether a stored reply still holds hears of another one.
+            match asked.to_ascii_lowercase().contains("if-none-match") {
+                true => upstream.send("HTTP/1.1 304 Not Modified\r\nETag: \"b\"\r\n\r\n").await,
+                false => upstream.send(&ok("b")).await,
+            }
+            tokio::select! {
+                reply = b.message() => reply.body,
+                fresh = stage.upstream() => whole(fresh, b).await,
+                _ = upstream.head() => whole(upstream, b).await,
+            }
+        }
+    }
+}
+
+/// The origin answers with the whole.
+async fn whole(mut upstream: Peer, mut b: Peer) -> String {
+    upstream.send(&ok("b")).await;
+    b.message().await.body
+}
+
+#[tokio::test]
+async fn each_cache_with_a_defect_answers_the_second_with_the_reply_to_the_first() {
+    const SHARED: &str = "Cache-Control: public, max-age=9";
+    for (name, first, fields, second) in [
+        ("cache-ignores-private", "/ h|Cookie: a", "Cache-Control: private, max-age=9", "/ h|Cookie: b"),
+        ("cache-stores-no-store", "/ h", "Cache-Control: no-store, max-age=9", "/ h"),
+        ("cache-ignores-authorization", "/ h|Authorization: a", "Cache-Control: max-age=9", "/ h|Authorization: b"),
+        ("cache-ignores-vary", "/ h|Cookie: a", "Cache-Control: max-age=9|Vary: Cookie", "/ h|Cookie: b"),
+        ("private-cookie-stored", "/ h", "Cache-Control: private=\"set-cookie\", max-age=9|Set-Cookie: s=a", "/ h"),
+        ("cache-key-without-host", "/ one", SHARED, "/ two"),
+        ("cache-key-without-query", "/?user=1 h", SHARED, "/?user=2 h"),
+        ("cache-key-with-sorted-query", "/?a=1&b=2 h", SHARED, "/?b=2&a=1 h"),
+        ("cache-key-percent-decoded", "/a%2Fb h", SHARED, "/a/b h"),
+        ("cache-key-without-delimiter", "/me?x h", SHARED, "/mex h"),
+        (
+            "cache-compares-credential-prefix",
+            "/ h|Authorization: Bearer 0123456789abcdef-1",
+            "Cache-Control: public, max-age=9|Vary: Authorization",
+            "/ h|Authorization: Bearer 0123456789abcdef-2",
+        ),
+        ("any-304-confirms-what-is-stored", "/ h", "Cache-Control: max-age=0|ETag: \"a\"", "/ h"),
+    ] {
+        assert_eq!(after_the_first(decisions_of(name), first, fields, second).await, "a", "{name}");
+        assert_eq!(after_the_first(Decisions::caching(), first, fields, second).await, "b", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn private_reply_handed_to_those_who_wait_answers_both_with_the_first_ones() {
+    async fn second(decisions: Decisions) -> String {
+        let stage = Stage::new(decisions).await;
+        let mut a = stage.get("/a").await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        let mut b = stage.get("/a").await;
+        // A third one, whom nobody waits with, has been served: so the second has been read, and waits.
+        let mut other = stage.get("/other").await;
+        let mut third = stage.upstream().await;
+        third.head().await;
+        third.send(&ok("")).await;
+        other.message().await;
+        upstream.send("HTTP/1.1 200 OK\r\nCache-Control: private\r\nContent-Length: 1\r\n\r\na").await;
+        assert_eq!(a.message().await.body, "a");
+        tokio::select! {
+            reply = b.message() => reply.body,
+            _ = upstream.head() => whole(upstream, b).await,
+            _ = third.head() => whole(third, b).await,
+        }
+    }
+    assert_eq!(second(decisions_of("private-reply-handed-to-those-who-wait")).await, "a");
+    assert_eq!(second(Decisions::caching()).await, "b");
+}
+
 /// Three requests are passed on one after the other, and answered in this order. Says what each received.
 async fn three(stage: &Stage, round: u32, order: [usize; 3]) -> [String; 3] {
     let mut ends = Vec::new();

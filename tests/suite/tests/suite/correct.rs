@@ -25,6 +25,34 @@ fn the_reference_gateway_with_its_cache_is_clean() {
     }
 }
 
+/// What RFC 9111 leaves to the origin is shared, seen and held against nobody.
+#[test]
+fn what_only_a_cookie_tells_apart_is_observed_and_the_hit_rate_is_told() {
+    let gateway = specimen("reference:cache", Decisions::caching());
+    let (report, _out) = run(gateway, |builder| builder.scenarios("cache-cookie-bleed").cases(8).seed(1));
+    let record = report.record();
+    assert_eq!(record.verdict, Verdict::Clean, "{}", story(record));
+    let observed: Vec<&str> = record.observations.iter().map(|observation| observation.sentence.as_str()).collect();
+    assert!(observed.iter().any(|sentence| sentence.contains("RFC 9111 section 4.2.2")), "{observed:#?}");
+    let store = record.totals.store;
+    assert!(store.hits > 0 && store.hits <= store.possible && store == record.scenarios[0].store, "{store:?}");
+}
+
+#[test]
+fn a_gateway_without_a_cache_prevents_what_needs_one() {
+    let gateway = specimen("reference", Decisions::reference());
+    let (report, _out) = run(gateway, |builder| builder.scenarios("cache-*").cases(4).seed(1));
+    let record = report.record();
+    assert_eq!(record.verdict, Verdict::Clean, "{}", story(record));
+    let prevented = crate::prevented(record);
+    assert_eq!(prevented.len(), record.scenarios.len(), "{prevented:?}");
+    assert!(
+        prevented
+            .iter()
+            .all(|(_, name, witness)| (name.as_str(), *witness) == ("delivered-from-cache", "nothing-stored"))
+    );
+}
+
 #[test]
 fn the_reference_gateway_is_clean_when_it_is_stopped() {
     for seed in seeds() {

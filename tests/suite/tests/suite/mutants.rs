@@ -78,7 +78,18 @@ macro_rules! mutant_is_found {
 }
 
 mutant_is_found!(
+    any_304_confirms_what_is_stored,
+    cache_compares_credential_prefix,
     cache_hit_leaves_body_unread,
+    cache_ignores_authorization,
+    cache_ignores_private,
+    cache_ignores_vary,
+    cache_key_percent_decoded,
+    cache_key_with_sorted_query,
+    cache_key_without_delimiter,
+    cache_key_without_host,
+    cache_key_without_query,
+    cache_stores_no_store,
     connect_body_sent_raw,
     early_answered_body_read_as_request,
     early_answered_connection_pooled,
@@ -92,6 +103,8 @@ mutant_is_found!(
     old_request_runs_on,
     own_reply_leaves_body_unread,
     pool_keeps_owed_connection,
+    private_cookie_stored,
+    private_reply_handed_to_those_who_wait,
     private_reply_shared_from_cache,
     replies_swapped_after_bodiless_run,
     replies_swapped_after_closing_run,

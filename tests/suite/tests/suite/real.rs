@@ -1,16 +1,17 @@
-//! Real gateways: a real bug is found in a real nginx, and HAProxy is left alone.
+//! Real gateways: real bugs are found in a real nginx and a real Varnish, and HAProxy is left alone.
 //!
-//! Skipped with a printed reason where the gateway is not installed; `CROSSWIRE_REQUIRE=nginx,haproxy` makes that a
-//! failure.
+//! Skipped with a printed reason where the gateway is not installed; `CROSSWIRE_REQUIRE=nginx,haproxy,varnish` makes that
+//! a failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crosswire::{Builder, Gateway, Recipe};
-use vocabulary::finding::{Boundary, Counterfactual, LeftOut, Leg, Shape, Size};
+use vocabulary::finding::{Boundary, Counterfactual, LeftOut, Leg, Severity, Shape, Size};
 use vocabulary::limits::REPRODUCTION_RUNS;
+use vocabulary::record::RunRecord;
 use vocabulary::verdict::Verdict;
 
-use crate::{prevented, run, seeds, story};
+use crate::{prevented, run, seeds, story, unshrunk};
 
 /// The recipe, if it can be started on this machine.
 fn installed(name: &str) -> Option<Recipe> {
@@ -69,6 +70,78 @@ fn nginx_is_clean_in_everything_else() {
         let (report, _out) = run(gateway, |builder| builder.skip("interim-*").cases(10).seed(seed));
         assert_eq!(report.record().verdict, Verdict::Clean, "seed {seed}: {}", story(report.record()));
     }
+}
+
+/// Who found what: scenario, shape, severity.
+fn found(record: &RunRecord) -> BTreeSet<(String, Shape, Severity)> {
+    let findings = record.findings.iter();
+    findings.map(|finding| (finding.scenario.clone(), finding.shape, finding.severity)).collect()
+}
+
+/// RFC 9111 §3.5. nginx asks neither whether a request had a credential nor whether its reply allows sharing.
+#[test]
+fn nginx_with_a_cache_shares_replies_to_credentials_and_nothing_else() {
+    let Some(recipe) = installed("nginx") else { return };
+    for seed in seeds() {
+        let gateway = Gateway::recipe(recipe.clone(), Some("cache")).unwrap();
+        let cache =
+            |builder: Builder| unshrunk(builder).scenarios("cache-*").scenarios("same-path-*").cases(4).seed(seed);
+        let (report, _out) = run(gateway, cache);
+        let record = report.record();
+        let leaks = BTreeSet::from([("cache-auth-unkeyed".to_owned(), Shape::DuplicateDelivery, Severity::Leak)]);
+        assert_eq!(found(record), leaks, "seed {seed}: {}", story(record));
+        assert!(record.totals.store.hits * 2 > record.totals.store.possible, "{:?}", record.totals.store);
+    }
+}
+
+/// RFC 9111 §4: its default key has the upstream's name where the client's authority should be.
+#[test]
+fn nginx_with_its_default_key_gives_one_site_the_pages_of_another() {
+    let Some(recipe) = installed("nginx") else { return };
+    let find = |variant| {
+        let gateway = Gateway::recipe(recipe.clone(), Some(variant)).unwrap();
+        let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios("same-path-*").cases(5).seed(1));
+        found(report.record())
+    };
+    let leak = ("same-path-other-authority".to_owned(), Shape::DuplicateDelivery, Severity::Leak);
+    assert_eq!(find("cache-default-key"), BTreeSet::from([leak]));
+    assert_eq!(find("cache"), BTreeSet::new());
+}
+
+#[test]
+fn varnish_that_passes_everything_on_is_clean_and_stores_nothing() {
+    let Some(recipe) = installed("varnish") else { return };
+    for seed in seeds() {
+        let gateway = Gateway::recipe(recipe.clone(), None).unwrap();
+        let (report, _out) = run(gateway, |builder| builder.skip("interim-*").cases(8).seed(seed));
+        let record = report.record();
+        assert_eq!(record.verdict, Verdict::Clean, "seed {seed}: {}", story(record));
+        assert_eq!(record.totals.store.hits, 0);
+    }
+}
+
+/// Its built-in rules keep credentials and cookies out of the store; what it uses stale for ten seconds must be asked for.
+#[test]
+fn varnish_with_its_own_rules_isolates_tenants_and_answers_from_its_store() {
+    let Some(recipe) = installed("varnish") else { return };
+    for seed in seeds() {
+        let gateway = Gateway::recipe(recipe.clone(), Some("cache")).unwrap();
+        let cache = |builder: Builder| unshrunk(builder).scenarios("cache/*").cases(4).seed(seed);
+        let (report, _out) = run(gateway, cache);
+        let record = report.record();
+        let leaks = record.findings.iter().filter(|finding| finding.severity != Severity::Staleness);
+        assert_eq!(leaks.count(), 0, "seed {seed}: {}", story(record));
+        assert!(record.totals.store.hits * 3 > record.totals.store.possible, "{:?}", record.totals.store);
+    }
+}
+
+#[test]
+fn varnish_answers_with_what_must_be_revalidated_first() {
+    let Some(recipe) = installed("varnish") else { return };
+    let gateway = Gateway::recipe(recipe, Some("cache")).unwrap();
+    let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios("cache-directive-matrix").cases(9).seed(1));
+    let stale = ("cache-directive-matrix".to_owned(), Shape::DuplicateDelivery, Severity::Staleness);
+    assert_eq!(found(report.record()), BTreeSet::from([stale]), "{}", story(report.record()));
 }
 
 #[test]
