@@ -479,7 +479,7 @@ mod tests {
         stimulus.request.body = RequestBody::Misframed { exchange: ExchangeId(2), by: Misframing::ShortLengthFirst };
         let text = self::spelled(&stimulus);
         assert!(
-            text.contains("\nContent-Length: 8\nContent-Length: ") && text.contains("\n\nlead=in&GET /cw/<Tail"),
+            text.contains("\nContent-Length: 8\nContent-Length: ") && text.contains("\n\nlead=in&GET /api/cw/<Tail"),
             "{text}"
         );
         assert!(!ends_cleanly(&stimulus.request));

@@ -269,7 +269,8 @@ impl<'a> Naming<'a> {
                 continue;
             };
             let Some(replied) = proof::find(self.history, *delivery) else { continue };
-            let converted = is_lawful_conversion(replied.status, received.status);
+            let converted = is_lawful_conversion(replied.status, received.status)
+                || (received.status == 101 && asked_for_upgrade(self.history, *exchange));
             if replied.status != received.status && !converted && replied.status != 101 {
                 let fact = format!("was answered {} by the origin and received {}", replied.status, received.status);
                 self.suspect_fact(
@@ -509,6 +510,13 @@ fn strong_validator(head: &str) -> Option<&str> {
 /// Whether a gateway may lawfully have made one status of the other: a stored reply validated, or a range taken of it.
 pub(super) fn is_lawful_conversion(emitted: u16, received: u16) -> bool {
     matches!((emitted, received), (304, 200) | (200, 206 | 304 | 416) | (206, 200))
+}
+
+/// Whether a request asked for another protocol. RFC 9110 §7.8: the gateway may switch to it on its own connection, and what
+/// the origin says of it comes in that protocol then.
+fn asked_for_upgrade(history: &History, exchange: ExchangeId) -> bool {
+    let request = history.plan.stimulus(exchange).map(|(_, stimulus)| &stimulus.request);
+    request.is_some_and(|request| request.fields.iter().any(|field| field.name.eq_ignore_ascii_case("upgrade")))
 }
 
 #[derive(PartialEq, Eq)]
@@ -850,6 +858,28 @@ mod tests {
         check("1<1 status:1=500", "status mismatch, same lane, reply leg");
         silent("1<1 status:1=304");
         silent("1<1 status:1=200");
+    }
+
+    #[test]
+    fn a_gateway_that_switches_protocols_itself_changes_no_status_if_it_was_asked_to() {
+        let shapes = |asks: bool| {
+            let mut history = history("1<1");
+            let ExchangeEnd::Received(received) =
+                history.exchanges.get_mut(&ExchangeId(1)).unwrap().end.as_mut().unwrap()
+            else {
+                panic!("the notation says that it received")
+            };
+            received.status = 101;
+            if asks {
+                let (name, value) = ("Upgrade".to_owned(), "h2c".to_owned());
+                history.plan.lanes[0].stimuli[0].request.fields.push(vocabulary::directive::Field { name, value });
+            }
+            let map = deliveries::map(&history);
+            let all = classify(&history, &map, Known::VERBATIM);
+            all.iter().map(|suspicion| suspicion.shape).collect::<Vec<_>>()
+        };
+        assert_eq!(shapes(true), []);
+        assert_eq!(shapes(false), [Shape::StatusMismatch]);
     }
 
     #[test]

@@ -72,9 +72,9 @@ impl Fold {
             let seen = self.cases.iter().filter(|case| case.findings.contains(&finding.fingerprint)).count();
             finding.cases = (seen as u32).max(1);
         }
-        let mut reasons = Vec::new();
+        let (mut reasons, mut not_run) = (Vec::new(), Vec::new());
         let withdrawn = self.withdraw();
-        let scenarios = self.scenarios(&mut reasons);
+        let scenarios = self.scenarios(&mut reasons, &mut not_run);
         let mut verdict = scenarios.iter().fold(Verdict::Clean, |verdict, scenario| verdict.merge(scenario.verdict));
         let totals = totals(&scenarios, &self.findings);
         for finding in &withdrawn {
@@ -87,6 +87,8 @@ impl Fold {
             verdict = verdict.merge(worse);
             reasons.push(reason);
         }
+        // Why the run ended says more than what it then did not come to.
+        reasons.extend(not_run);
         RunRecord {
             schema: RECORD_SCHEMA.to_owned(),
             duration_ms: self.ended.map(|(duration_ms, _)| duration_ms),
@@ -156,7 +158,7 @@ impl Fold {
         reasons
     }
 
-    fn scenarios(&self, reasons: &mut Vec<String>) -> Vec<ScenarioRecord> {
+    fn scenarios(&self, reasons: &mut Vec<String>, not_run_reasons: &mut Vec<String>) -> Vec<ScenarioRecord> {
         let mut names: Vec<&str> = Vec::new();
         for case in &self.cases {
             if !names.contains(&case.scenario.as_str()) {
@@ -168,7 +170,7 @@ impl Fold {
             let skipped = self.skipped.iter().any(|skipped| skipped.name == planned.name);
             !skipped && !names.contains(&planned.name.as_str())
         });
-        let not_run: Vec<ScenarioRecord> = not_run.map(|planned| not_run_record(planned, reasons)).collect();
+        let not_run: Vec<ScenarioRecord> = not_run.map(|planned| not_run_record(planned, not_run_reasons)).collect();
         run.into_iter().chain(not_run).collect()
     }
 
