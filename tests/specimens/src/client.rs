@@ -10,11 +10,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 use transport::Stream;
 
 use crate::cache::{Fill, Join, Stored};
-use crate::decisions::{Caching, ClientFacts, Unanswered};
-use crate::exchange::{self, CutBy, Outcome, gone};
+use crate::decisions::{Caching, ClientFacts, Keeps, Unanswered};
+use crate::exchange::{self, Attempts, CutBy, Outcome, gone};
 use crate::gateway::Gateway;
 use crate::head::{RawRequest, parse_request};
 use crate::inbox::Inbox;
+use crate::letter::Letter;
 use crate::pool::Upstream;
 use crate::request::{Request, admit};
 use crate::sharing;
@@ -23,6 +24,8 @@ use crate::wire::{After, write_refusal};
 /// How long and how much the gateway reads from a client to which it has said its last word.
 const LINGER_WAIT: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often a request is sent at most, whatever the decisions say.
+const ATTEMPTS_MAX: u32 = 4;
 
 /// A client's connection.
 #[derive(Debug)]
@@ -79,11 +82,20 @@ impl Client {
             Ok(None) => return Next::Cut(CutBy::Close),
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
-        let request = match admit(raw) {
+        let mut request = match admit(raw) {
             Ok(request) => request,
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
         self.requests += 1;
+        if let Some(keeps) = gateway.decisions.keeps {
+            gateway.worker.prepare(keeps, &mut request.head.fields).await;
+        }
+        if let Some(name) = gateway.decisions.replays.and_then(|name| name(&request.head))
+            && let Some(letter) = gateway.answered.find(&name)
+        {
+            // What follows an unread body has no boundary.
+            return self.write_letter(gateway, &letter, after(gateway, &request, !request.has_body())).await;
+        }
         match gateway.decisions.caching {
             Some(caching) if sharing::may_ask(&request.head) && !request.has_body() => {
                 self.share(gateway, &caching, &request).await
@@ -152,20 +164,26 @@ impl Client {
     async fn forward(&mut self, gateway: &Gateway, request: &Request, mut fill: Option<Fill<'_>>) -> Next {
         let decisions = &gateway.decisions;
         let mut pooled = gateway.pool.take(decisions);
+        let mut attempts = Attempts::default();
         loop {
+            attempts.count += 1;
             let reused = pooled.is_some();
             let connected = match pooled.take() {
                 Some(upstream) => Ok(upstream),
-                None => Upstream::connect(&gateway.origin, decisions.reply_wait).await,
+                None => Upstream::connect(&gateway.origin, &request.head.host, decisions.reply_wait).await,
             };
             let Ok(mut upstream) = connected else {
                 return self.refuse(gateway, 502, after(gateway, request, !request.has_body())).await;
             };
-            let (outcome, finished) = exchange::run(self, &mut upstream, request, gateway, &mut fill).await;
+            let (outcome, finished) =
+                exchange::run(self, &mut upstream, request, gateway, &mut fill, &mut attempts).await;
             if (decisions.may_pool)(&finished) {
                 gateway.pool.put(upstream, decisions);
             } else {
                 drop(upstream);
+            }
+            if decisions.keeps == Some(Keeps::ErrorPage) && request.has_body() && outcome.is_over() {
+                gateway.worker.note_request_body(Vec::new());
             }
             match outcome {
                 Outcome::Delivered(after) => return after.into(),
@@ -179,9 +197,13 @@ impl Client {
                         idempotent: request.is_idempotent(),
                         has_body: request.has_body(),
                     };
-                    // `pooled` is empty now: a second time it is a fresh connection, and there is no third.
-                    if !(reused && (decisions.may_retry)(&unanswered)) {
+                    // `pooled` is empty now: a second time it is a fresh connection, and the reference tries no third.
+                    if attempts.count >= ATTEMPTS_MAX || !(decisions.may_retry)(&unanswered) {
                         return self.refuse(gateway, status, after(gateway, request, request_read)).await;
+                    }
+                    if request.has_body() {
+                        // The client's bytes are gone; a mutant that sends a body again has kept one.
+                        attempts.body = Some(gateway.worker.request_body());
                     }
                 }
             }
@@ -195,9 +217,19 @@ impl Client {
         self.write(gateway, &out, after).await
     }
 
-    async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
+    async fn write_letter(&mut self, gateway: &Gateway, letter: &Letter, after: After) -> Next {
         let mut out = Vec::new();
-        write_refusal(&mut out, status, after, &gateway.calendar);
+        letter.write(&mut out, after, &gateway.calendar);
+        self.write(gateway, &out, after).await
+    }
+
+    async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
+        let page = match gateway.decisions.keeps {
+            Some(Keeps::ErrorPage) => gateway.worker.page(),
+            Some(_) | None => Vec::new(),
+        };
+        let mut out = Vec::new();
+        write_refusal(&mut out, status, after, &page, &gateway.calendar);
         self.write(gateway, &out, after).await
     }
 

@@ -26,14 +26,19 @@ impl Letter {
             && (self.framing == Framing::None) == (other.framing == Framing::None)
     }
 
-    /// Writes it for a client.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
-        let ends = match self.framing {
+    /// How it ends on its way to a client.
+    pub(crate) fn ends(&self) -> Ends {
+        match self.framing {
             Framing::None if self.head.status < 200 || self.head.status == 204 => Ends::WithHead,
             Framing::None => Ends::WithHeadOf(self.head.fields.content_length().ok().flatten()),
             Framing::Chunked => Ends::WithLastChunk,
             Framing::Length(_) | Framing::UntilClose => Ends::AfterLength(self.body.len() as u64),
-        };
+        }
+    }
+
+    /// Writes it for a client.
+    pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
+        let ends = self.ends();
         write_reply(out, &self.head, ends, after, None, calendar);
         let encoder = ends.encoder();
         encoder.content(out, &self.body);

@@ -23,18 +23,20 @@ mod inbox;
 mod letter;
 mod mutants;
 mod pool;
+mod register;
 mod request;
 mod ring;
 mod scratch;
 mod sharing;
 mod stretch;
 mod wire;
+mod worker;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::decisions::{
-    Caching, ClientFacts, Decisions, Ending, Finished, Idle, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
+    Caching, ClientFacts, Decisions, Ending, Finished, Idle, Keeps, Passed, PoolOrder, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};

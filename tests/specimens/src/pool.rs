@@ -25,13 +25,16 @@ pub(crate) struct Upstream {
     pub(crate) stream: Stream,
     pub(crate) inbox: Inbox,
     pub(crate) scratch: Scratch,
+    /// The authority of the request for which it was opened.
+    pub(crate) authority: String,
 }
 
 impl Upstream {
-    pub(crate) async fn connect(origin: &Address, wait: Duration) -> io::Result<Upstream> {
+    pub(crate) async fn connect(origin: &Address, authority: &str, wait: Duration) -> io::Result<Upstream> {
         let stream = tokio::time::timeout(wait, origin.connect()).await??;
         stream.set_nodelay(true)?;
-        Ok(Upstream { stream, inbox: Inbox::default(), scratch: Scratch::default() })
+        let authority = authority.to_owned();
+        Ok(Upstream { stream, inbox: Inbox::default(), scratch: Scratch::default(), authority })
     }
 
     /// What the kernel knows of this connection while nothing is asked on it.

@@ -5,16 +5,22 @@ use super::Fault;
 use super::down::{Down, write};
 use crate::body::Framing;
 use crate::cache::Fill;
-use crate::decisions::{Decisions, Passed};
-use crate::head::ReplyHead;
+use crate::decisions::{Decisions, Keeps, Passed};
+use crate::head::{Fields, ReplyHead};
 use crate::letter::{LETTER_BYTES_MAX, Letter};
 use crate::stretch::Traits;
-use crate::wire::After;
+use crate::wire::{After, write_reply};
+
+/// How much of a buffer is written at once, in bytes.
+const PIECE_BYTES: usize = 256;
 
 impl Decisions {
     /// Whether replies may go astray here.
     pub(super) fn leads_astray(&self) -> bool {
-        self.crosses.is_some() || self.repeats.is_some() || self.swaps.is_some()
+        let keeps =
+            matches!(self.keeps, Some(Keeps::ReplyBody | Keeps::BrokenReply | Keeps::BufferInUse | Keeps::BufferTwice));
+        let by_name = self.correlates.is_some() || self.replays.is_some();
+        self.crosses.is_some() || self.repeats.is_some() || self.swaps.is_some() || by_name || keeps
     }
 }
 
@@ -42,7 +48,7 @@ impl Down<'_> {
             self.scratch.pass(traits);
             return Ok(streamed);
         }
-        let (body, trailers) = self.collect(framing).await?;
+        let (body, trailers) = self.gather(framing).await?;
         let mut letter = Letter { head, framing, body, trailers };
         let decisions = &self.gateway.decisions;
         if let Some(repeats) = decisions.repeats {
@@ -54,10 +60,76 @@ impl Down<'_> {
         if let Some(swaps) = &decisions.swaps {
             letter = self.gateway.ring.complete(own, letter, swaps).await;
         }
+        if let Some(ticket) = self.ticket.take() {
+            let pending = &self.gateway.pending;
+            letter = pending.answer(ticket, letter, decisions.reply_wait).await.ok_or(Fault::TimedOut)?;
+        }
+        if let Some(name) = decisions.replays.and_then(|name| name(&self.request.head)) {
+            self.gateway.answered.note(name, letter.clone());
+        }
+        if matches!(decisions.keeps, Some(Keeps::BufferInUse | Keeps::BufferTwice)) {
+            return self.write_from_buffer(letter, after).await;
+        }
         let mut out = Vec::new();
         letter.write(&mut out, after, &self.gateway.calendar);
         self.receiving.within_message = true;
         write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+        Ok(after)
+    }
+
+    /// Reads the body to its end. What becomes of one that breaks off is a matter of what is kept.
+    async fn gather(&mut self, framing: Framing) -> Result<(Vec<u8>, Fields), Fault> {
+        let (worker, keeps) = (&self.gateway.worker, self.gateway.decisions.keeps);
+        let mut body = std::mem::take(self.piece);
+        let collected = self.collect(framing, &mut body).await;
+        match (collected, keeps, framing) {
+            (Ok(trailers), Some(Keeps::ReplyBody), _) => {
+                self.scratch.note_body(&body);
+                Ok((body, trailers))
+            }
+            (Ok(trailers), _, _) => Ok((body, trailers)),
+            (Err(Fault::Broken), Some(Keeps::ReplyBody), Framing::Length(length))
+                if self.scratch.pad(&mut body, length) =>
+            {
+                Ok((body, Fields::default()))
+            }
+            (Err(fault), Some(Keeps::BrokenReply), _) => {
+                *self.piece = body;
+                Err(fault)
+            }
+            (Err(fault), Some(Keeps::BufferTwice), _) => {
+                let buffer = worker.take_buffer();
+                worker.give_back(&buffer);
+                worker.give_back(&buffer);
+                Err(fault)
+            }
+            (Err(fault), _, _) => Err(fault),
+        }
+    }
+
+    /// Writes a reply out of a buffer from the worker's free ones, in pieces, between which others have their turn.
+    async fn write_from_buffer(&mut self, letter: Letter, after: After) -> Result<After, Fault> {
+        let (worker, decisions) = (&self.gateway.worker, &self.gateway.decisions);
+        let given_back_early = decisions.keeps == Some(Keeps::BufferInUse);
+        let (ends, length) = (letter.ends(), letter.body.len());
+        let (encoder, mut out) = (ends.encoder(), Vec::new());
+        write_reply(&mut out, &letter.head, ends, after, None, &self.gateway.calendar);
+        let buffer = worker.take_buffer();
+        buffer.fill(&letter.body);
+        if given_back_early {
+            worker.give_back(&buffer);
+        }
+        self.receiving.within_message = true;
+        for from in (0..length).step_by(PIECE_BYTES) {
+            encoder.content(&mut out, &buffer.piece(from..length.min(from + PIECE_BYTES)));
+            write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+            tokio::task::yield_now().await;
+        }
+        encoder.end(&mut out, &letter.trailers);
+        write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+        if !given_back_early {
+            worker.give_back(&buffer);
+        }
         Ok(after)
     }
 }

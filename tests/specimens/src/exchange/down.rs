@@ -10,10 +10,11 @@ use transport::{ReadHalf, WriteHalf};
 use super::{CutBy, Fault, Receiving, Sending};
 use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{BODY_BYTES_MAX, Fill};
-use crate::decisions::{ClientFacts, ReplyRead};
+use crate::decisions::{ClientFacts, Keeps, ReplyRead};
 use crate::gateway::Gateway;
 use crate::head::{Fields, ReplyHead, parse_reply};
 use crate::inbox::Inbox;
+use crate::register::Ticket;
 use crate::request::Request;
 use crate::scratch::Scratch;
 use crate::wire::{After, Ends, write_reply};
@@ -28,6 +29,10 @@ pub(super) struct Down<'a> {
     pub(super) sending: &'a Sending,
     pub(super) receiving: &'a mut Receiving,
     pub(super) scratch: &'a mut Scratch,
+    /// What attempts before have brought of a reply's body.
+    pub(super) piece: &'a mut Vec<u8>,
+    /// Its place in the register of those who wait for a reply.
+    pub(super) ticket: Option<Ticket>,
     /// Its place among all exchanges that were passed on.
     pub(super) place: u64,
     /// Whether its client connection had carried another before.
@@ -37,7 +42,7 @@ pub(super) struct Down<'a> {
 impl Down<'_> {
     pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<After, Fault> {
         let decisions = &self.gateway.decisions;
-        let head = self.final_head().await?;
+        let mut head = self.final_head().await?;
         let framing = self.framing(&head)?;
         self.gateway.note_change(&self.request.head, head.status);
         self.receiving.read = ReplyRead::Begun;
@@ -48,6 +53,9 @@ impl Down<'_> {
         let after = if (decisions.may_keep_client)(&client) { After::Keep } else { After::Close };
         if head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
             return self.confirm(&head, after, fill).await;
+        }
+        if decisions.keeps == Some(Keeps::ReplyFields) {
+            self.scratch.refill(&mut head.fields);
         }
         match decisions.leads_astray() {
             true => self.go_astray(head, framing, after, fill).await,
@@ -195,9 +203,9 @@ impl Down<'_> {
         Ok(after)
     }
 
-    /// Reads a whole body and its trailers into memory, up to a bound.
-    pub(super) async fn collect(&mut self, framing: Framing) -> Result<(Vec<u8>, Fields), Fault> {
-        let (mut decoder, mut body) = (Decoder::new(framing), Vec::new());
+    /// Reads a whole body into memory, up to a bound, and says what its trailers are.
+    pub(super) async fn collect(&mut self, framing: Framing, body: &mut Vec<u8>) -> Result<Fields, Fault> {
+        let mut decoder = Decoder::new(framing);
         while decoder.drain(self.inbox, |content| body.extend_from_slice(content))? == Progress::More {
             if body.len() > BODY_BYTES_MAX {
                 return Err(Fault::Broken);
@@ -205,7 +213,7 @@ impl Down<'_> {
             self.more(framing).await?;
         }
         self.receiving.read = ReplyRead::Whole;
-        Ok((body, decoder.trailers))
+        Ok(decoder.trailers)
     }
 
     /// Waits for more of the body; done if a close may end it and did.

@@ -9,6 +9,9 @@ use crate::decisions::Decisions;
 
 // index: begin
 mod any_304_confirms_what_is_stored;
+mod broken_reply_filled_up;
+mod buffer_released_twice_after_error;
+mod buffer_reused_while_read;
 mod cache_compares_credential_prefix;
 mod cache_ignores_authorization;
 mod cache_ignores_private;
@@ -19,12 +22,18 @@ mod cache_key_without_delimiter;
 mod cache_key_without_host;
 mod cache_key_without_query;
 mod cache_stores_no_store;
+mod connection_keeps_authority;
 mod early_hints_taken_as_final;
+mod error_page_shows_last_body;
+mod identity_inherited_by_anonymous;
+mod identity_shared_by_worker;
 mod interim_taken_as_final;
 mod pool_keeps_owed_connection;
 mod private_cookie_stored;
 mod private_reply_handed_to_those_who_wait;
 mod private_reply_shared_from_cache;
+mod replies_matched_by_request_id;
+mod replies_repeated_by_idempotency_key;
 mod replies_swapped_after_bodiless_run;
 mod replies_swapped_after_closing_run;
 mod replies_swapped_after_cookie_run;
@@ -33,12 +42,19 @@ mod replies_swapped_after_page_sized_run;
 mod replies_swapped_in_one_order;
 mod replies_swapped_in_one_order_now_and_then;
 mod replies_swapped_under_load;
+mod reply_fields_left_over;
 mod reply_repeated_after_chunked_run;
+mod request_fields_left_over;
+mod retry_continues_broken_reply;
+mod retry_sends_another_body;
 mod surplus_accepted;
 mod surplus_checked_too_early;
 
 static MUTANTS: &[Mutant] = &[
     any_304_confirms_what_is_stored::MUTANT,
+    broken_reply_filled_up::MUTANT,
+    buffer_released_twice_after_error::MUTANT,
+    buffer_reused_while_read::MUTANT,
     cache_compares_credential_prefix::MUTANT,
     cache_ignores_authorization::MUTANT,
     cache_ignores_private::MUTANT,
@@ -49,12 +65,18 @@ static MUTANTS: &[Mutant] = &[
     cache_key_without_host::MUTANT,
     cache_key_without_query::MUTANT,
     cache_stores_no_store::MUTANT,
+    connection_keeps_authority::MUTANT,
     early_hints_taken_as_final::MUTANT,
+    error_page_shows_last_body::MUTANT,
+    identity_inherited_by_anonymous::MUTANT,
+    identity_shared_by_worker::MUTANT,
     interim_taken_as_final::MUTANT,
     pool_keeps_owed_connection::MUTANT,
     private_cookie_stored::MUTANT,
     private_reply_handed_to_those_who_wait::MUTANT,
     private_reply_shared_from_cache::MUTANT,
+    replies_matched_by_request_id::MUTANT,
+    replies_repeated_by_idempotency_key::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
     replies_swapped_after_closing_run::MUTANT,
     replies_swapped_after_cookie_run::MUTANT,
@@ -63,7 +85,11 @@ static MUTANTS: &[Mutant] = &[
     replies_swapped_in_one_order::MUTANT,
     replies_swapped_in_one_order_now_and_then::MUTANT,
     replies_swapped_under_load::MUTANT,
+    reply_fields_left_over::MUTANT,
     reply_repeated_after_chunked_run::MUTANT,
+    request_fields_left_over::MUTANT,
+    retry_continues_broken_reply::MUTANT,
+    retry_sends_another_body::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
 ];
