@@ -290,7 +290,7 @@ fn shape_means(shape: Shape) -> &'static str {
         Shape::GhostRequest => {
             "what existed only inside a framed body arrived at the origin as a request of its own. Think of a body that was not drained."
         }
-        Shape::RequestSplice => "the origin saw a foreign credential, field or body part in a request.",
+        Shape::RequestSplice => "the origin saw a foreign credential, authority, field or body part in a request.",
         Shape::Desync => {
             "reply bytes came on a client connection on which nothing was asked. The next request there would have got them."
         }

@@ -81,7 +81,7 @@ fn well_done(act: OriginAct) -> Option<OriginAct> {
             let kind = still_happens(event.kind);
             Some(OriginAct::Hold(Hold::Event(Event { kind, ..event })))
         }
-        OriginAct::Hold(Hold::Bait) | OriginAct::Wait { .. } => Some(act),
+        OriginAct::Hold(Hold::Bait | Hold::Body) | OriginAct::Wait { .. } => Some(act),
         OriginAct::Final(reply) => Some(OriginAct::Final(answered_well(reply))),
     }
 }

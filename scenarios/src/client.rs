@@ -24,6 +24,8 @@ pub(crate) struct RequestForm {
     pub(crate) host: Option<Choice<String>>,
     pub(crate) credential: Option<Choice<Credential>>,
     pub(crate) fields: Fields,
+    /// Bytes of one more field, so that a gateway refuses the request for the size of its head.
+    pub(crate) padding: Option<Draw<Number<0, 65_536>>>,
     pub(crate) body: Option<Choice<BodyWord>>,
     pub(crate) pace: Option<Choice<PaceWord>>,
     pub(crate) expect: Option<Choice<String>>,

@@ -201,6 +201,9 @@ fn request(lane: &Lane) -> String {
 
 /// What only some scenarios say of a request.
 fn request_details(form: &RequestForm, text: &mut String) {
+    if let Some(padding) = &form.padding {
+        let _ = write!(text, " and a field of {padding} bytes");
+    }
     if let Some(absolute) = &form.absolute {
         let word = |absolute: &Absolute| match absolute {
             Absolute::Host => "its own host".to_owned(),
@@ -297,6 +300,7 @@ fn apart(gap: &Draw<Time>) -> String {
 fn act(act: &Act) -> String {
     match act {
         Act::Hold(HoldFor::Bait) => "holds until the next request arrives on the same upstream connection".to_owned(),
+        Act::Hold(HoldFor::Body) => "holds until the request's body has been read".to_owned(),
         Act::Hold(HoldFor::Gate) => {
             "holds until the others have arrived, then releases in the planned order".to_owned()
         }

@@ -18,6 +18,8 @@ use crate::origin::{
 };
 use crate::swarm::Swarm;
 
+/// What a shared target, or a field of a request, is filled with: the number of the round.
+const ROUND_PLACE: &str = "{round}";
 /// The body of the reply to a login.
 const LOGIN_BYTES: u64 = 64;
 
@@ -60,6 +62,10 @@ impl Closer {
         }
         let dice = &mut self.dice;
         let mut fields = form.fields.draw(dice);
+        let padding = form.padding.as_ref().map_or(0, |padding| padding.draw(dice).0);
+        for field in &mut fields {
+            field.value = field.value.replace(ROUND_PLACE, &round.to_string());
+        }
         if self.swarm.asks_to_close(&mut self.knobs)
             && !fields.iter().any(|field| field.name.eq_ignore_ascii_case("connection"))
         {
@@ -70,7 +76,7 @@ impl Closer {
             None => self.swarm.credential(&mut self.knobs),
         };
         let target = match form.target.draw(dice) {
-            Target::Shared(path) => Target::Shared(path.replace("{round}", &round.to_string())),
+            Target::Shared(path) => Target::Shared(path.replace(ROUND_PLACE, &round.to_string())),
             other => other.clone(),
         };
         let mut pace = match form.pace.as_ref().map(|pace| pace.draw(dice).clone()) {
@@ -106,6 +112,7 @@ impl Closer {
             host,
             credential,
             fields,
+            padding,
             body,
             pace,
             expect,
@@ -196,6 +203,7 @@ impl Closer {
     pub(crate) fn act(&mut self, act: &Act, gate: Option<GateId>, event: impl Fn(&EventOf) -> Event) -> Vec<OriginAct> {
         match act {
             Act::Hold(HoldFor::Bait) => vec![OriginAct::Hold(Hold::Bait)],
+            Act::Hold(HoldFor::Body) => vec![OriginAct::Hold(Hold::Body)],
             Act::Hold(HoldFor::Gate) => gate.map(|gate| OriginAct::Hold(Hold::Gate(gate))).into_iter().collect(),
             Act::Hold(HoldFor::Event(of)) => vec![OriginAct::Hold(Hold::Event(event(of.get_ref())))],
             Act::Wait(time) => vec![OriginAct::Wait { us: self.us(time) }],

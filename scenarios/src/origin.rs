@@ -44,6 +44,8 @@ pub(crate) enum HoldFor {
     Bait,
     /// Until the requests of all copies, and of all lanes that hold here, have arrived.
     Gate,
+    /// Until the request's body has been read to its end.
+    Body,
     /// Until something has happened to an exchange of another lane.
     Event(Spanned<EventOf>),
 }

@@ -311,6 +311,7 @@ fn abort(abort: Abort) -> String {
 fn act(act: &OriginAct) -> String {
     match act {
         OriginAct::Hold(Hold::Bait) => "bait".to_owned(),
+        OriginAct::Hold(Hold::Body) => "awaits the request's body".to_owned(),
         OriginAct::Hold(Hold::Gate(gate)) => format!("held at {gate}"),
         OriginAct::Hold(Hold::Event(event)) => format!("held until {}", happened(*event)),
         OriginAct::Wait { us } => format!("waits {}", time(*us)),

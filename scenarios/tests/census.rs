@@ -142,6 +142,7 @@ impl Imagined<'_> {
                     && now >= arrived.into_iter().max().unwrap_or(0) + place * gate.gap_us
             }
             OriginAct::Hold(Hold::Event(event)) => self.happened.contains_key(event),
+            OriginAct::Hold(Hold::Body) => true,
             OriginAct::Wait { us } | OriginAct::Silence { us } => now >= ready_at.unwrap_or(now) + us,
             OriginAct::Final(reply) => {
                 now >= ready_at.unwrap_or(now) + u64::from(reply.writes.count - 1) * reply.writes.gap_us

@@ -112,7 +112,7 @@ impl OriginAct {
     pub fn fault(&self) -> Option<FaultKind> {
         match self {
             OriginAct::Hold(Hold::Gate(_)) => Some(FaultKind::Reorder),
-            OriginAct::Hold(Hold::Bait | Hold::Event(_)) | OriginAct::Wait { .. } => None,
+            OriginAct::Hold(Hold::Bait | Hold::Event(_) | Hold::Body) | OriginAct::Wait { .. } => None,
             OriginAct::Interim(_) => Some(FaultKind::Interim),
             OriginAct::Final(reply) => reply.fault(),
             OriginAct::Surplus(_) => Some(FaultKind::Surplus),
@@ -134,6 +134,8 @@ pub enum Hold {
     Gate(GateId),
     /// Until something has happened at either end.
     Event(Event),
+    /// Until the request's body has been read to its end.
+    Body,
 }
 
 /// An interim reply.

@@ -33,7 +33,7 @@ pub enum Shape {
     Misdelivery,
     /// What existed only inside a framed body arrived at the origin as a request of its own.
     GhostRequest,
-    /// The origin saw a foreign credential, header or body part in a request.
+    /// The origin saw a foreign credential, authority, header or body part in a request.
     RequestSplice,
     /// Reply bytes that belong to no request.
     Desync,

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use form::{CANARY_PLACE, Form, OwnForm, Spelling, TENANT_PLACE};
+pub use form::{CANARY_PLACE, CASE_PLACE, Form, OwnForm, Spelling, TENANT_PLACE};
 
 use crate::directive::{Directive, FaultKind, Field, Hold, OriginAct, is_false};
 use crate::finding::Size;
@@ -155,7 +155,7 @@ impl Plan {
                         return Some(format!("exchange {id} is held at {gate}, which the plan does not define"));
                     }
                     OriginAct::Hold(Hold::Event(event)) => events.push(*event),
-                    OriginAct::Hold(Hold::Bait | Hold::Gate(_))
+                    OriginAct::Hold(Hold::Bait | Hold::Gate(_) | Hold::Body)
                     | OriginAct::Wait { .. }
                     | OriginAct::Interim(_)
                     | OriginAct::Final(_)
@@ -388,9 +388,13 @@ pub struct Request {
     /// Where the tenant's canary goes.
     #[serde(default)]
     pub credential: Credential,
-    /// Further fields, `Connection`, `Upgrade`, `Range` and conditions among them.
+    /// Further fields, `Connection`, `Upgrade`, `Range` and conditions among them. [`CASE_PLACE`] in a value stands for a
+    /// number that no other case has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<Field>,
+    /// Bytes of one more field: a head that is too large for the gateway is refused by it (RFC 6585 §5).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub padding: u64,
     /// The body.
     #[serde(default)]
     pub body: RequestBody,
@@ -432,6 +436,7 @@ impl Request {
             host: None,
             credential: Credential::default(),
             fields: Vec::new(),
+            padding: 0,
             body: RequestBody::None,
             pace: BodyPace::AtOnce,
             expect: None,
@@ -745,7 +750,7 @@ pub(crate) mod tests {
     #[test]
     fn what_a_plan_does_not_use_does_not_stand_in_it() {
         let json = serde_json::to_string(&plan_of(&[1])).unwrap();
-        for key in ["note", "absolute", "form", "rich", "keep_cookies", "freeze"] {
+        for key in ["note", "absolute", "form", "rich", "keep_cookies", "freeze", "padding"] {
             assert!(!json.contains(&format!("\"{key}\"")), "{key} in {json}");
         }
         let ghost = RequestBody::Ghost { exchange: ExchangeId(2), chunked: false, filler: 0 };

@@ -11,8 +11,8 @@ use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
 use vocabulary::directive::Field;
 use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, TenantId};
 use vocabulary::plan::{
-    self, Absolute, BodyPace, CANARY_PLACE, Credential, Misframing, Request, RequestBody, Spelling, Stimulus,
-    TENANT_PLACE, Version,
+    self, Absolute, BodyPace, CANARY_PLACE, CASE_PLACE, Credential, Misframing, Request, RequestBody, Spelling,
+    Stimulus, TENANT_PLACE, Version,
 };
 
 use crate::gateway::Freezer;
@@ -94,7 +94,10 @@ pub(crate) fn spell(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Ta
         rich_fields(&mut head, &minter);
     }
     for Field { name, value } in request.fields.iter().chain(&target.extra_fields) {
-        field(&mut head, name, &[value]);
+        field(&mut head, name, &[&value.replace(CASE_PLACE, &base.to_string())]);
+    }
+    if request.padding > 0 {
+        field(&mut head, "x-padding", &[&"-".repeat(usize::try_from(request.padding).unwrap_or(usize::MAX))]);
     }
     if let Some(expect) = &request.expect {
         field(&mut head, "Expect", &[expect]);

@@ -372,7 +372,8 @@ fn awaited_by_origin(history: &History, before: &[Step], step: &Step) -> bool {
             let awaits = |exchange| planned.is_some_and(|planned| planned.awaits.contains(&exchange));
             history.gates.iter().any(|it| opened(&it)) && others().any(|other| other.exchange.is_some_and(awaits))
         }
-        OriginAct::Wait { .. }
+        OriginAct::Hold(Hold::Body)
+        | OriginAct::Wait { .. }
         | OriginAct::Interim(_)
         | OriginAct::Final(_)
         | OriginAct::Surplus(_)

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::canary::{Claim, Role, Site};
-use vocabulary::history::{DeliveryKind, ExchangeEnd, History, Place, Received, Replied, Unasked};
+use vocabulary::history::{DeliveryKind, ExchangeEnd, History, Place, Received, Replied, Seen, Unasked};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, TenantId};
 use vocabulary::plan::Target;
 
@@ -231,4 +231,42 @@ pub(super) fn foreign_in_request(
         Role::Reply => claim.tenant != tenant && !matches!(claim.site, Site::Etag | Site::SetCookie),
     });
     foreign.map(|claim| (claim.exchange, claim.tenant)).collect()
+}
+
+/// A request that arrived at the origin under an authority that another request had named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Misdirected {
+    /// The authority that it had named itself.
+    pub(super) asked: String,
+    /// The one under which it arrived.
+    pub(super) arrived: String,
+    /// Who had named that one: first of those on the same upstream connection, if there is one.
+    pub(super) owner: ExchangeId,
+}
+
+/// Whether a request arrived under another's authority. A gateway may call its origin what it likes (RFC 9110 §3.7), so that
+/// counts only where it has passed on both authorities as they were, in other requests of the same case.
+pub(super) fn misdirected(history: &History, exchange: ExchangeId) -> Option<Misdirected> {
+    let asked = named_authority(history, exchange)?;
+    let seen = &history.exchanges.get(&exchange)?.seen;
+    let is_other = |authority: &&str| !authority.eq_ignore_ascii_case(asked);
+    let (connection, arrived) =
+        seen.iter().find_map(|seen| Some((seen.connection, seen.authority.as_deref().filter(is_other)?)))?;
+    passed_on(history, asked).next()?;
+    let owner = passed_on(history, arrived).min_by_key(|(_, seen)| (seen.connection != connection, seen.at))?;
+    Some(Misdirected { asked: asked.to_owned(), arrived: arrived.to_owned(), owner: owner.0 })
+}
+
+/// The authority that an exchange names in its `Host` field, and nowhere else.
+fn named_authority(history: &History, exchange: ExchangeId) -> Option<&str> {
+    let (_, stimulus) = history.plan.stimulus(exchange)?;
+    stimulus.request.host.as_deref().filter(|_| stimulus.request.absolute.is_none())
+}
+
+/// The exchanges that named this authority and arrived under it.
+fn passed_on<'a>(history: &'a History, authority: &'a str) -> impl Iterator<Item = (ExchangeId, &'a Seen)> {
+    let is_it = move |other: Option<&str>| other.is_some_and(|other| other.eq_ignore_ascii_case(authority));
+    let named = history.exchanges.iter().filter(move |(exchange, _)| is_it(named_authority(history, **exchange)));
+    let seen = named.flat_map(|(exchange, happened)| happened.seen.iter().map(move |seen| (*exchange, seen)));
+    seen.filter(move |(_, seen)| is_it(seen.authority.as_deref()))
 }

@@ -15,7 +15,7 @@ use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, Moment};
 use vocabulary::plan::{Audience, Misframing, RequestBody, Stimulus};
 
 use super::audience::{self, Forbidden, Sharing};
-use super::deliveries::{self, DeliveryMap};
+use super::deliveries::{self, DeliveryMap, Misdirected};
 use super::{Suspicion, proof, shapes};
 
 /// What makes something foreign lawful, or no doing of the gateway's.
@@ -53,6 +53,8 @@ enum Exemption {
     GivenBack,
     /// The gateway says that it closes the connection.
     IdleClose,
+    /// The gateway calls its origin by a name of its own.
+    Authority,
 }
 
 /// What became of an exemption.
@@ -87,6 +89,7 @@ impl Exemption {
             Exemption::OwnInterim => "an interim reply of its own",
             Exemption::GivenBack => "a client that sends back what it was given",
             Exemption::IdleClose => "an error before the gateway closes the connection",
+            Exemption::Authority => "a gateway that names its origin itself",
         }
     }
 
@@ -108,6 +111,7 @@ impl Exemption {
             Exemption::OwnInterim => "RFC 9110 section 15.2",
             Exemption::GivenBack => "RFC 9110 section 13.1.2",
             Exemption::IdleClose => "RFC 9110 section 15.5.9",
+            Exemption::Authority => "RFC 9110 section 3.7",
         }
     }
 }
@@ -153,7 +157,7 @@ fn in_question(suspicion: &Suspicion) -> Vec<Exemption> {
         Shape::Fragment if suspicion.edges.is_empty() => vec![E::ErrorPage, E::EarlierRun],
         Shape::Fragment => vec![E::OwnInterim, E::OwnAttempt, E::Version, E::EarlierRun],
         Shape::GhostRequest => vec![E::Tail],
-        Shape::RequestSplice => vec![E::GivenBack, E::EarlierRun],
+        Shape::RequestSplice => vec![E::Authority, E::GivenBack, E::EarlierRun],
         Shape::Desync => vec![E::IdleClose, E::Surplus, E::SameReply, E::Tunnel, E::EarlierRun],
         Shape::StatusMismatch => vec![E::Conversion, E::Rewriter],
         Shape::TruncationAsComplete => vec![E::SameReply],
@@ -185,6 +189,7 @@ impl Case<'_> {
             Exemption::OwnInterim => self.own_interim(),
             Exemption::GivenBack => self.given_back(),
             Exemption::IdleClose => self.idle_close(),
+            Exemption::Authority => self.authority(),
         }
     }
 
@@ -445,7 +450,27 @@ impl Case<'_> {
         })
     }
 
+    /// Whether it is told of an authority, in which no canary stands.
+    fn is_of_authority(&self) -> bool {
+        let subject = self.suspicion.subject;
+        self.suspicion.shape == Shape::RequestSplice
+            && deliveries::misdirected(self.history, subject).is_some()
+            && deliveries::foreign_in_request(self.history, subject, self.suspicion.receiver_tenant).is_empty()
+    }
+
+    fn authority(&self) -> Ruling {
+        match deliveries::misdirected(self.history, self.suspicion.subject).filter(|_| self.is_of_authority()) {
+            None => Ruling::NotInQuestion,
+            Some(Misdirected { asked, arrived, owner }) => Ruling::RuledOut(format!(
+                "{owner} arrived under {arrived} and others under {asked}, each as its client had named it"
+            )),
+        }
+    }
+
     fn earlier_run(&self) -> Ruling {
+        if self.is_of_authority() {
+            return Ruling::NotInQuestion;
+        }
         let owner = match self.owner() {
             Some(owner) if owner.is_of_earlier_case() => {
                 return Ruling::RuledOut(format!("its canary is of this run's key; {owner} was sent in a case before"));
@@ -567,6 +592,9 @@ impl Case<'_> {
     }
 
     fn given_back(&self) -> Ruling {
+        if self.is_of_authority() {
+            return Ruling::NotInQuestion;
+        }
         let subject = self.suspicion.subject;
         let seen = self.history.exchanges.get(&subject).map(|subject| subject.seen.as_slice()).unwrap_or_default();
         let foreign = seen.iter().flat_map(|seen| &seen.canaries).map(|found| found.claim);
@@ -711,6 +739,15 @@ mod tests {
         ruled_out("1<2 2<1", Exemption::ErrorPage, "no request carried a canary of d2, only that reply");
         ruled_out("1<1 2<2 echo:2<1", Exemption::ErrorPage, "it is a part of e1, of tenant 1, which e2 had not sent");
         applies("1<1 error:2=400 echo:2<2");
+    }
+
+    #[test]
+    fn a_gateway_that_names_its_origin_itself_does_so_for_all() {
+        let misdirected = "c1:1,3 host:1=a host:2=b host:3=b 1<1 2<2 3<3 arrived:3=a";
+        let told = "e1 arrived under a and others under b, each as its client had named it";
+        ruled_out(misdirected, Exemption::Authority, told);
+        assert_eq!(fact(&history("1<1 2<2 seen:2<1"), Exemption::Authority), None);
+        applies("host:1=a host:2=b 1<1 2<2 arrived:1=origin arrived:2=origin");
     }
 
     #[test]

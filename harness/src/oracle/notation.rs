@@ -18,6 +18,7 @@
 //! late:1>2                                  the owed reply to exchange 1 was baited: written when 2 had arrived
 //! aborted:1 interim-written:1 early-final:1 its client gave up; a 100 preceded its reply; that preceded its body
 //! http10:1                                  the gateway asked with HTTP/1.0
+//! host:1=a arrived:1=b                      exchange 1 named a host, and arrived at the origin under another
 //! ```
 //! It panics on anything else: it is read only from this source code.
 
@@ -73,6 +74,8 @@ struct Line {
     early_finals: BTreeSet<Number>,
     http10: BTreeSet<Number>,
     retries: BTreeSet<Delivery>,
+    hosts: BTreeMap<Number, String>,
+    arrived: BTreeMap<Number, String>,
 }
 
 fn number(text: &str) -> Number {
@@ -130,6 +133,8 @@ impl Line {
             "early-final" => self.early_finals.extend(numbers(rest)),
             "http10" => self.http10.extend(numbers(rest)),
             "retry" => drop(self.retries.insert(delivery(rest))),
+            "host" => drop(self.hosts.insert(number(pair(rest, '=').0), pair(rest, '=').1.to_owned())),
+            "arrived" => drop(self.arrived.insert(number(pair(rest, '=').0), pair(rest, '=').1.to_owned())),
             _ if word.starts_with('c') => {
                 for (index, exchange) in numbers(rest).enumerate() {
                     self.connections.insert(exchange, (number(&word[1..]), index as u32 + 1));
@@ -251,6 +256,7 @@ impl Line {
                     filler: 0,
                 }),
                 tail: self.tails.get(&exchange).map(|tail| ExchangeId(*tail)),
+                host: self.hosts.get(&exchange).cloned(),
                 ..Request::get()
             },
             audience: if self.public.contains(&exchange) { Audience::Public } else { Audience::Exchange },
@@ -335,7 +341,7 @@ impl Line {
             canaries: std::iter::once(own).chain(credential).chain(foreign).collect(),
             unverified: 0,
             in_flight: if self.sequential { 1 } else { self.received.len() as u32 },
-            authority: None,
+            authority: self.arrived.get(&exchange).or(self.hosts.get(&exchange)).cloned(),
             // As every gateway does that is no tunnel.
             head: match self.http10.contains(&exchange) {
                 true => format!("GET /e{exchange} HTTP/1.0"),

@@ -13,7 +13,7 @@ use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantI
 use vocabulary::plan::{RequestBody, Stimulus};
 
 use super::audience::{self, Observed, Sharing};
-use super::deliveries::{self, DeliveryMap, Reading};
+use super::deliveries::{self, DeliveryMap, Misdirected, Reading};
 use super::proof::{self, Doubt};
 use super::{Known, Suspicion};
 
@@ -220,6 +220,10 @@ impl<'a> Naming<'a> {
                 let whose = if owner.0 == 0 { "credential".to_owned() } else { format!("request {owner}") };
                 let fact = format!("arrived at the origin with a part of tenant {}'s {whose} in it", foreign.0);
                 self.suspect_fact(Shape::RequestSplice, Leg::Request, exchange, owner, foreign, fact);
+            }
+            if let Some(Misdirected { asked, arrived, owner }) = deliveries::misdirected(self.history, exchange) {
+                let fact = format!("was for {asked} and arrived at the origin as one for {arrived}, as {owner} was");
+                self.suspect_fact(Shape::RequestSplice, Leg::Request, exchange, owner, self.tenants[&owner], fact);
             }
         }
     }
@@ -725,6 +729,18 @@ mod tests {
     fn a_foreign_part_in_a_request_is_a_request_splice() {
         check("1<1 2<2 seen:2<1", "request splice, cross-tenant, request leg");
         silent("1<1 2<2 seen:2<2");
+    }
+
+    #[test]
+    fn a_request_under_the_authority_of_another_is_a_request_splice_unless_the_gateway_renames_its_origin() {
+        let hosts = "host:1=a host:2=b host:3=b 1<1 2<2 3<3";
+        check(&format!("c1:1,3 {hosts} arrived:3=a"), "request splice, cross-tenant, request leg");
+        check(&format!("t1:1,3 c1:1,3 {hosts} arrived:3=a"), "request splice, same tenant, request leg");
+        silent(hosts);
+        silent(&format!("{hosts} arrived:1=A"));
+        silent(&format!("{hosts} arrived:1=origin arrived:2=origin arrived:3=origin"));
+        silent(&format!("{hosts} arrived:2=a arrived:3=a"));
+        silent("host:1=a 1<1 2<2 arrived:2=a");
     }
 
     #[test]

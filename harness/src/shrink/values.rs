@@ -12,12 +12,13 @@ const PLAIN_BYTES: u64 = 64;
 pub(super) type Plainer = (&'static str, fn(&mut Stimulus));
 
 /// From what costs most time to what merely reads worse.
-pub(super) const PLAINER: [Plainer; 17] = [
+pub(super) const PLAINER: [Plainer; 18] = [
     ("no wait at the origin", |stimulus| stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Wait { .. }))),
     ("no delay before the request", |stimulus| stimulus.start.delay_us = 0),
     ("no freeze", thaw),
     ("no event awaited", |stimulus| stimulus.start.after = None),
     ("no bait", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Bait))),
+    ("the request's body not awaited", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Body))),
     ("no event held for", |stimulus| {
         // What is held for a freeze belongs to it, and goes with it: apart from it, it would be a race.
         without(stimulus, |hold| matches!(hold, Hold::Event(event) if event.kind != EventKind::Frozen));
@@ -68,6 +69,7 @@ pub(super) const PLAINER: [Plainer; 17] = [
     ("a request without further fields", |stimulus| {
         let request = &mut stimulus.request;
         request.fields.clear();
+        request.padding = 0;
         (request.credential, request.host, stimulus.read) = (Credential::Both, None, None);
         request.keep_cookies = false;
         if stimulus.connection == ConnectionUse::Fresh {

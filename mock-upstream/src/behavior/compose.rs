@@ -298,6 +298,11 @@ impl Composer<'_> {
         // On a connection that ends with this reply no next request can come: bait would only cost time.
         match hold {
             Hold::Bait if self.persistent == Persistent::Closes => Segment::Own,
+            Hold::Body => {
+                self.flush();
+                self.await_body();
+                Segment::Own
+            }
             Hold::Bait | Hold::Gate(_) | Hold::Event(_) => self.emit(Emission::Hold { hold, fault }),
         }
     }

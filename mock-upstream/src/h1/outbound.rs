@@ -241,6 +241,7 @@ impl<'a> Outbound<'a> {
     async fn hold(&mut self, hold: Hold, turn: &Turn) -> Result<Performed, End> {
         let line = self.line;
         match hold {
+            Hold::Body => self.await_body(turn).await.map(|()| Performed::Fully),
             Hold::Bait => Ok(match self.bait(turn).await? {
                 Bait::GatewayGone => Performed::PeerClosedFirst,
                 Bait::Taken | Bait::PatienceEnded => Performed::Fully,

@@ -173,6 +173,7 @@ fn request() -> Value {
             ("host", texts()),
             ("credential", one_or_many(choice::<Credential>([]))),
             ("fields", fields()),
+            ("padding", number(0, 65_536)),
             ("body", one_or_many(body)),
             ("pace", one_or_many(pace)),
             ("expect", texts()),

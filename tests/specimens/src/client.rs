@@ -11,11 +11,12 @@ use transport::Stream;
 
 use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{Fill, Join, Stored};
-use crate::decisions::{Caching, ClientFacts, OwnReply, PipelinedBehind, Unanswered};
-use crate::exchange::{self, CutBy, Outcome, gone};
+use crate::decisions::{Caching, ClientFacts, Keeps, OwnReply, PipelinedBehind, Unanswered};
+use crate::exchange::{self, Attempts, CutBy, Outcome, gone};
 use crate::gateway::Gateway;
 use crate::head::{RawRequest, parse_request};
 use crate::inbox::Inbox;
+use crate::letter::Letter;
 use crate::line::{self, Line, Turn};
 use crate::pool::Upstream;
 use crate::request::{Request, admit, is_for_us};
@@ -26,6 +27,8 @@ use crate::wire::{After, write_own};
 /// How long and how much the gateway reads from a client to which it has said its last word.
 const LINGER_WAIT: Duration = Duration::from_secs(1);
 const LINGER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often a request is sent at most, whatever the decisions say.
+const ATTEMPTS_MAX: u32 = 4;
 
 /// A client's connection.
 #[derive(Debug)]
@@ -87,11 +90,20 @@ impl Client {
             Ok(None) => return Next::Cut(CutBy::Close),
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
-        let request = match admit(raw, &gateway.decisions) {
+        let mut request = match admit(raw, &gateway.decisions) {
             Ok(request) => request,
             Err(status) => return self.refuse(gateway, status, After::Close).await,
         };
         self.requests += 1;
+        if let Some(keeps) = gateway.decisions.keeps {
+            gateway.worker.prepare(keeps, &mut request.head.fields).await;
+        }
+        if let Some(name) = gateway.decisions.replays.and_then(|name| name(&request.head))
+            && let Some(letter) = gateway.answered.find(&name)
+        {
+            // What follows an unread body has no boundary.
+            return self.write_letter(gateway, &letter, after(gateway, &request, !request.has_body())).await;
+        }
         match gateway.decisions.caching {
             Some(_) | None if is_for_us(&request.head) => self.answer(gateway, &request).await,
             Some(caching) if sharing::may_ask(&request.head) => self.share(gateway, &caching, &request).await,
@@ -199,16 +211,19 @@ impl Client {
         let decisions = &gateway.decisions;
         let _under_way = Arc::clone(&gateway.under_way);
         let mut pooled = gateway.pool.take(decisions);
+        let mut attempts = Attempts::default();
         loop {
+            attempts.count += 1;
             let reused = pooled.is_some();
             let connected = match pooled.take() {
                 Some(upstream) => Ok(upstream),
-                None => Upstream::connect(&gateway.origin, decisions.reply_wait).await,
+                None => Upstream::connect(&gateway.origin, &request.head.host, decisions.reply_wait).await,
             };
             let Ok(mut upstream) = connected else {
                 return self.refuse(gateway, 502, after(gateway, request, !request.has_body())).await;
             };
-            let (outcome, finished) = exchange::run(self, &mut upstream, request, gateway, &mut fill).await;
+            let (outcome, finished) =
+                exchange::run(self, &mut upstream, request, gateway, &mut fill, &mut attempts).await;
             if outcome == Outcome::Tunnel {
                 tunnel::pass_through(self, &mut upstream).await;
                 return Next::Cut(CutBy::Close);
@@ -220,6 +235,9 @@ impl Client {
             }
             if (decisions.last_comes_first)(&PipelinedBehind { chunked: request.framing == Framing::Chunked }) {
                 self.inbox.turn_around();
+            }
+            if decisions.keeps == Some(Keeps::ErrorPage) && request.has_body() && outcome.is_over() {
+                gateway.worker.note_request_body(Vec::new());
             }
             match outcome {
                 Outcome::Delivered(after) => return after.into(),
@@ -234,9 +252,13 @@ impl Client {
                         idempotent: request.is_idempotent(),
                         has_body: request.has_body(),
                     };
-                    // `pooled` is empty now: a second time it is a fresh connection, and there is no third.
-                    if !(reused && (decisions.may_retry)(&unanswered)) {
+                    // `pooled` is empty now: a second time it is a fresh connection, and the reference tries no third.
+                    if attempts.count >= ATTEMPTS_MAX || !(decisions.may_retry)(&unanswered) {
                         return self.refuse(gateway, status, after(gateway, request, request_read)).await;
+                    }
+                    if request.has_body() {
+                        // The client's bytes are gone; a mutant that sends a body again has kept one.
+                        attempts.body = Some(gateway.worker.request_body());
                     }
                 }
             }
@@ -254,7 +276,7 @@ impl Client {
     async fn answer(&mut self, gateway: &Gateway, request: &Request) -> Next {
         let mut out = Vec::new();
         let after = after(gateway, request, may_drain(request));
-        write_own(&mut out, 200, after, &gateway.calendar);
+        write_own(&mut out, 200, after, b"", &gateway.calendar);
         self.write_and_drain(gateway, request, &out, after, OwnReply::Made).await
     }
 
@@ -290,9 +312,19 @@ impl Client {
         }
     }
 
-    async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
+    async fn write_letter(&mut self, gateway: &Gateway, letter: &Letter, after: After) -> Next {
         let mut out = Vec::new();
-        write_own(&mut out, status, after, &gateway.calendar);
+        letter.write(&mut out, after, &gateway.calendar);
+        self.write(gateway, &out, after).await
+    }
+
+    async fn refuse(&mut self, gateway: &Gateway, status: u16, after: After) -> Next {
+        let page = match gateway.decisions.keeps {
+            Some(Keeps::ErrorPage) => gateway.worker.page(),
+            Some(_) | None => Vec::new(),
+        };
+        let mut out = Vec::new();
+        write_own(&mut out, status, after, &page, &gateway.calendar);
         self.write(gateway, &out, after).await
     }
 

@@ -76,6 +76,17 @@ pub struct Decisions {
     /// Which replies are mixed up by the order in which they complete. The reference has none, and keeps no ring of
     /// pending exchanges: RFC 9112 §9.2 tells a reply's exchange by its connection.
     pub swaps: Option<Swaps>,
+    /// What a worker keeps of one exchange and takes for a part of another. The reference keeps nothing: RFC 9110 §3.3, each
+    /// request stands on its own.
+    pub keeps: Option<Keeps>,
+    /// The name under which an exchange waits for its reply, where replies are matched by what clients call their
+    /// requests. The reference has none: RFC 9112 §9.2 tells a reply's exchange by its connection.
+    pub correlates: Option<fn(&RequestHead) -> Option<Vec<u8>>>,
+    /// The name under which a reply is given again, whoever asks. The reference gives none again, but from its cache.
+    pub replays: Option<fn(&RequestHead) -> Option<Vec<u8>>>,
+    /// Which authority a request names to the origin: its own, or that for which its upstream connection was opened. RFC
+    /// 9112 §3.2: its own.
+    pub authority: for<'a> fn(own: &'a str, connection: &'a str) -> &'a str,
     /// What is stored and shared, if anything is. RFC 9111 §2.
     pub caching: Option<Caching>,
 }
@@ -107,6 +118,32 @@ pub struct Pipelining {
     /// of one so many places behind it on its connection. RFC 9112 §6.3(1) and RFC 9110 §15.2: an interim reply answers
     /// nothing.
     pub paired_with: fn(interims: usize) -> usize,
+}
+
+/// What of an exchange is still there in another, because an object or a buffer was not emptied, or was given away while
+/// somebody still used it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeps {
+    /// The fields of the request before: those that the next one does not have itself go up with it.
+    RequestFields,
+    /// The fields of the reply before on an upstream connection, likewise.
+    ReplyFields,
+    /// Who asked last, if the next one does not say who asks.
+    IdentityOfLast,
+    /// Who asks, for all who ask at the same time.
+    IdentityOfNow,
+    /// The body of the request that was passed on last: it is what goes up when one has to be sent again.
+    RequestBody,
+    /// The same buffer while its request is under way: error pages are made in it.
+    ErrorPage,
+    /// The body of the reply before on an upstream connection: it fills up a reply that breaks off.
+    ReplyBody,
+    /// What a broken attempt has brought of a reply: the reply to the next attempt is written behind it.
+    BrokenReply,
+    /// A reply's buffer, which is given back while its client still reads from it.
+    BufferInUse,
+    /// A reply's buffer, which is given back twice where the origin breaks off.
+    BufferTwice,
 }
 
 /// Which replies of a ring of pending exchanges leave through each other's exchange.
@@ -295,6 +332,10 @@ impl Decisions {
             crosses: None,
             repeats: None,
             swaps: None,
+            keeps: None,
+            correlates: None,
+            replays: None,
+            authority: |own, _| own,
             caching: None,
         }
     }
@@ -374,6 +415,7 @@ mod tests {
             assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
             assert!(right.pipelining.is_none_or(|line| line.turn_wait.is_none() && (line.paired_with)(9) == 0));
             assert!([false, true].into_iter().all(|chunked| !(right.last_comes_first)(&PipelinedBehind { chunked })));
+            assert!(right.keeps.is_none() && right.correlates.is_none() && right.replays.is_none());
         }
     }
 

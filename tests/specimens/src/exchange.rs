@@ -48,6 +48,16 @@ pub(crate) enum Outcome {
     Cut(CutBy),
 }
 
+impl Outcome {
+    /// Whether nothing more comes of it.
+    pub(crate) fn is_over(self) -> bool {
+        match self {
+            Outcome::Delivered(_) | Outcome::Tunnel | Outcome::Cut(_) => true,
+            Outcome::Unanswered { .. } | Outcome::Unconfirmed => false,
+        }
+    }
+}
+
 /// How a client learns that its reply is not complete. RFC 9112 §8.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CutBy {
@@ -166,6 +176,17 @@ impl Receiving {
     }
 }
 
+/// What a request's attempts have in common. The reference tries again only where the first one left nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    /// How many there have been, the present one included.
+    pub(crate) count: u32,
+    /// What goes up instead of the body that the client has sent.
+    pub(crate) body: Option<Vec<u8>>,
+    /// What those before have brought of a reply's body.
+    piece: Vec<u8>,
+}
+
 /// Sends the request and relays the reply. Says what the client has, and what is known of the upstream connection.
 pub(crate) async fn run(
     client: &mut Client,
@@ -173,15 +194,29 @@ pub(crate) async fn run(
     request: &Request,
     gateway: &Gateway,
     fill: &mut Option<Fill<'_>>,
+    attempts: &mut Attempts,
 ) -> (Outcome, Finished) {
     let sending = Sending::default();
     let mut receiving = Receiving::nothing();
     let (place, kept) = (gateway.ring.enter(), client.requests > 1);
+    let name = gateway.decisions.correlates.and_then(|name| name(&request.head));
+    let ticket = name.map(|name| gateway.pending.enter(name));
+    let authority = (gateway.decisions.authority)(&request.head.host, &upstream.authority);
+    let again = attempts.body.take();
     let (from_client, to_client) = client.stream.split();
     let (from_upstream, to_upstream) = upstream.stream.split();
     let condition = fill.as_ref().and_then(Fill::validator).map(<[u8]>::to_vec);
-    let up =
-        up::Up { from_client, inbox: &mut client.inbox, to_upstream, request, condition, gateway, sending: &sending };
+    let up = up::Up {
+        from_client,
+        inbox: &mut client.inbox,
+        to_upstream,
+        request,
+        authority,
+        condition,
+        again,
+        gateway,
+        sending: &sending,
+    };
     let down = down::Down {
         from_upstream,
         inbox: &mut upstream.inbox,
@@ -192,6 +227,8 @@ pub(crate) async fn run(
         receiving: &mut receiving,
         scratch: &mut upstream.scratch,
         unfinished: &mut upstream.unfinished,
+        piece: &mut attempts.piece,
+        ticket,
         place,
         kept,
     };

@@ -16,7 +16,9 @@ use crate::decisions::Decisions;
 use crate::desk::Desk;
 use crate::head::RequestHead;
 use crate::pool::Pool;
+use crate::register::{Answered, Pending};
 use crate::ring::Ring;
+use crate::worker::Worker;
 
 /// How many client connections are served at once; more wait in the kernel.
 const CLIENTS_MAX: usize = 4096;
@@ -32,6 +34,9 @@ pub(crate) struct Gateway {
     pub(crate) cache: Cache,
     pub(crate) desk: Desk,
     pub(crate) ring: Ring,
+    pub(crate) worker: Worker,
+    pub(crate) pending: Pending,
+    pub(crate) answered: Answered,
     pub(crate) calendar: Calendar,
     /// Held by every exchange that is under way.
     pub(crate) under_way: Arc<()>,
@@ -71,7 +76,20 @@ pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decision
 pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions) -> io::Result<()> {
     let calendar = if origin.net().is_some() { Calendar::simulated() } else { Calendar::real() };
     let (pool, cache, desk, ring, under_way) = Default::default();
-    let gateway = Arc::new(Gateway { origin, decisions, pool, cache, desk, ring, calendar, under_way });
+    let (worker, pending, answered) = Default::default();
+    let gateway = Arc::new(Gateway {
+        origin,
+        decisions,
+        pool,
+        cache,
+        desk,
+        ring,
+        worker,
+        pending,
+        answered,
+        calendar,
+        under_way,
+    });
     let mut clients = JoinSet::new();
     if let Some(every) = gateway.decisions.looks_every {
         let gateway = Arc::clone(&gateway);

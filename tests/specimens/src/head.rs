@@ -36,6 +36,11 @@ impl Fields {
         self.spans.push(Span { start, value: middle, end: self.text.len() });
     }
 
+    /// Whether there is no line.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
     /// The field lines, name and value.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.spans.iter().map(|span| (&self.text[span.start..span.value], &self.text[span.value..span.end]))
@@ -103,6 +108,14 @@ impl Fields {
         for header in headers {
             fields.push(header.name.as_bytes(), header.value);
         }
+        fields
+    }
+}
+
+impl<'a> FromIterator<(&'a [u8], &'a [u8])> for Fields {
+    fn from_iter<T: IntoIterator<Item = (&'a [u8], &'a [u8])>>(lines: T) -> Fields {
+        let mut fields = Fields::default();
+        lines.into_iter().for_each(|(name, value)| fields.push(name, value));
         fields
     }
 }

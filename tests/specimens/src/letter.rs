@@ -26,6 +26,16 @@ impl Letter {
             && (self.framing == Framing::None) == (other.framing == Framing::None)
     }
 
+    /// How it ends on its way to a client.
+    pub(crate) fn ends(&self) -> Ends {
+        match self.framing {
+            Framing::None if self.head.status < 200 || self.head.status == 204 => Ends::WithHead,
+            Framing::None => Ends::WithHeadOf(self.head.fields.content_length().ok().flatten()),
+            Framing::Chunked => Ends::WithLastChunk,
+            Framing::Length(_) | Framing::UntilClose => Ends::AfterLength(self.body.len() as u64),
+        }
+    }
+
     /// Writes it for a client.
     pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
         self.write_to(self.framing == Framing::None, out, after, calendar);
@@ -33,12 +43,7 @@ impl Letter {
 
     /// Writes it for a client that expects a body or none, whatever the reply has.
     pub(crate) fn write_to(&self, as_head: bool, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
-        let ends = match self.framing {
-            Framing::None if self.head.status < 200 || self.head.status == 204 => Ends::WithHead,
-            Framing::None => Ends::WithHeadOf(self.head.fields.content_length().ok().flatten()),
-            Framing::Chunked => Ends::WithLastChunk,
-            Framing::Length(_) | Framing::UntilClose => Ends::AfterLength(self.body.len() as u64),
-        };
+        let ends = self.ends();
         write_reply(out, &self.head, ends, after, None, calendar);
         if as_head {
             return;

@@ -25,6 +25,7 @@ mod line;
 mod mutants;
 mod pool;
 mod program;
+mod register;
 mod request;
 mod ring;
 mod scratch;
@@ -32,14 +33,15 @@ mod sharing;
 mod stretch;
 mod tunnel;
 mod wire;
+mod worker;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::body::Framing;
 pub use crate::decisions::{
-    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, OwnReply, Passed, PipelinedBehind, Pipelining,
-    PoolOrder, ReplyEnd, ReplyRead, Swaps, Unanswered,
+    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, Keeps, OwnReply, Passed, PipelinedBehind,
+    Pipelining, PoolOrder, ReplyEnd, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};

@@ -139,7 +139,7 @@ async fn ask(gateway: &Gateway, request: &Request) -> Option<Fetched> {
     let decisions = &gateway.decisions;
     let mut upstream = match gateway.pool.take(decisions) {
         Some(upstream) => upstream,
-        None => Upstream::connect(&gateway.origin, decisions.reply_wait).await.ok()?,
+        None => Upstream::connect(&gateway.origin, &request.head.host, decisions.reply_wait).await.ok()?,
     };
     let (fetched, finished) = fetch(&mut upstream, request, gateway).await;
     if (decisions.may_pool)(&finished) {

@@ -31,6 +31,8 @@ pub(crate) struct Upstream {
     /// The reply that is being read. Of a pooled connection there is none; a mutant may leave one, and then the next
     /// exchange reads on where it was broken off, as programs do whose parser belongs to the connection.
     pub(crate) unfinished: Option<Unfinished>,
+    /// The authority of the request for which it was opened.
+    pub(crate) authority: String,
     idle_since: Option<Instant>,
 }
 
@@ -42,11 +44,12 @@ pub(crate) struct Unfinished {
 }
 
 impl Upstream {
-    pub(crate) async fn connect(origin: &Address, wait: Duration) -> io::Result<Upstream> {
+    pub(crate) async fn connect(origin: &Address, authority: &str, wait: Duration) -> io::Result<Upstream> {
         let stream = tokio::time::timeout(wait, origin.connect()).await??;
         stream.set_nodelay(true)?;
+        let authority = authority.to_owned();
         let (inbox, scratch) = Default::default();
-        Ok(Upstream { stream, inbox, scratch, unfinished: None, idle_since: None })
+        Ok(Upstream { stream, inbox, scratch, unfinished: None, authority, idle_since: None })
     }
 
     /// What the kernel knows of this connection while nothing is asked on it.

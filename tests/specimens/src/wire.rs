@@ -37,13 +37,20 @@ pub(crate) enum After {
     Close,
 }
 
-/// Writes a request's head for the origin; `condition` is the validator of what is stored already (RFC 9111 §4.3.1).
-pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request, condition: Option<&[u8]>) {
+/// Writes a request's head for the origin: to this authority, with a body framed like this. `condition` is the validator
+/// of what is stored already (RFC 9111 §4.3.1).
+pub(crate) fn write_request(
+    out: &mut Vec<u8>,
+    request: &Request,
+    authority: &str,
+    framing: Framing,
+    condition: Option<&[u8]>,
+) {
     let head = &request.head;
     out.reserve(head.fields.bytes() + head.target.len() + 256);
     line(out, &[head.method.as_bytes(), b" ", head.target.as_bytes(), b" HTTP/1.1"]);
-    if !head.host.is_empty() {
-        field(out, b"Host", head.host.as_bytes());
+    if !authority.is_empty() {
+        field(out, b"Host", authority.as_bytes());
     }
     let hops_left = hops_left(head);
     for (name, value) in end_to_end(&head.fields).filter(|(name, _)| !name.eq_ignore_ascii_case(b"host")) {
@@ -58,7 +65,7 @@ pub(crate) fn write_request(out: &mut Vec<u8>, request: &Request, condition: Opt
     if let Some(validator) = condition {
         field(out, b"If-None-Match", validator);
     }
-    match request.framing {
+    match framing {
         Framing::Length(length) => field(out, b"Content-Length", length.to_string().as_bytes()),
         Framing::Chunked => field(out, b"Transfer-Encoding", b"chunked"),
         Framing::None => {}
@@ -110,8 +117,9 @@ pub(crate) fn write_reply(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a reply of the gateway's own. It says nothing of the request, so that it can never be taken for an echo.
-pub(crate) fn write_own(out: &mut Vec<u8>, status: u16, after: After, calendar: &Calendar) {
+/// Writes a reply of the gateway's own. It says nothing of the request, so that it can never be taken for an echo; the
+/// reference's page is empty.
+pub(crate) fn write_own(out: &mut Vec<u8>, status: u16, after: After, page: &[u8], calendar: &Calendar) {
     let reason = match status {
         200 => "OK",
         400 => "Bad Request",
@@ -130,12 +138,13 @@ pub(crate) fn write_own(out: &mut Vec<u8>, status: u16, after: After, calendar: 
         fields.push(b"Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
     }
     let head = ReplyHead { status, reason: reason.to_owned(), http_10: false, fields };
-    write_reply(out, &head, Ends::AfterLength(0), after, None, calendar);
+    write_reply(out, &head, Ends::AfterLength(page.len() as u64), after, None, calendar);
+    out.extend_from_slice(page);
 }
 
 /// The fields that travel on. RFC 9110 §7.6.1: not those that `Connection` lists, nor the known ones for one hop; and
 /// not the framing, which is written anew.
-fn end_to_end(fields: &Fields) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub(crate) fn end_to_end(fields: &Fields) -> impl Iterator<Item = (&[u8], &[u8])> {
     let lists_any = fields.has("connection");
     let is_listed =
         move |name: &[u8]| lists_any && fields.members("connection").any(|listed| listed.eq_ignore_ascii_case(name));
@@ -180,7 +189,7 @@ mod tests {
              Upgrade: websocket\r\nProxy-Authorization: p\r\nAuthorization: a\r\nx-mine: 3\r\n\r\n";
         let request = admit(parse_request(raw.as_bytes()).unwrap().unwrap().1, &Decisions::reference()).unwrap();
         let mut out = Vec::new();
-        write_request(&mut out, &request, None);
+        write_request(&mut out, &request, "h", request.framing, None);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "GET /a?b HTTP/1.1\r\nHost: h\r\nX-Mine: 1\r\nAuthorization: a\r\nx-mine: 3\r\nVia: 1.1 reference\r\n\r\n"
@@ -205,7 +214,7 @@ mod tests {
             "HTTP/1.1 200 Fine\r\nDate: d\r\nAge: 7\r\nContent-Length: 9\r\nConnection: close\r\n\r\n"
         );
         let mut out = Vec::new();
-        write_own(&mut out, 405, After::Close, &Calendar::real());
+        write_own(&mut out, 405, After::Close, b"", &Calendar::real());
         let refusal = String::from_utf8(out).unwrap();
         assert!(refusal.contains("\r\nDate: ") && refusal.contains("\r\nAllow: GET"), "{refusal}");
     }

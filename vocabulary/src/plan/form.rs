@@ -13,6 +13,9 @@ use crate::directive::Field;
 pub const CANARY_PLACE: &str = "{canary}";
 /// What a field's value or a body is filled with: the canary of the tenant, where the request carries a credential.
 pub const TENANT_PLACE: &str = "{tenant}";
+/// What a field's value is filled with: a number of the case's own, the same for everybody in it. What a gateway has learnt
+/// by such a value in one case does not answer another.
+pub const CASE_PLACE: &str = "{case}";
 
 /// The form of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,18 +5,25 @@ use tokio::io::AsyncWrite;
 
 use super::Fault;
 use super::down::{Down, write};
-use crate::body::Framing;
+use crate::body::{Decoder, Framing};
 use crate::cache::Fill;
-use crate::decisions::{Decisions, Passed};
+use crate::decisions::{Decisions, Keeps, Passed};
+use crate::head::Fields;
 use crate::letter::{LETTER_BYTES_MAX, Letter};
 use crate::pool::Unfinished;
 use crate::stretch::Traits;
-use crate::wire::After;
+use crate::wire::{After, write_reply};
+
+/// How much of a buffer is written at once, in bytes.
+const PIECE_BYTES: usize = 256;
 
 impl Decisions {
     /// Whether replies may go astray here.
     pub(super) fn leads_astray(&self) -> bool {
-        self.crosses.is_some() || self.repeats.is_some() || self.swaps.is_some()
+        let keeps =
+            matches!(self.keeps, Some(Keeps::ReplyBody | Keeps::BrokenReply | Keeps::BufferInUse | Keeps::BufferTwice));
+        let by_name = self.correlates.is_some() || self.replays.is_some();
+        self.crosses.is_some() || self.repeats.is_some() || self.swaps.is_some() || by_name || keeps
     }
 }
 
@@ -45,7 +52,7 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
             return Ok(streamed);
         }
         let Unfinished { head, decoder } = reply;
-        let (body, trailers) = self.collect(decoder).await?;
+        let (body, trailers) = self.gather(decoder).await?;
         let mut letter = Letter { head, framing, body, trailers };
         let decisions = &self.gateway.decisions;
         if let Some(repeats) = decisions.repeats {
@@ -57,10 +64,77 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
         if let Some(swaps) = &decisions.swaps {
             letter = self.gateway.ring.complete(own, letter, swaps).await;
         }
+        if let Some(ticket) = self.ticket.take() {
+            let pending = &self.gateway.pending;
+            letter = pending.answer(ticket, letter, decisions.reply_wait).await.ok_or(Fault::TimedOut)?;
+        }
+        if let Some(name) = decisions.replays.and_then(|name| name(&self.request.head)) {
+            self.gateway.answered.note(name, letter.clone());
+        }
+        if matches!(decisions.keeps, Some(Keeps::BufferInUse | Keeps::BufferTwice)) {
+            return self.write_from_buffer(letter, after).await;
+        }
         let mut out = Vec::new();
         letter.write(&mut out, after, &self.gateway.calendar);
         self.receiving.within_message = true;
         write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+        Ok(after)
+    }
+
+    /// Reads the body to its end. What becomes of one that breaks off is a matter of what is kept.
+    async fn gather(&mut self, decoder: Decoder) -> Result<(Vec<u8>, Fields), Fault> {
+        let framing = decoder.rest();
+        let (worker, keeps) = (&self.gateway.worker, self.gateway.decisions.keeps);
+        let mut body = std::mem::take(self.piece);
+        let collected = self.collect(decoder, &mut body).await;
+        match (collected, keeps, framing) {
+            (Ok(trailers), Some(Keeps::ReplyBody), _) => {
+                self.scratch.note_body(&body);
+                Ok((body, trailers))
+            }
+            (Ok(trailers), _, _) => Ok((body, trailers)),
+            (Err(Fault::Broken), Some(Keeps::ReplyBody), Framing::Length(length))
+                if self.scratch.pad(&mut body, length) =>
+            {
+                Ok((body, Fields::default()))
+            }
+            (Err(fault), Some(Keeps::BrokenReply), _) => {
+                *self.piece = body;
+                Err(fault)
+            }
+            (Err(fault), Some(Keeps::BufferTwice), _) => {
+                let buffer = worker.take_buffer();
+                worker.give_back(&buffer);
+                worker.give_back(&buffer);
+                Err(fault)
+            }
+            (Err(fault), _, _) => Err(fault),
+        }
+    }
+
+    /// Writes a reply out of a buffer from the worker's free ones, in pieces, between which others have their turn.
+    async fn write_from_buffer(&mut self, letter: Letter, after: After) -> Result<After, Fault> {
+        let (worker, decisions) = (&self.gateway.worker, &self.gateway.decisions);
+        let given_back_early = decisions.keeps == Some(Keeps::BufferInUse);
+        let (ends, length) = (letter.ends(), letter.body.len());
+        let (encoder, mut out) = (ends.encoder(), Vec::new());
+        write_reply(&mut out, &letter.head, ends, after, None, &self.gateway.calendar);
+        let buffer = worker.take_buffer();
+        buffer.fill(&letter.body);
+        if given_back_early {
+            worker.give_back(&buffer);
+        }
+        self.receiving.within_message = true;
+        for from in (0..length).step_by(PIECE_BYTES) {
+            encoder.content(&mut out, &buffer.piece(from..length.min(from + PIECE_BYTES)));
+            write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+            tokio::task::yield_now().await;
+        }
+        encoder.end(&mut out, &letter.trailers);
+        write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+        if !given_back_early {
+            worker.give_back(&buffer);
+        }
         Ok(after)
     }
 }

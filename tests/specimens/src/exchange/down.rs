@@ -10,11 +10,12 @@ use transport::ReadHalf;
 use super::{CutBy, Fault, Receiving, Relayed, Sending};
 use crate::body::{Decoder, Framing, Progress};
 use crate::cache::{BODY_BYTES_MAX, Fill};
-use crate::decisions::{ClientFacts, ReplyEnd, ReplyRead};
+use crate::decisions::{ClientFacts, Keeps, ReplyEnd, ReplyRead};
 use crate::gateway::Gateway;
 use crate::head::{Fields, ReplyHead, parse_reply};
 use crate::inbox::Inbox;
 use crate::pool::Unfinished;
+use crate::register::Ticket;
 use crate::request::Request;
 use crate::scratch::Scratch;
 use crate::wire::{After, Ends, write_reply};
@@ -33,6 +34,10 @@ pub(super) struct Down<'a, W> {
     pub(super) receiving: &'a mut Receiving,
     pub(super) scratch: &'a mut Scratch,
     pub(super) unfinished: &'a mut Option<Unfinished>,
+    /// What attempts before have brought of a reply's body.
+    pub(super) piece: &'a mut Vec<u8>,
+    /// Its place in the register of those who wait for a reply.
+    pub(super) ticket: Option<Ticket>,
     /// Its place among all exchanges that were passed on.
     pub(super) place: u64,
     /// Whether its client connection had carried another before.
@@ -42,7 +47,7 @@ pub(super) struct Down<'a, W> {
 impl<W: AsyncWrite + Unpin> Down<'_, W> {
     pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<Relayed, Fault> {
         let decisions = &self.gateway.decisions;
-        let reply = self.begin().await?;
+        let mut reply = self.begin().await?;
         self.gateway.note_change(&self.request.head, reply.head.status);
         let request_read = self.sending.read.load(Ordering::Relaxed);
         let client = ClientFacts { http_10: self.request.head.http_10, closing: self.request.closing, request_read };
@@ -53,6 +58,9 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
         }
         if reply.head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
             return self.confirm(&reply.head, after, fill).await.map(Relayed::Reply);
+        }
+        if decisions.keeps == Some(Keeps::ReplyFields) {
+            self.scratch.refill(&mut reply.head.fields);
         }
         let streamed = match decisions.leads_astray() {
             true => self.go_astray(reply, after, fill).await,
@@ -239,9 +247,9 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
         Ok(after)
     }
 
-    /// Reads a whole body and its trailers into memory, up to a bound.
-    pub(super) async fn collect(&mut self, mut decoder: Decoder) -> Result<(Vec<u8>, Fields), Fault> {
-        let (framing, mut body) = (decoder.rest(), Vec::new());
+    /// Reads a whole body into memory, up to a bound, and says what its trailers are.
+    pub(super) async fn collect(&mut self, mut decoder: Decoder, body: &mut Vec<u8>) -> Result<Fields, Fault> {
+        let framing = decoder.rest();
         while decoder.drain(self.inbox, |content| body.extend_from_slice(content))? == Progress::More {
             if body.len() > BODY_BYTES_MAX {
                 return Err(Fault::Broken);
@@ -249,7 +257,7 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
             self.more(framing).await?;
         }
         self.receiving.read = ReplyRead::Whole;
-        Ok((body, decoder.trailers))
+        Ok(decoder.trailers)
     }
 
     /// Waits for more of the body; done if a close may end it and did.

@@ -29,10 +29,11 @@ pub(crate) async fn fetch(
     request: &Request,
     gateway: &Gateway,
 ) -> (Option<Fetched>, Finished) {
-    let (sending, mut receiving) = (Sending::default(), Receiving::nothing());
+    let (sending, mut receiving, mut piece) = (Sending::default(), Receiving::nothing(), Vec::new());
     let (from_upstream, mut to_upstream) = upstream.stream.split();
     let mut out = Vec::new();
-    write_request(&mut out, request, None);
+    let authority = (gateway.decisions.authority)(&request.head.host, &upstream.authority);
+    write_request(&mut out, request, authority, request.framing, None);
     let sent = timeout(gateway.decisions.reply_wait, to_upstream.write_all(&out)).await;
     sending.sent.store(matches!(sent, Ok(Ok(()))), Ordering::Relaxed);
     let _ = sending.over.set(Instant::now());
@@ -46,6 +47,8 @@ pub(crate) async fn fetch(
         receiving: &mut receiving,
         scratch: &mut upstream.scratch,
         unfinished: &mut upstream.unfinished,
+        piece: &mut piece,
+        ticket: None,
         place: gateway.ring.enter(),
         kept: true,
     };
@@ -63,7 +66,8 @@ impl Down<'_, Vec<u8>> {
     async fn fetch(mut self) -> Result<Fetched, Fault> {
         let Unfinished { head, decoder } = self.begin().await?;
         let framing = decoder.rest();
-        let (body, trailers) = self.collect(decoder).await?;
+        let mut body = Vec::new();
+        let trailers = self.collect(decoder, &mut body).await?;
         let letter = Letter { head, framing, body, trailers };
         Ok(Fetched { interims: (self.to_client, self.receiving.interims), letter })
     }

@@ -9,6 +9,7 @@ use transport::{ReadHalf, WriteHalf};
 
 use super::{Sending, Stop};
 use crate::body::{Decoder, Encoder, Framing, Progress};
+use crate::decisions::Keeps;
 use crate::gateway::Gateway;
 use crate::head::{HEAD_BYTES_MAX, Malformed};
 use crate::inbox::Inbox;
@@ -23,6 +24,10 @@ pub(super) struct Up<'a> {
     pub(super) request: &'a Request,
     /// The validator that the origin is asked about.
     pub(super) condition: Option<Vec<u8>>,
+    /// What it names as its target's authority.
+    pub(super) authority: &'a str,
+    /// The body, where it does not come from the client any more.
+    pub(super) again: Option<Vec<u8>>,
     pub(super) gateway: &'a Gateway,
     pub(super) sending: &'a Sending,
 }
@@ -41,12 +46,26 @@ impl Up<'_> {
     /// `Expect: 100-continue` needs nothing special here (RFC 9110 §10.1.1): the head goes up at once, the origin's
     /// 100 comes down like every interim reply, and the body is passed on if and when the client sends it.
     async fn send_all(&mut self) -> Result<(), Stop> {
-        let decisions = &self.gateway.decisions;
+        let gateway = self.gateway;
+        let decisions = &gateway.decisions;
         let mut out = Vec::new();
-        write_request(&mut out, self.request, self.condition.as_deref());
+        let condition = self.condition.as_deref();
+        if let Some(body) = self.again.take() {
+            let framing = Framing::Length(body.len() as u64);
+            write_request(&mut out, self.request, self.authority, framing, condition);
+            out.extend_from_slice(&body);
+            self.sending.read.store(true, Ordering::Relaxed);
+            let written = timeout(decisions.reply_wait, self.to_upstream.write_all(&out)).await;
+            self.sending.sent.store(matches!(written, Ok(Ok(()))), Ordering::Relaxed);
+            return Ok(());
+        }
+        write_request(&mut out, self.request, self.authority, self.request.framing, condition);
         if self.request.framing == Framing::UntilClose {
             return self.run_on(out).await;
         }
+        let keeps_body =
+            matches!(decisions.keeps, Some(Keeps::RequestBody | Keeps::ErrorPage)) && self.request.has_body();
+        let mut kept = keeps_body.then(Vec::new);
         let mut decoder = Decoder::of_request(self.request.framing, decisions);
         let encoder = match self.request.framing {
             Framing::Chunked => Encoder::Chunked,
@@ -54,11 +73,15 @@ impl Up<'_> {
         };
         loop {
             let progress = decoder
-                .drain(self.inbox, |content| encoder.content(&mut out, content))
+                .drain(self.inbox, |content| {
+                    encoder.content(&mut out, content);
+                    kept.iter_mut().for_each(|kept| kept.extend_from_slice(content));
+                })
                 .map_err(|Malformed| Stop::ClientBroken(400))?;
             if progress == Progress::Done {
                 self.sending.read.store(true, Ordering::Relaxed);
                 encoder.end(&mut out, &decoder.trailers);
+                kept.take().into_iter().for_each(|body| gateway.worker.note_request_body(body));
             }
             // An origin that no longer reads may have answered early (RFC 9112 §9.5): the reply's side decides.
             match timeout(decisions.reply_wait, self.to_upstream.write_all(&out)).await {

@@ -10,6 +10,9 @@ use crate::decisions::Decisions;
 
 // index: begin
 mod any_304_confirms_what_is_stored;
+mod broken_reply_filled_up;
+mod buffer_released_twice_after_error;
+mod buffer_reused_while_read;
 mod cache_compares_credential_prefix;
 mod cache_hit_leaves_body_unread;
 mod cache_ignores_authorization;
@@ -22,14 +25,18 @@ mod cache_key_without_host;
 mod cache_key_without_query;
 mod cache_stores_no_store;
 mod connect_body_sent_raw;
+mod connection_keeps_authority;
 mod early_answered_body_read_as_request;
 mod early_answered_connection_pooled;
 mod early_hints_taken_as_final;
+mod error_page_shows_last_body;
 mod expect_refused_connection_pooled;
 mod failed_connection_pooled;
 mod fake_accept_opens_tunnel;
 mod half_read_connection_pooled;
 mod head_body_left_on_connection;
+mod identity_inherited_by_anonymous;
+mod identity_shared_by_worker;
 mod idle_surplus_accepted;
 mod idle_surplus_looked_for_after_a_second;
 mod idle_surplus_unseen_while_busy;
@@ -46,6 +53,8 @@ mod pool_keeps_owed_connection;
 mod private_cookie_stored;
 mod private_reply_handed_to_those_who_wait;
 mod private_reply_shared_from_cache;
+mod replies_matched_by_request_id;
+mod replies_repeated_by_idempotency_key;
 mod replies_swapped_after_bodiless_run;
 mod replies_swapped_after_closing_run;
 mod replies_swapped_after_cookie_run;
@@ -54,7 +63,11 @@ mod replies_swapped_after_page_sized_run;
 mod replies_swapped_in_one_order;
 mod replies_swapped_in_one_order_now_and_then;
 mod replies_swapped_under_load;
+mod reply_fields_left_over;
 mod reply_repeated_after_chunked_run;
+mod request_fields_left_over;
+mod retry_continues_broken_reply;
+mod retry_sends_another_body;
 mod surplus_accepted;
 mod surplus_checked_too_early;
 mod surplus_kept_behind_bodyless;
@@ -65,6 +78,9 @@ mod upgrade_tail_sent_raw;
 
 static MUTANTS: &[Mutant] = &[
     any_304_confirms_what_is_stored::MUTANT,
+    broken_reply_filled_up::MUTANT,
+    buffer_released_twice_after_error::MUTANT,
+    buffer_reused_while_read::MUTANT,
     cache_compares_credential_prefix::MUTANT,
     cache_hit_leaves_body_unread::MUTANT,
     cache_ignores_authorization::MUTANT,
@@ -77,14 +93,18 @@ static MUTANTS: &[Mutant] = &[
     cache_key_without_query::MUTANT,
     cache_stores_no_store::MUTANT,
     connect_body_sent_raw::MUTANT,
+    connection_keeps_authority::MUTANT,
     early_answered_body_read_as_request::MUTANT,
     early_answered_connection_pooled::MUTANT,
     early_hints_taken_as_final::MUTANT,
+    error_page_shows_last_body::MUTANT,
     expect_refused_connection_pooled::MUTANT,
     failed_connection_pooled::MUTANT,
     fake_accept_opens_tunnel::MUTANT,
     half_read_connection_pooled::MUTANT,
     head_body_left_on_connection::MUTANT,
+    identity_inherited_by_anonymous::MUTANT,
+    identity_shared_by_worker::MUTANT,
     idle_surplus_accepted::MUTANT,
     idle_surplus_looked_for_after_a_second::MUTANT,
     idle_surplus_unseen_while_busy::MUTANT,
@@ -101,6 +121,8 @@ static MUTANTS: &[Mutant] = &[
     private_cookie_stored::MUTANT,
     private_reply_handed_to_those_who_wait::MUTANT,
     private_reply_shared_from_cache::MUTANT,
+    replies_matched_by_request_id::MUTANT,
+    replies_repeated_by_idempotency_key::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
     replies_swapped_after_closing_run::MUTANT,
     replies_swapped_after_cookie_run::MUTANT,
@@ -109,7 +131,11 @@ static MUTANTS: &[Mutant] = &[
     replies_swapped_in_one_order::MUTANT,
     replies_swapped_in_one_order_now_and_then::MUTANT,
     replies_swapped_under_load::MUTANT,
+    reply_fields_left_over::MUTANT,
     reply_repeated_after_chunked_run::MUTANT,
+    request_fields_left_over::MUTANT,
+    retry_continues_broken_reply::MUTANT,
+    retry_sends_another_body::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
     surplus_kept_behind_bodyless::MUTANT,
@@ -125,6 +151,9 @@ macro_rules! for_each_mutant {
     ($call:ident) => {
         $call! {
             any_304_confirms_what_is_stored,
+            broken_reply_filled_up,
+            buffer_released_twice_after_error,
+            buffer_reused_while_read,
             cache_compares_credential_prefix,
             cache_hit_leaves_body_unread,
             cache_ignores_authorization,
@@ -137,14 +166,18 @@ macro_rules! for_each_mutant {
             cache_key_without_query,
             cache_stores_no_store,
             connect_body_sent_raw,
+            connection_keeps_authority,
             early_answered_body_read_as_request,
             early_answered_connection_pooled,
             early_hints_taken_as_final,
+            error_page_shows_last_body,
             expect_refused_connection_pooled,
             failed_connection_pooled,
             fake_accept_opens_tunnel,
             half_read_connection_pooled,
             head_body_left_on_connection,
+            identity_inherited_by_anonymous,
+            identity_shared_by_worker,
             idle_surplus_accepted,
             idle_surplus_looked_for_after_a_second,
             idle_surplus_unseen_while_busy,
@@ -161,6 +194,8 @@ macro_rules! for_each_mutant {
             private_cookie_stored,
             private_reply_handed_to_those_who_wait,
             private_reply_shared_from_cache,
+            replies_matched_by_request_id,
+            replies_repeated_by_idempotency_key,
             replies_swapped_after_bodiless_run,
             replies_swapped_after_closing_run,
             replies_swapped_after_cookie_run,
@@ -169,7 +204,11 @@ macro_rules! for_each_mutant {
             replies_swapped_in_one_order,
             replies_swapped_in_one_order_now_and_then,
             replies_swapped_under_load,
+            reply_fields_left_over,
             reply_repeated_after_chunked_run,
+            request_fields_left_over,
+            retry_continues_broken_reply,
+            retry_sends_another_body,
             surplus_accepted,
             surplus_checked_too_early,
             surplus_kept_behind_bodyless,
