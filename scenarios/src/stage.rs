@@ -88,9 +88,9 @@ impl Stage {
         let mut previous: Option<Round> = None;
         for number in 1..=rounds {
             let round = self.number(variant, &casts, number);
-            for (index, lane) in variant.lanes.iter().enumerate() {
-                for worker in 0..casts[index].workers.len() {
-                    self.play(variant, lane, (index, worker), &casts[index], &round, previous.as_ref(), &warm_ups);
+            for (index, cast) in casts.iter().enumerate() {
+                for worker in 0..cast.workers.len() {
+                    self.play(variant, (index, worker), cast, &round, previous.as_ref(), &warm_ups);
                 }
             }
             previous = Some(round);
@@ -251,13 +251,13 @@ impl Stage {
     fn play(
         &mut self,
         variant: &Variant,
-        lane: &Lane,
         (index, worker): (usize, usize),
         cast: &Cast,
         round: &Round,
         previous: Option<&Round>,
         warm_ups: &WarmUps,
     ) {
+        let lane = &variant.lanes[index];
         let (tenants, target) = &cast.workers[worker];
         let target = *target;
         let part = &round.parts[index][worker];

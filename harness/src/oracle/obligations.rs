@@ -538,6 +538,11 @@ mod tests {
     /// Two client workers (1, 3 on one connection; 2, 4 on another) behind which requests arrive as said; a fault for 1.
     fn affinity(arrivals: &str, sought: bool) -> ObligationState {
         let mut history = history(&format!("seq fault:1 t1:1,3 lane:1,3 lane:2,4 {arrivals} 1<1 2<2 3<3 4<4"));
+        for (exchange, before) in [(3, 1), (4, 2)] {
+            let connection = history.exchanges[&ExchangeId(before)].sent.as_ref().unwrap().connection;
+            let exchange = history.exchanges.get_mut(&ExchangeId(exchange)).unwrap();
+            exchange.sent.as_mut().unwrap().connection = connection;
+        }
         if sought {
             history.plan.lanes[1].stimuli[0].connection =
                 ConnectionUse::Affinity { with: vec![ExchangeId(1)], among: 1 };

@@ -10,6 +10,9 @@ use crate::request;
 use crate::sharing;
 use crate::stretch::Stretch;
 
+/// What a client calls its request, if it calls it anything.
+pub type Name = fn(&RequestHead) -> Option<Vec<u8>>;
+
 /// Every decision a gateway takes. [`Decisions::reference`] holds the right ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Decisions {
@@ -81,9 +84,9 @@ pub struct Decisions {
     pub keeps: Option<Keeps>,
     /// The name under which an exchange waits for its reply, where replies are matched by what clients call their
     /// requests. The reference has none: RFC 9112 §9.2 tells a reply's exchange by its connection.
-    pub correlates: Option<fn(&RequestHead) -> Option<Vec<u8>>>,
+    pub correlates: Option<Name>,
     /// The name under which a reply is given again, whoever asks. The reference gives none again, but from its cache.
-    pub replays: Option<fn(&RequestHead) -> Option<Vec<u8>>>,
+    pub replays: Option<Name>,
     /// Which authority a request names to the origin: its own, or that for which its upstream connection was opened. RFC
     /// 9112 §3.2: its own.
     pub authority: for<'a> fn(own: &'a str, connection: &'a str) -> &'a str,

@@ -40,7 +40,7 @@ mod tests;
 
 pub use crate::body::Framing;
 pub use crate::decisions::{
-    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, Keeps, OwnReply, Passed, PipelinedBehind,
+    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, Keeps, Name, OwnReply, Passed, PipelinedBehind,
     Pipelining, PoolOrder, ReplyEnd, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
