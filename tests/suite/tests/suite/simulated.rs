@@ -3,7 +3,7 @@
 use crosswire::{Builder, Gateway};
 use scenarios::ProfileWord;
 use specimens::{Decisions, Mutant, for_each_mutant};
-use vocabulary::finding::{Boundary, Counterfactual, LeftOut, Reproduction, Size};
+use vocabulary::finding::{Boundary, Counterfactual, Finding, LeftOut, Reproduction, Size};
 use vocabulary::limits::REPRODUCTION_RUNS;
 use vocabulary::verdict::Verdict;
 
@@ -99,7 +99,7 @@ fn must_be_compared(mutant: &Mutant) {
     if left_out == LeftOut::Faults {
         assert!(often_and_never(without), "{}: the fault brings it about: {without:?}\n{log}", mutant.name);
         let Size { tenants, faults, .. } = finding.shrunk;
-        assert_eq!((tenants, faults), least(mutant), "{}:\n{log}", mutant.name);
+        assert_eq!((tenants, faults), least(&finding), "{}:\n{log}", mutant.name);
     }
 }
 
@@ -126,9 +126,9 @@ macro_rules! mutant_is_found_and_compared {
     };
 }
 
-/// How many tenants and faults a mutant's smallest plan has. What stays on one client's connection needs nobody else.
-fn least(mutant: &Mutant) -> (u32, u32) {
-    (if mutant.boundary == Boundary::CrossTenant { 2 } else { 1 }, 1)
+/// How many tenants and faults a finding's smallest plan has. What stays with one tenant needs nobody else.
+fn least(finding: &Finding) -> (u32, u32) {
+    (if finding.boundary == Boundary::CrossTenant { 2 } else { 1 }, 1)
 }
 
 for_each_mutant!(mutant_is_found_and_compared);
