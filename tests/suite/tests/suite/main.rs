@@ -35,9 +35,7 @@ fn unshrunk(builder: Builder) -> Builder {
 
 /// The first finding of a run, shrunk and compared, and the log of its shrinking.
 fn pursued(mutant: &Mutant, gateway: Gateway, seed: u64) -> (Finding, String) {
-    let chosen = |builder: Builder| builder.scenarios(mutant.scenario).cases(60).seed(seed).fail_fast();
-    // Plans that wait for seconds are made small as well; in a simulation that takes no time.
-    let (report, _out) = run(gateway, |builder| chosen(builder).shrink_time(Duration::from_secs(600)));
+    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(60).seed(seed).fail_fast());
     let Some(finding) = report.record().findings.first() else {
         panic!("{} with seed {seed}: {}", mutant.name, story(report.record()))
     };
