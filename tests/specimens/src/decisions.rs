@@ -343,6 +343,12 @@ impl Decisions {
         }
     }
 
+    /// Those of a gateway that caches, with one decision of its cache replaced.
+    pub(crate) fn caching_with(change: impl FnOnce(Caching) -> Caching) -> Decisions {
+        let right = Decisions::caching();
+        Decisions { caching: right.caching.map(change), ..right }
+    }
+
     /// The right decisions of a gateway that caches and collapses.
     pub fn caching() -> Decisions {
         Decisions {

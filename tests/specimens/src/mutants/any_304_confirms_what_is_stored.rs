@@ -15,8 +15,5 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "revalidation-304-cross",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { confirms: |_, _| true, ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { confirms: |_, _| true, ..right }),
 };

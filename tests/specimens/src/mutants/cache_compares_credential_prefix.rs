@@ -17,10 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-key-ambiguity",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { selects, ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { selects, ..right }),
 };
 
 /// How much of a value is compared, in bytes.

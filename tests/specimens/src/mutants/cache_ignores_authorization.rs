@@ -20,10 +20,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-auth-unkeyed",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { shareable, ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { shareable, ..right }),
 };
 
 /// RFC 9111 §3.5: such a reply must not be used for another request, unless it says that it may.

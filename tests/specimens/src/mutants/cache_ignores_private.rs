@@ -19,10 +19,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-directive-matrix",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { shareable, ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { shareable, ..right }),
 };
 
 /// RFC 9111 §5.2.2.7: a shared cache must not store such a reply.

@@ -15,8 +15,5 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-cookie-bleed",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { selects: |_, _, _| true, ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { selects: |_, _, _| true, ..right }),
 };

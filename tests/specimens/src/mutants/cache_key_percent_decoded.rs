@@ -17,10 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-key-ambiguity",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { key, ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { key, ..right }),
 };
 
 /// RFC 3986 §2.2: a delimiter that is encoded is data, and the plain one is not.

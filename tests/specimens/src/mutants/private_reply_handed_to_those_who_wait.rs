@@ -16,10 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "coalesce-cross-principal",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { hands_over: Some(hands_over), ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { hands_over: Some(hands_over), ..right }),
 };
 
 /// RFC 9111 §4: what must not be used from the store must not be used for a request that was collapsed either. Only

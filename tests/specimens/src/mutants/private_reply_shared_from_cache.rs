@@ -23,10 +23,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "same-url-other-tenant",
-    decisions: || {
-        let right = Decisions::caching();
-        Decisions { caching: right.caching.map(|caching| Caching { shareable, ..caching }), ..right }
-    },
+    decisions: || Decisions::caching_with(|right| Caching { shareable, ..right }),
 };
 
 /// RFC 9111 §3 and §3.5 forbid nearly all of this; of the directives only no-store and an explicit lifetime are heard.
