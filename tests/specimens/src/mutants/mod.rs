@@ -47,6 +47,7 @@ mod length_outranks_chunks;
 mod line_feed_in_chunk_extension;
 mod malformed_length_overlooked;
 mod old_request_runs_on;
+mod only_first_vary_field_compared;
 mod own_reply_leaves_body_unread;
 mod pipelined_replies_in_completion_order;
 mod pool_keeps_owed_connection;
@@ -115,6 +116,7 @@ static MUTANTS: &[Mutant] = &[
     line_feed_in_chunk_extension::MUTANT,
     malformed_length_overlooked::MUTANT,
     old_request_runs_on::MUTANT,
+    only_first_vary_field_compared::MUTANT,
     own_reply_leaves_body_unread::MUTANT,
     pipelined_replies_in_completion_order::MUTANT,
     pool_keeps_owed_connection::MUTANT,
@@ -188,6 +190,7 @@ macro_rules! for_each_mutant {
             line_feed_in_chunk_extension,
             malformed_length_overlooked,
             old_request_runs_on,
+            only_first_vary_field_compared,
             own_reply_leaves_body_unread,
             pipelined_replies_in_completion_order,
             pool_keeps_owed_connection,
