@@ -23,6 +23,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/cache/same-url-other-tenant.toml", include_str!("../catalogue/cache/same-url-other-tenant.toml")),
     ("catalogue/concurrency/crowd.toml", include_str!("../catalogue/concurrency/crowd.toml")),
     ("catalogue/concurrency/plain-concurrency.toml", include_str!("../catalogue/concurrency/plain-concurrency.toml")),
+    ("catalogue/concurrency/stream-interleave.toml", include_str!("../catalogue/concurrency/stream-interleave.toml")),
     ("catalogue/correlation/duplicate-request-id.toml", include_str!("../catalogue/correlation/duplicate-request-id.toml")),
     ("catalogue/failure/gateway-timeout-late-response.toml", include_str!("../catalogue/failure/gateway-timeout-late-response.toml")),
     ("catalogue/failure/midbody-failure-reuse.toml", include_str!("../catalogue/failure/midbody-failure-reuse.toml")),
