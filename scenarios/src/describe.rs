@@ -20,7 +20,7 @@ impl Scenario {
     pub fn describe(&self) -> String {
         let head = &self.head;
         let mut text = format!("{} · {} · {}\n{}\n\n{}\n", head.name, head.family, head.level, head.title, head.story);
-        let shares: u64 = self.variants.iter().map(|variant| u64::from(variant.weight.get())).sum();
+        let shares = self.cases_per_cycle();
         for variant in &self.variants {
             text.push('\n');
             let rounds = variant.rounds();

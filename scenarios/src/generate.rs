@@ -68,7 +68,7 @@ impl Scenario {
 
     /// The variant that a case takes, and how many cases have taken it before.
     fn variant_of(&self, case: CaseNumber) -> (&Variant, u64) {
-        let shares: u64 = self.variants.iter().map(|variant| u64::from(variant.weight.get())).sum();
+        let shares = self.cases_per_cycle();
         let (cycle, mut position) = (u64::from(case.0) / shares, u64::from(case.0) % shares);
         // Heavy variants are spread over the cycle: the one furthest behind its share comes next.
         let mut taken = vec![0_u64; self.variants.len()];

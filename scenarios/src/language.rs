@@ -102,6 +102,11 @@ impl Scenario {
         &self.head.family
     }
 
+    /// How many cases tell it in each of its ways, every one as often as its weight says.
+    pub fn cases_per_cycle(&self) -> u64 {
+        self.variants.iter().map(|variant| u64::from(variant.weight.get())).sum()
+    }
+
     /// Whether its times count from the gateway's own reply timeout. Without that, it is skipped.
     pub fn needs_gateway_timeout(&self) -> bool {
         let lanes = self.variants.iter().flat_map(|variant| &variant.lanes);

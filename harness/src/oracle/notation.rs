@@ -6,6 +6,7 @@
 //! c1:1,2     exchanges 1 and 2 arrived on upstream connection 1, in this order (otherwise each on its own)
 //! t1:1,2     belong to tenant 1 (otherwise each exchange to the tenant of its number)
 //! lane:1,2   share a client worker          seq     each was sent after the one before had ended
+//! pipe:1,2   went out on one client connection, in this order (otherwise each on its own)
 //! store:2    never reached the origin       fault:1 an interim reply was performed for exchange 1
 //! same-url, authorization, public:1         who may share
 //! surplus:1.2 segment:1.2 acknowledged:1.2  a surplus delivery, and what there is of a proof
@@ -51,6 +52,7 @@ struct Line {
     connections: BTreeMap<Number, (Number, Number)>,
     tenants: BTreeMap<Number, u16>,
     lanes: Vec<Vec<Number>>,
+    pipelines: Vec<Vec<Number>>,
     sequential: bool,
     same_url: bool,
     authorization: bool,
@@ -106,6 +108,7 @@ impl Line {
         let Some((word, rest)) = token.split_once(':') else { return self.read_received(token) };
         match word {
             "lane" => self.lanes.push(numbers(rest).collect()),
+            "pipe" => self.pipelines.push(numbers(rest).collect()),
             "store" => self.stored.extend(numbers(rest)),
             "public" => self.public.extend(numbers(rest)),
             "fault" => self.faults.extend(numbers(rest)),
@@ -208,10 +211,15 @@ impl Line {
         self.tails.iter().find(|(_, spelled)| **spelled == tail).map(|(speller, _)| *speller)
     }
 
-    /// Where a request goes out: each on a connection of its own, a tail behind its speller.
+    /// Where a request goes out: each on a connection of its own, but for pipelines, and a tail behind its speller.
     fn client_connection(&self, exchange: Number) -> (ConnectionId, Ordinal) {
-        match self.speller(exchange) {
-            Some(speller) => (ConnectionId(speller), Ordinal(2)),
+        if let Some(speller) = self.speller(exchange) {
+            return (ConnectionId(speller), Ordinal(2));
+        }
+        let place =
+            |line: &Vec<Number>| line.iter().position(|member| *member == exchange).map(|place| (line[0], place));
+        match self.pipelines.iter().find_map(place) {
+            Some((first, place)) => (ConnectionId(first), Ordinal(place as u32 + 1)),
             None => (ConnectionId(exchange), Ordinal(1)),
         }
     }

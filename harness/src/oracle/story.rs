@@ -130,6 +130,17 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
     if suspicion.shape == Shape::DuplicateDelivery {
         return Some(format!("{owner} received it too"));
     }
+    if suspicion.shape != Shape::Shift
+        && let Some(client_connection) = came_before_its_turn(history, owner, receiver)
+    {
+        let instead = format!(
+            "on client connection {client_connection} the reply to {owner} came where that to {receiver} was due"
+        );
+        return Some(match fault_of(history, receiver) {
+            Some((_, what)) => format!("{what}, and {instead}"),
+            None => instead,
+        });
+    }
     let own_connections = history.exchanges.get(&receiver).map(|receiver| receiver.seen.as_slice()).unwrap_or_default();
     if suspicion.shape != Shape::Shift && own_connections.iter().all(|seen| seen.connection != connection) {
         let own = own_connections.first().map(|seen| seen.connection)?;
@@ -149,6 +160,14 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
         }
     };
     Some(format!("{what}, and {meanwhile}"))
+}
+
+/// The client connection on which the owner was asked for behind the receiver: RFC 9112 section 9.3.2 has replies leave it in
+/// the order of its requests, so a reply that is left out, or comes too early, is read as the one that is due.
+fn came_before_its_turn(history: &History, owner: ExchangeId, receiver: ExchangeId) -> Option<u32> {
+    let sent = |exchange| history.exchanges.get(&exchange).and_then(|happened| happened.sent.as_ref());
+    let (owner, receiver) = (sent(owner)?, sent(receiver)?);
+    (owner.connection == receiver.connection && owner.ordinal > receiver.ordinal).then_some(receiver.connection.0)
 }
 
 /// What had happened to an exchange that makes a gateway slip, in words.
@@ -451,6 +470,15 @@ mod tests {
         let expected =
             "tenant 1's request e3 (GET, spelled behind e1, connection 1, 2nd on it) received tenant 2's reply";
         assert!(receives.starts_with(expected), "{receives}");
+    }
+
+    #[test]
+    fn a_reply_that_came_before_its_turn_is_told_by_the_client_connection_on_which_it_did() {
+        let due = "on client connection 1 the reply to e2 came where that to e1 was due.";
+        let skipped = sentence("pipe:1,2 c1:1,2 fault:1 1<2 2<-");
+        assert!(skipped.ends_with(&format!("with Content-Length: 0 before its final reply, and {due}")), "{skipped}");
+        let early = sentence("pipe:1,2,3 1<2 2<- 3<3");
+        assert!(early.ends_with(&format!("received tenant 2's reply to e2: {due}")), "{early}");
     }
 
     #[test]
