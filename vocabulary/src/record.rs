@@ -626,6 +626,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn why_a_run_ended_stands_before_what_it_could_not_prove() {
+        let died = JournalEntry::GatewayFailed { what: "it died".to_owned() };
+        let judged = JournalEntry::CaseJudged(case(ObligationState::Unmet));
+        let entries = [JournalEntry::RunStarted(start()), judged, died, end(RunEnd::Completed)];
+        let record = RunRecord::from_journal(entries).unwrap();
+        assert_eq!((record.verdict, record.reasons[0].as_str()), (Verdict::Inconclusive, "it died"));
+        assert!(record.reasons[1].contains("was not met"), "{:?}", record.reasons);
+    }
+
+    #[test]
     fn a_scenario_that_only_observes_never_spoils_a_run() {
         let control = CaseSummary {
             scenario: "control".to_owned(),

@@ -72,9 +72,9 @@ impl Fold {
             let seen = self.cases.iter().filter(|case| case.findings.contains(&finding.fingerprint)).count();
             finding.cases = (seen as u32).max(1);
         }
-        let (mut reasons, mut not_run) = (Vec::new(), Vec::new());
+        let (mut reasons, mut unproven) = (Vec::new(), Vec::new());
         let withdrawn = self.withdraw();
-        let scenarios = self.scenarios(&mut reasons, &mut not_run);
+        let scenarios = self.scenarios(&mut reasons, &mut unproven);
         let mut verdict = scenarios.iter().fold(Verdict::Clean, |verdict, scenario| verdict.merge(scenario.verdict));
         let totals = totals(&scenarios, &self.findings);
         for finding in &withdrawn {
@@ -87,8 +87,8 @@ impl Fold {
             verdict = verdict.merge(worse);
             reasons.push(reason);
         }
-        // Why the run ended says more than what it then did not come to.
-        reasons.extend(not_run);
+        // Why the run ended says more than what it then could not prove, or did not come to.
+        reasons.extend(unproven);
         RunRecord {
             schema: RECORD_SCHEMA.to_owned(),
             duration_ms: self.ended.map(|(duration_ms, _)| duration_ms),
@@ -158,23 +158,23 @@ impl Fold {
         reasons
     }
 
-    fn scenarios(&self, reasons: &mut Vec<String>, not_run_reasons: &mut Vec<String>) -> Vec<ScenarioRecord> {
+    fn scenarios(&self, found: &mut Vec<String>, unproven: &mut Vec<String>) -> Vec<ScenarioRecord> {
         let mut names: Vec<&str> = Vec::new();
         for case in &self.cases {
             if !names.contains(&case.scenario.as_str()) {
                 names.push(&case.scenario);
             }
         }
-        let run: Vec<ScenarioRecord> = names.iter().map(|name| self.scenario(name, reasons)).collect();
+        let run: Vec<ScenarioRecord> = names.iter().map(|name| self.scenario(name, found, unproven)).collect();
         let not_run = self.start.scenarios.iter().filter(|planned| {
             let skipped = self.skipped.iter().any(|skipped| skipped.name == planned.name);
             !skipped && !names.contains(&planned.name.as_str())
         });
-        let not_run: Vec<ScenarioRecord> = not_run.map(|planned| not_run_record(planned, not_run_reasons)).collect();
+        let not_run: Vec<ScenarioRecord> = not_run.map(|planned| not_run_record(planned, unproven)).collect();
         run.into_iter().chain(not_run).collect()
     }
 
-    fn scenario(&self, name: &str, reasons: &mut Vec<String>) -> ScenarioRecord {
+    fn scenario(&self, name: &str, found: &mut Vec<String>, unproven: &mut Vec<String>) -> ScenarioRecord {
         let cases: Vec<&CaseSummary> = self.cases.iter().filter(|case| case.scenario == name).collect();
         let findings: Vec<&Finding> = self.findings.iter().filter(|finding| finding.scenario == name).collect();
         let sum = |count: fn(&CaseSummary) -> u64| cases.iter().map(|case| count(case)).sum::<u64>();
@@ -189,7 +189,7 @@ impl Fold {
         let mut verdict = Verdict::Clean;
         for finding in &findings {
             verdict = verdict.merge(verdict_of(finding.level));
-            reasons.push(format!("{name}: {}", finding.sentence));
+            found.push(format!("{name}: {}", finding.sentence));
         }
         let obligations = merge_obligations(&cases);
         let level = cases.first().and_then(|case| case.level).unwrap_or(Level::Must);
@@ -197,7 +197,7 @@ impl Fold {
         let counts = level != Level::Observe;
         for obligation in obligations.iter().filter(|obligation| counts && obligation.state == ObligationWord::Unmet) {
             verdict = verdict.merge(Verdict::Inconclusive);
-            reasons.push(format!("{name}: {} was not met, so silence proves nothing", obligation.name));
+            unproven.push(format!("{name}: {} was not met, so silence proves nothing", obligation.name));
         }
         let verified = sum(|case| case.verified);
         let is_one_plan = cases.first().is_some_and(|case| case.family == REGRESSIONS);
@@ -205,7 +205,7 @@ impl Fold {
         // What was found is proven however little was verified beside it.
         if verified < needed && counts && findings.is_empty() {
             verdict = verdict.merge(Verdict::Inconclusive);
-            reasons.push(format!("{name}: {verified} replies were verified, at least {needed} are needed"));
+            unproven.push(format!("{name}: {verified} replies were verified, at least {needed} are needed"));
         }
         let exposures = sum(|case| case.exposures);
         let first = cases.first();
@@ -249,10 +249,10 @@ fn verdict_of(level: Level) -> Verdict {
 }
 
 /// A scenario that was chosen and of which no case was judged: the run ended before.
-fn not_run_record(planned: &PlannedScenario, reasons: &mut Vec<String>) -> ScenarioRecord {
+fn not_run_record(planned: &PlannedScenario, unproven: &mut Vec<String>) -> ScenarioRecord {
     let observes = planned.level == Level::Observe;
     if !observes {
-        reasons.push(format!("{}: no case was run before the run ended", planned.name));
+        unproven.push(format!("{}: no case was run before the run ended", planned.name));
     }
     ScenarioRecord {
         name: planned.name.clone(),
