@@ -7,6 +7,7 @@
 pub mod block;
 pub mod error_code;
 pub mod frame;
+mod fuzzing;
 pub mod hpack;
 pub mod reader;
 pub mod settings;
@@ -15,6 +16,8 @@ pub mod window;
 pub use block::{Block, Blocks};
 pub use error_code::ErrorCode;
 pub use frame::{Frame, Kind, Payload, StreamId};
+#[doc(hidden)]
+pub use fuzzing::{fuzz_frames, fuzz_hpack};
 pub use reader::FrameReader;
 pub use settings::{Setting, SettingId};
 pub use window::Window;
