@@ -76,7 +76,10 @@ fn well_done(act: OriginAct) -> Option<OriginAct> {
         | OriginAct::Surplus(_)
         | OriginAct::Close(_)
         | OriginAct::Silence { .. }
-        | OriginAct::Tunnel { .. } => None,
+        | OriginAct::Tunnel { .. }
+        | OriginAct::Reset(_)
+        | OriginAct::GoAway(_)
+        | OriginAct::Settings(_) => None,
         OriginAct::Hold(Hold::Event(event)) => {
             let kind = still_happens(event.kind);
             Some(OriginAct::Hold(Hold::Event(Event { kind, ..event })))
@@ -103,7 +106,17 @@ fn answered_well(reply: Final) -> Final {
         fields.retain(|field| !field.name.eq_ignore_ascii_case("cache-control"));
         fields.push(Field { name: "Cache-Control".to_owned(), value: "no-store".to_owned() });
     }
-    Final { status, framing, fields, cut: None, early: false, private: false, segment: Segment::Own, ..reply }
+    Final {
+        status,
+        framing,
+        fields,
+        cut: None,
+        early: false,
+        private: false,
+        padding: 0,
+        segment: Segment::Own,
+        ..reply
+    }
 }
 
 /// What still happens where the fault does not, at about the same time.

@@ -10,6 +10,7 @@ use scenarios::{DrawContext, Scenario, ScenarioError, SelectError};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use vocabulary::canary::CanaryKey;
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Finding, Size};
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
@@ -280,7 +281,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         self_test: oracle::self_test(),
     }))?;
     let began = Instant::now();
-    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws };
+    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws, down: Http::H1 };
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
     let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway()).await;

@@ -433,7 +433,11 @@ fn after_fault(draft: &Draft, receiver: ExchangeId, owner: ExchangeId, delay_us:
         | FaultKind::Cut
         | FaultKind::Silence
         | FaultKind::Close
-        | FaultKind::Tunnel => return None,
+        | FaultKind::Tunnel
+        | FaultKind::Reset
+        | FaultKind::GoAway
+        | FaultKind::Settings
+        | FaultKind::LargeHead => return None,
     };
     let start = Start { after: Some(Event { exchange: owner, kind }), delay_us };
     Some(draft.change(|exchange| exchange == receiver, |stimulus| stimulus.start = start))

@@ -1,7 +1,7 @@
 //! Closes one request and one program: what a lane spells out is drawn, what it leaves open the swarm decides.
 
 use vocabulary::directive::{
-    Cut, CutBy, Directive, Field, Final, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus,
+    Cut, CutBy, Directive, Field, Final, Frames, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus,
     SurplusKind, SurplusTiming, Writes,
 };
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
@@ -289,6 +289,8 @@ impl Closer {
             early: reply.early,
             segment: Segment::Own,
             private: reply.private,
+            frames: Frames::default(),
+            padding: 0,
             validates: reply.validates,
         }
     }

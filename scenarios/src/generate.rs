@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use vocabulary::crossing::Http;
 use vocabulary::identity::CaseNumber;
 use vocabulary::plan::{PLAN_SCHEMA, Plan};
 
@@ -23,6 +24,8 @@ pub struct DrawContext {
     pub gateway_timeout: Option<Duration>,
     /// How the swarm's knobs act.
     pub draws: Draws,
+    /// What the clients speak.
+    pub down: Http,
 }
 
 /// How the swarm's knobs act on the cases of a scenario. The rate at which a knob touches a request is, over all cases,
@@ -61,6 +64,7 @@ impl Scenario {
             case,
             note: stage.note,
             tenants: stage.tenants,
+            down: context.down,
             gates: stage.gates,
             lanes: stage.lanes,
         }

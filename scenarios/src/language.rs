@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
+use vocabulary::crossing::Http;
 use vocabulary::finding::Shape;
 use vocabulary::identity::CaseNumber;
 use vocabulary::plan::{Audience, Until};
@@ -135,6 +136,12 @@ pub(crate) struct File {
     may_reveal: Vec<Shape>,
     must_exercise: Vec<Obligation>,
     may_be_prevented_by: Vec<Prevented>,
+    /// What the clients must speak for it to make sense.
+    #[serde(default)]
+    down: Option<Http>,
+    /// What the gateway must speak to the origin for it to make sense.
+    #[serde(default)]
+    up: Option<Http>,
     #[serde(default)]
     needs_directive_at: DirectiveAt,
     /// The smallest profile that runs the scenario without being asked to by its name.
@@ -319,6 +326,8 @@ impl File {
                 may_reveal: self.may_reveal,
                 must_exercise: self.must_exercise,
                 may_be_prevented_by: self.may_be_prevented_by,
+                down: self.down,
+                up: self.up,
             },
             needs_directive_at: self.needs_directive_at,
             profile: self.profile,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use vocabulary::directive::{
-    ChunkDefect, Close, CutBy, Field, Final, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus,
-    SurplusKind, SurplusTiming,
+    ChunkDefect, Close, CutBy, Field, Final, Framing, GoAway, Hold, Interim, InterimLength, LastStream, OriginAct,
+    ResetCode, Segment, SettingsChange, Surplus, SurplusKind, SurplusTiming,
 };
 use vocabulary::identity::ExchangeId;
 use vocabulary::plan::{
@@ -321,6 +321,34 @@ fn act(act: &OriginAct) -> String {
         OriginAct::Close(close) => self::close(*close).to_owned(),
         OriginAct::Silence { us } => format!("silent for {}", time(*us)),
         OriginAct::Tunnel { bytes: sent } => format!("tunnel with {}", bytes(*sent)),
+        OriginAct::Reset(code) => reset(*code).to_owned(),
+        OriginAct::GoAway(go_away) => self::go_away(*go_away).to_owned(),
+        OriginAct::Settings(change) => settings(*change),
+    }
+}
+
+fn reset(code: ResetCode) -> &'static str {
+    match code {
+        ResetCode::NoError => "stream reset with NO_ERROR",
+        ResetCode::RefusedStream => "stream reset with REFUSED_STREAM",
+        ResetCode::Cancel => "stream reset with CANCEL",
+        ResetCode::InternalError => "stream reset with INTERNAL_ERROR",
+    }
+}
+
+fn go_away(go_away: GoAway) -> &'static str {
+    match go_away.last {
+        LastStream::This => "GOAWAY that names its stream as the last one",
+        LastStream::Before => "GOAWAY that names the stream before as the last one",
+        LastStream::Any => "GOAWAY that names the highest stream",
+    }
+}
+
+fn settings(change: SettingsChange) -> String {
+    match change {
+        SettingsChange::HeaderTable(bytes) => format!("header table of {bytes} bytes"),
+        SettingsChange::InitialWindow(bytes) => format!("window of {bytes} bytes for each stream"),
+        SettingsChange::ConcurrentStreams(streams) => format!("{streams} streams at once"),
     }
 }
 

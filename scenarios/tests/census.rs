@@ -147,7 +147,13 @@ impl Imagined<'_> {
             OriginAct::Final(reply) => {
                 now >= ready_at.unwrap_or(now) + u64::from(reply.writes.count - 1) * reply.writes.gap_us
             }
-            OriginAct::Interim(_) | OriginAct::Surplus(_) | OriginAct::Close(_) | OriginAct::Tunnel { .. } => true,
+            OriginAct::Interim(_)
+            | OriginAct::Surplus(_)
+            | OriginAct::Close(_)
+            | OriginAct::Tunnel { .. }
+            | OriginAct::Reset(_)
+            | OriginAct::GoAway(_)
+            | OriginAct::Settings(_) => true,
         };
         let kind = match act {
             OriginAct::Interim(_) => Some(EventKind::InterimWritten),
@@ -157,7 +163,10 @@ impl Imagined<'_> {
             | OriginAct::Wait { .. }
             | OriginAct::Silence { .. }
             | OriginAct::Close(_)
-            | OriginAct::Tunnel { .. } => None,
+            | OriginAct::Tunnel { .. }
+            | OriginAct::Reset(_)
+            | OriginAct::GoAway(_)
+            | OriginAct::Settings(_) => None,
         };
         if done {
             if let Some(kind) = kind {

@@ -77,6 +77,12 @@ pub enum OriginAct {
         /// Bytes of striped body sent into the tunnel.
         bytes: u64,
     },
+    /// Reset the exchange's stream (RFC 9113 §6.4). HTTP/2 only.
+    Reset(ResetCode),
+    /// Announce the end of the connection (RFC 9113 §6.8). HTTP/2 only.
+    GoAway(GoAway),
+    /// Change a setting while streams are open (RFC 9113 §6.5). HTTP/2 only.
+    Settings(SettingsChange),
 }
 
 impl OriginAct {
@@ -90,7 +96,10 @@ impl OriginAct {
             | OriginAct::Surplus(_)
             | OriginAct::Close(_)
             | OriginAct::Silence { .. }
-            | OriginAct::Tunnel { .. } => None,
+            | OriginAct::Tunnel { .. }
+            | OriginAct::Reset(_)
+            | OriginAct::GoAway(_)
+            | OriginAct::Settings(_) => None,
         }
     }
 
@@ -104,7 +113,10 @@ impl OriginAct {
             | OriginAct::Surplus(_)
             | OriginAct::Close(_)
             | OriginAct::Silence { .. }
-            | OriginAct::Tunnel { .. } => None,
+            | OriginAct::Tunnel { .. }
+            | OriginAct::Reset(_)
+            | OriginAct::GoAway(_)
+            | OriginAct::Settings(_) => None,
         }
     }
 
@@ -119,6 +131,9 @@ impl OriginAct {
             OriginAct::Close(_) => Some(FaultKind::Close),
             OriginAct::Silence { .. } => Some(FaultKind::Silence),
             OriginAct::Tunnel { .. } => Some(FaultKind::Tunnel),
+            OriginAct::Reset(_) => Some(FaultKind::Reset),
+            OriginAct::GoAway(_) => Some(FaultKind::GoAway),
+            OriginAct::Settings(_) => Some(FaultKind::Settings),
         }
     }
 }
@@ -213,6 +228,13 @@ pub struct Final {
     /// Whether the reply is one tenant's own although a careless store would share it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub private: bool,
+    /// How it stands in frames, where it goes out in HTTP/2.
+    #[serde(default, skip_serializing_if = "Frames::is_plain")]
+    pub frames: Frames,
+    /// Bytes of one more field: a block of fields that is too large for the gateway is refused by it, and must be decoded
+    /// all the same (RFC 9113 §4.3).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub padding: u64,
     /// Whether a request with `If-None-Match` is answered 304 instead, with the same fields and without a body (RFC 9110
     /// §15.4.5).
     #[serde(default, skip_serializing_if = "is_false")]
@@ -233,6 +255,8 @@ impl Final {
             early: false,
             segment: Segment::Own,
             private: false,
+            frames: Frames::default(),
+            padding: 0,
             validates: false,
         }
     }
@@ -248,6 +272,9 @@ impl Final {
         if self.status == 101 {
             return Some(FaultKind::Tunnel);
         }
+        if self.padding > 0 {
+            return Some(FaultKind::LargeHead);
+        }
         match self.framing {
             Framing::Length | Framing::Chunked { .. } | Framing::Close => {
                 self.private.then_some(FaultKind::PrivateReply)
@@ -259,6 +286,103 @@ impl Final {
             | Framing::ChunkedBroken(_)
             | Framing::BodyWhereNone => Some(FaultKind::Framing),
         }
+    }
+}
+
+/// Why a stream is reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResetCode {
+    /// NO_ERROR: behind a whole reply, the rest of the request is not wanted (RFC 9113 §8.1).
+    NoError,
+    /// REFUSED_STREAM: nothing was done, the request may be sent again (RFC 9113 §8.7).
+    RefusedStream,
+    /// CANCEL.
+    Cancel,
+    /// INTERNAL_ERROR.
+    InternalError,
+}
+
+/// The end of a connection, announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GoAway {
+    /// The last stream that is still worked on. Requests behind it may be sent again; nothing is answered for them.
+    pub last: LastStream,
+}
+
+/// The last stream that a GOAWAY names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LastStream {
+    /// The exchange's own: those opened after it are not worked on.
+    This,
+    /// The one before the exchange's own: it is not worked on either.
+    Before,
+    /// The highest that there can be: all that are open are answered, and no more are opened.
+    Any,
+}
+
+/// A setting that changes while streams are open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettingsChange {
+    /// SETTINGS_HEADER_TABLE_SIZE: bytes of the table of fields that the gateway's encoder may use.
+    HeaderTable(u32),
+    /// SETTINGS_INITIAL_WINDOW_SIZE: bytes of request body for which each open stream has room.
+    InitialWindow(u32),
+    /// SETTINGS_MAX_CONCURRENT_STREAMS.
+    ConcurrentStreams(u32),
+}
+
+/// How a reply stands in HTTP/2 frames.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Frames {
+    /// Bytes of body in a DATA frame; 0 is as many as the peer takes. Frames of streams that are written at the same time
+    /// alternate.
+    #[serde(default, skip_serializing_if = "is_zero_u32")]
+    pub data: u32,
+    /// Bytes of padding in each DATA frame, at most 255 (RFC 9113 §6.1).
+    #[serde(default, skip_serializing_if = "is_zero_u32")]
+    pub padding: u32,
+    /// Whether an empty DATA frame stands before each.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub empty: bool,
+    /// Whether END_STREAM comes on an empty DATA frame of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub end_apart: bool,
+    /// Bytes of a block of fields in a HEADERS or CONTINUATION frame; 0 is as many as the peer takes (RFC 9113 §6.10).
+    #[serde(default, skip_serializing_if = "is_zero_u32")]
+    pub block: u32,
+    /// How its fields are compressed.
+    #[serde(default, skip_serializing_if = "Table::is_plain")]
+    pub table: Table,
+}
+
+impl Frames {
+    fn is_plain(&self) -> bool {
+        *self == Frames::default()
+    }
+}
+
+/// What the fields of a reply have to do with the table that all streams of a connection share (RFC 7541 §2.3.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Table {
+    /// Fields are entered into it where they may be of use again, and named by their place in it where they stand there.
+    #[default]
+    Shared,
+    /// Every field is entered into it, so that entries of other replies are evicted.
+    Filled,
+    /// Nothing is entered, and nothing is named.
+    Unused,
+}
+
+impl Table {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_plain(&self) -> bool {
+        *self == Table::Shared
     }
 }
 
@@ -439,6 +563,14 @@ pub enum FaultKind {
     Close,
     /// A connection turned into a tunnel.
     Tunnel,
+    /// A stream reset by the origin.
+    Reset,
+    /// The end of a connection announced while streams are open.
+    GoAway,
+    /// A setting changed while streams are open.
+    Settings,
+    /// A reply whose block of fields is too large.
+    LargeHead,
 }
 
 impl FaultKind {
@@ -457,11 +589,19 @@ impl FaultKind {
             FaultKind::Silence => "silence",
             FaultKind::Close => "close",
             FaultKind::Tunnel => "tunnel",
+            FaultKind::Reset => "reset",
+            FaultKind::GoAway => "go-away",
+            FaultKind::Settings => "settings",
+            FaultKind::LargeHead => "large-head",
         }
     }
 }
 
 fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+fn is_zero_u32(value: &u32) -> bool {
     *value == 0
 }
 

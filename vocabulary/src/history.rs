@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::canary::{BodyState, Claim, Encoding};
 use crate::directive::FaultKind;
-use crate::identity::{Attempt, ConnectionId, DeliveryId, ExchangeId, GateId, LaneId, Moment, Ordinal, TenantId};
+use crate::identity::{
+    Attempt, ConnectionId, DeliveryId, ExchangeId, GateId, LaneId, Moment, Ordinal, StreamId, TenantId,
+};
 use crate::plan::{EventKind, Plan};
 
 /// One thing that one of our ends saw or did.
@@ -75,6 +77,9 @@ pub struct Sent {
     pub connection: ConnectionId,
     /// Its position on that connection.
     pub ordinal: Ordinal,
+    /// The stream that it is, in HTTP/2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamId>,
     /// When its first byte was handed to the kernel.
     pub at: Moment,
     /// Its head, printable, at most [`crate::limits::EXCERPT_BYTES_MAX`].
@@ -92,6 +97,9 @@ pub struct Seen {
     pub connection: ConnectionId,
     /// Its position on that connection.
     pub ordinal: Ordinal,
+    /// The stream that it is, in HTTP/2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamId>,
     /// When its head had been read.
     pub at: Moment,
     /// Every verified canary in it, head and body.
@@ -163,6 +171,9 @@ pub struct Replied {
     pub connection: ConnectionId,
     /// The position on it of the request that it answers, or behind which it was emitted.
     pub ordinal: Ordinal,
+    /// The stream on which it went out, in HTTP/2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamId>,
     /// When its first byte was handed to the kernel.
     pub at: Moment,
     /// When its last planned byte was accepted by the kernel.
@@ -201,7 +212,8 @@ pub enum Performed {
     PeerClosedFirst,
     /// A bound passed before: what it waited for did not come.
     Expired,
-    /// The request's version forbids the act (no interim reply and no chunked body towards HTTP/1.0).
+    /// The request's version forbids the act (no interim reply and no chunked body towards HTTP/1.0), or has no such thing
+    /// (no chunks in HTTP/2, no streams in HTTP/1.1).
     VersionForbids,
 }
 
@@ -231,6 +243,9 @@ pub struct Received {
     pub connection: ConnectionId,
     /// The position of the request on that connection.
     pub ordinal: Ordinal,
+    /// The stream on which it came, in HTTP/2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream: Option<StreamId>,
     /// When its first byte was read.
     pub first_at: Moment,
     /// When it was complete.
@@ -294,8 +309,11 @@ pub enum Why {
     NoReply,
     /// The gateway closed the connection.
     Closed,
-    /// The gateway reset the connection.
+    /// The gateway reset the connection, or the stream.
     Reset,
+    /// The gateway said that it has not worked on the request: REFUSED_STREAM, or a GOAWAY before its stream (RFC 9113
+    /// §8.7).
+    Refused,
     /// The gateway's bytes were no HTTP, or broke a bound.
     Malformed,
     /// No connection to the gateway could be made.
@@ -333,6 +351,10 @@ pub enum UnaskedKind {
     EmptyLines,
     /// A whole reply head: a second final reply.
     Reply,
+    /// Frames of a stream that the client has reset: they were under way (RFC 9113 §5.1).
+    AfterReset,
+    /// Frames of a stream that was never opened, or that had ended (RFC 9113 §5.1).
+    LateFrames,
     /// Anything else.
     Garbage,
 }
@@ -636,6 +658,7 @@ mod tests {
                 attempt: Attempt(1),
                 connection: ConnectionId(1),
                 ordinal: Ordinal(ordinal),
+                stream: None,
                 at: Moment(1),
                 canaries: Vec::new(),
                 unverified: 0,

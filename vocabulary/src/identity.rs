@@ -70,6 +70,10 @@ identity! {
     Ordinal(u32), "#"
 }
 identity! {
+    /// A stream of an HTTP/2 connection, by its number in the frames (RFC 9113 §5.1.1).
+    StreamId(u32), "s"
+}
+identity! {
     /// One client worker of a plan, starting at 0.
     LaneId(u16), "lane "
 }

@@ -10,6 +10,7 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod canary;
+pub mod crossing;
 pub mod directive;
 pub mod excerpt;
 pub mod finding;

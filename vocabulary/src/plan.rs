@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use form::{CANARY_PLACE, CASE_PLACE, Form, OwnForm, Spelling, TENANT_PLACE};
 
+use crate::crossing::Http;
 use crate::directive::{Directive, FaultKind, Field, Hold, OriginAct, is_false};
 use crate::finding::Size;
 use crate::identity::{CaseNumber, ExchangeId, GateId, LaneId, TenantId};
@@ -39,6 +40,10 @@ pub struct Plan {
     pub note: String,
     /// How many tenants take part, numbered from 1.
     pub tenants: u16,
+    /// What the clients speak. In HTTP/2 each request is a stream: what is planned behind others on a connection
+    /// ([`ConnectionUse::Pipelined`]) is a stream beside theirs, and a client that gives up resets its stream.
+    #[serde(default, skip_serializing_if = "Http::is_h1")]
+    pub down: Http,
     /// Where the origin holds replies for each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gates: Vec<Gate>,
@@ -57,6 +62,7 @@ impl Plan {
             case: CaseNumber(0),
             note: String::new(),
             tenants: tenants.unwrap_or(0),
+            down: Http::H1,
             gates: Vec::new(),
             lanes,
         }
@@ -162,7 +168,10 @@ impl Plan {
                     | OriginAct::Surplus(_)
                     | OriginAct::Close(_)
                     | OriginAct::Silence { .. }
-                    | OriginAct::Tunnel { .. } => {}
+                    | OriginAct::Tunnel { .. }
+                    | OriginAct::Reset(_)
+                    | OriginAct::GoAway(_)
+                    | OriginAct::Settings(_) => {}
                 }
             }
             if let Some(event) = events.iter().find(|event| !exchanges.contains(&event.exchange)) {

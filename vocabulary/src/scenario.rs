@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crossing::Http;
 use crate::directive::FaultKind;
 use crate::finding::Shape;
 
@@ -35,6 +36,12 @@ pub struct ScenarioHead {
     pub must_exercise: Vec<Obligation>,
     /// What may rightly keep it from happening.
     pub may_be_prevented_by: Vec<Prevented>,
+    /// What the clients must speak for it to make sense; none: whatever they speak.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down: Option<Http>,
+    /// What the gateway must speak to the origin for it to make sense; none: whatever it speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up: Option<Http>,
 }
 
 impl ScenarioHead {
@@ -51,6 +58,8 @@ impl ScenarioHead {
             may_reveal: Vec::new(),
             must_exercise: Vec::new(),
             may_be_prevented_by: Vec::new(),
+            down: None,
+            up: None,
         }
     }
 }

@@ -127,6 +127,7 @@ impl Reply {
             lane,
             connection,
             ordinal,
+            stream: None,
             first_at,
             at,
             status: self.status,

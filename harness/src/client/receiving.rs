@@ -254,7 +254,7 @@ impl<'a> Talk<'a> {
                 self.run.tell(exchange, EventKind::Aborted);
             } else if self.askings[self.front].abort().is_some() && self.half_closed != Some(self.front) {
                 let performed = match why {
-                    Why::Closed | Why::Reset => Performed::PeerClosedFirst,
+                    Why::Closed | Why::Reset | Why::Refused => Performed::PeerClosedFirst,
                     Why::Aborted | Why::NoReply | Why::Malformed | Why::Unreachable => Performed::Expired,
                 };
                 self.client_abort(self.front, performed);

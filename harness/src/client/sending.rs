@@ -242,6 +242,7 @@ impl Sender<'_> {
             tenant: asking.stimulus.tenant,
             connection: self.connection,
             ordinal: asking.ordinal,
+            stream: None,
             at: self.run.ledger.now(),
             head: excerpt(&out[head]),
         }));

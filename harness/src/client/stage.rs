@@ -111,6 +111,7 @@ impl Gateway {
             attempt: Attempt(1),
             connection: ConnectionId(upstream),
             ordinal: Ordinal(1),
+            stream: None,
             at: self.ledger.now(),
             canaries: Vec::new(),
             unverified: 0,

@@ -23,8 +23,13 @@ pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u6
         match unasked.looks_like {
             UnaskedKind::ErrorBeforeClose => counted.add("unasked error before close", 1),
             UnaskedKind::EmptyLines => counted.add("unasked empty lines", 1),
+            // RFC 9113 §5.1: frames that were under way when a stream was reset are to be ignored.
+            UnaskedKind::AfterReset => {}
+            UnaskedKind::LateFrames if unasked.canaries.is_empty() => {
+                counted.add("frames of an ended stream without a canary", 1);
+            }
             UnaskedKind::Garbage if unasked.canaries.is_empty() => counted.add("unasked bytes without a canary", 1),
-            UnaskedKind::Garbage | UnaskedKind::Reply => {}
+            UnaskedKind::Garbage | UnaskedKind::LateFrames | UnaskedKind::Reply => {}
         }
     }
     counted.add("request without a canary of this case", history.strangers.len() as u64);
@@ -50,10 +55,11 @@ fn exchange_anomalies(
         match gave_up.why {
             Why::Aborted => {}
             // Nothing says that a tail has to be taken for a request.
-            Why::NoReply | Why::Closed | Why::Reset if optional => {}
+            Why::NoReply | Why::Closed | Why::Reset | Why::Refused if optional => {}
             Why::NoReply => counted.add("no reply", 1),
             Why::Closed => counted.add("closed without a reply", 1),
             Why::Reset => counted.add("reset without a reply", 1),
+            Why::Refused => counted.add("refused without a reply", 1),
             Why::Malformed => counted.add("malformed reply", 1),
             Why::Unreachable => counted.add("gateway not reached", 1),
         }

@@ -379,7 +379,10 @@ fn awaited_by_origin(history: &History, before: &[Step], step: &Step) -> bool {
         | OriginAct::Surplus(_)
         | OriginAct::Close(_)
         | OriginAct::Silence { .. }
-        | OriginAct::Tunnel { .. } => false,
+        | OriginAct::Tunnel { .. }
+        | OriginAct::Reset(_)
+        | OriginAct::GoAway(_)
+        | OriginAct::Settings(_) => false,
     })
 }
 

@@ -412,7 +412,11 @@ impl Case<'_> {
             | FaultKind::Surplus
             | FaultKind::Silence
             | FaultKind::Close
-            | FaultKind::Tunnel => false,
+            | FaultKind::Tunnel
+            | FaultKind::Reset
+            | FaultKind::GoAway
+            | FaultKind::Settings
+            | FaultKind::LargeHead => false,
         };
         let Some(fault) = self.history.faults.iter().find(of_version) else { return Ruling::NotInQuestion };
         let seen = self.history.exchanges.get(&owner).map(|owner| owner.seen.as_slice()).unwrap_or_default();

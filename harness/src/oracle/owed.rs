@@ -141,7 +141,7 @@ fn client_at(happened: &ExchangeHistory, at: Moment) -> Client {
         Some(ExchangeEnd::Received(received)) if received.at < at => Client::Answered,
         Some(ExchangeEnd::GaveUp(gave_up)) if gave_up.at < at => match gave_up.why {
             Why::Aborted | Why::NoReply => Client::Gone,
-            Why::Closed | Why::Reset | Why::Malformed | Why::Unreachable => Client::Answered,
+            Why::Closed | Why::Reset | Why::Refused | Why::Malformed | Why::Unreachable => Client::Answered,
         },
         Some(ExchangeEnd::Received(_) | ExchangeEnd::GaveUp(_)) | None => Client::Waits,
     }

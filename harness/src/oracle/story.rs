@@ -203,6 +203,12 @@ fn fault_of(history: &History, exchange: ExchangeId) -> Option<(ExchangeId, Stri
             Some(tail) => format!("the client of {exchange} had sent {tail} behind its message"),
             None => format!("the client of {exchange} had sent another body than it declared"),
         },
+        FaultKind::Reset => format!("the origin had reset the stream of {exchange}"),
+        FaultKind::GoAway => format!("the origin had announced the end of the connection at {exchange}"),
+        FaultKind::Settings => format!("the origin had changed its settings while {exchange} was open"),
+        FaultKind::LargeHead => {
+            format!("the origin had sent more fields with its reply to {exchange} than gateways take")
+        }
         FaultKind::Reorder | FaultKind::PrivateReply | FaultKind::Close | FaultKind::Tunnel => return None,
     };
     Some((exchange, what))
@@ -325,6 +331,7 @@ fn client_entries(history: &History, exchange: ExchangeId, happened: &ExchangeHi
                 Why::NoReply => "gives up: no reply came",
                 Why::Closed => "ends: the gateway closed the connection",
                 Why::Reset => "ends: the gateway reset the connection",
+                Why::Refused => "ends: the gateway said that it has not worked on it",
                 Why::Malformed => "gives up: what came is no HTTP reply",
                 Why::Unreachable => "ends: the gateway was not reached",
             };
@@ -357,8 +364,10 @@ fn after(received: &Received) -> String {
 /// Lawful noise on an idle connection explains nothing, unless it carries a delivery.
 fn tells(unasked: &Unasked) -> bool {
     match unasked.looks_like {
-        UnaskedKind::Reply | UnaskedKind::Garbage => true,
-        UnaskedKind::ErrorBeforeClose | UnaskedKind::EmptyLines => !deliveries(unasked.canaries.iter()).is_empty(),
+        UnaskedKind::Reply | UnaskedKind::Garbage | UnaskedKind::LateFrames => true,
+        UnaskedKind::ErrorBeforeClose | UnaskedKind::EmptyLines | UnaskedKind::AfterReset => {
+            !deliveries(unasked.canaries.iter()).is_empty()
+        }
     }
 }
 

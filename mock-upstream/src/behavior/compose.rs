@@ -84,6 +84,11 @@ impl Composer<'_> {
             OriginAct::Wait { us } => self.emit(Emission::Pause(Duration::from_micros(*us))),
             OriginAct::Silence { us } => self.emit(Emission::Silence { lasts: Duration::from_micros(*us), fault }),
             OriginAct::Close(close) => self.close(*close, fault),
+            // RFC 9112 knows no streams.
+            OriginAct::Reset(_) | OriginAct::GoAway(_) | OriginAct::Settings(_) => {
+                self.unperformed(fault, Performed::VersionForbids);
+                Segment::Shared
+            }
         };
         if segment == Segment::Own && !joins {
             self.flush();
@@ -318,7 +323,13 @@ impl Composer<'_> {
             OriginAct::Interim(_) => true,
             OriginAct::Final(reply) => reply.early,
             OriginAct::Silence { .. } | OriginAct::Close(_) => true,
-            OriginAct::Hold(_) | OriginAct::Wait { .. } | OriginAct::Surplus(_) | OriginAct::Tunnel { .. } => false,
+            OriginAct::Hold(_)
+            | OriginAct::Wait { .. }
+            | OriginAct::Surplus(_)
+            | OriginAct::Tunnel { .. }
+            | OriginAct::Reset(_)
+            | OriginAct::GoAway(_)
+            | OriginAct::Settings(_) => false,
         });
         let waits = self.head.expects_continue && !self.body_awaited && self.head.version == Version::Http11;
         if waits && !own_way {

@@ -80,7 +80,7 @@ impl Form {
             FaultKind::Framing if reply.framing == Framing::BodyWhereNone => self.body_is_due,
             FaultKind::Framing | FaultKind::Cut => !self.carries_body,
             FaultKind::EarlyFinal => !self.request_has_body,
-            FaultKind::Tunnel | FaultKind::PrivateReply => false,
+            FaultKind::Tunnel | FaultKind::PrivateReply | FaultKind::LargeHead => false,
             // A final reply is none of these.
             FaultKind::ClientAbort
             | FaultKind::RequestFraming
@@ -88,7 +88,10 @@ impl Form {
             | FaultKind::Reorder
             | FaultKind::Surplus
             | FaultKind::Silence
-            | FaultKind::Close => false,
+            | FaultKind::Close
+            | FaultKind::Reset
+            | FaultKind::GoAway
+            | FaultKind::Settings => false,
         };
         // The request that would let the fault show has not come.
         lacks_what_it_needs.then_some(Performed::Expired)

@@ -56,6 +56,9 @@ impl Context<'_> {
         for field in &reply.fields {
             text.field(&field.name, &self.filled(&field.value, site_of(&field.name), number));
         }
+        if reply.padding > 0 {
+            text.field("x-padding", &"p".repeat(usize::try_from(reply.padding.min(BODY_BYTES_MAX)).unwrap_or(0)));
+        }
         if form.status == 101 && !has("upgrade") {
             text.field("Upgrade", request.upgrade.as_deref().unwrap_or("crosswire"));
         }

@@ -145,6 +145,7 @@ impl<'a> Account<'a> {
             status: delivery.status,
             connection: self.line.link.id,
             ordinal: self.turn.ordinal,
+            stream: None,
             at,
             done_at,
             performed: open.performed,

@@ -114,6 +114,7 @@ impl<'a> Inbound<'a> {
             attempt: Attempt(1),
             connection: link.id,
             ordinal,
+            stream: None,
             at,
             canaries,
             unverified,

@@ -60,7 +60,10 @@ fn act(act: &OriginAct) -> Option<String> {
         | OriginAct::Wait { .. }
         | OriginAct::Close(_)
         | OriginAct::Silence { .. }
-        | OriginAct::Tunnel { .. } => None,
+        | OriginAct::Tunnel { .. }
+        | OriginAct::Reset(_)
+        | OriginAct::GoAway(_)
+        | OriginAct::Settings(_) => None,
     }
 }
 
