@@ -41,6 +41,7 @@ fn builder(options: &Check) -> anyhow::Result<Builder> {
     let profile = Profile::named(&options.profile)
         .with_context(|| format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", ")))?;
     let mut builder = crosswire::builder().profile(profile).program(&program()?).shrink_time(options.shrink_time);
+    builder = builder.protocol(options.protocol.http());
     let usual = Path::new(REGRESSIONS);
     match &options.regressions {
         Some(folder) => builder = builder.regressions(folder),
@@ -163,6 +164,7 @@ fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
     let seed = options.seed.unwrap_or(1);
     let context = scenarios::DrawContext {
         gateway_timeout: options.gateway.gateway_timeout,
+        down: options.protocol.http(),
         ..scenarios::DrawContext::default()
     };
     let mut text = String::new();

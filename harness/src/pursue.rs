@@ -250,7 +250,7 @@ impl Pursuit<'_> {
                     None => Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions)),
                 };
                 let key = draw_key(&gateway);
-                Bench::set_up(gateway, None, key, self.folder.path().join("reference")).await?
+                Bench::set_up(gateway, None, key, self.folder.path().join("reference"), plan.down).await?
             }
         };
         let on_reference = rate_of(kept.insert(bench), plan, self.limits, again).await?;
