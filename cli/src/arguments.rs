@@ -81,10 +81,9 @@ pub(crate) enum Command {
 }
 
 /// What clients speak to the gateway.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
     /// HTTP/1.1
-    #[default]
     H1,
     /// HTTP/2 in the clear, from the first byte on (RFC 9113, section 3.3)
     H2c,
@@ -127,9 +126,9 @@ pub(crate) struct Check {
     /// Leave these scenarios out
     #[arg(long, value_name = "GLOB", env = "CROSSWIRE_SKIP")]
     pub(crate) skip: Vec<String>,
-    /// What the clients speak to the gateway
-    #[arg(long, value_enum, default_value_t, env = "CROSSWIRE_PROTOCOL")]
-    pub(crate) protocol: Protocol,
+    /// What the clients speak to the gateway [default: what its recipe names first, or h1]
+    #[arg(long, value_enum, env = "CROSSWIRE_PROTOCOL")]
+    pub(crate) protocol: Option<Protocol>,
     /// How much is run: quick (up to 60 s), default (up to 5 min), deep (up to an hour)
     #[arg(long, default_value = "default", env = "CROSSWIRE_PROFILE")]
     pub(crate) profile: String,

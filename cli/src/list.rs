@@ -68,7 +68,12 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
         Gateways::Show { name } => {
             let recipe = Recipe::find(&name).map_err(crosswire::GatewayError::from)?;
             writeln!(text, "{}: {}", recipe.name(), recipe.title())?;
-            writeln!(text, "  variants   {}", recipe.variants().join(", "))?;
+            for (name, label) in recipe.variants().iter().zip(std::iter::once("variants").chain(std::iter::repeat("")))
+            {
+                let variant = recipe.described(name).cloned().unwrap_or_default();
+                let down = variant.down.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+                writeln!(text, "  {label:10} {name:18} {:14} {}", format!("{down}→{}", variant.up), variant.about)?;
+            }
             writeln!(
                 text,
                 "  pools      {}",

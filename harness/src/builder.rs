@@ -34,7 +34,7 @@ pub struct Builder {
     pub(crate) cases: Option<u32>,
     pub(crate) seed: Option<u64>,
     pub(crate) draws: Draws,
-    pub(crate) protocol: Http,
+    pub(crate) protocol: Option<Http>,
     pub(crate) profile: Option<Profile>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) fail_fast: bool,
@@ -87,10 +87,10 @@ impl Builder {
         self
     }
 
-    /// What the clients speak to the gateway; HTTP/1.1 where nobody says. In HTTP/2 they begin with it, without asking (RFC
+    /// What the clients speak to the gateway. Where nobody says, what its recipe names first, or HTTP/1.1. In HTTP/2 they begin with it, without asking (RFC
     /// 9113 §3.3).
     pub fn protocol(mut self, protocol: Http) -> Builder {
-        self.protocol = protocol;
+        self.protocol = Some(protocol);
         self
     }
 

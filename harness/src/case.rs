@@ -19,7 +19,7 @@ use vocabulary::crossing::Http;
 use vocabulary::directive::{Directive, Hold, OriginAct};
 use vocabulary::history::{ExchangeEnd, History, Observation};
 use vocabulary::identity::{ExchangeId, TenantId};
-use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT, READY_WAIT};
+use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT};
 use vocabulary::plan::{self, Event, Form, Gate, Lane, Plan, Request, Stimulus};
 
 use crate::client::{self, Idle};
@@ -111,12 +111,14 @@ pub enum BenchError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     /// The gateway was started, or is said to run, and no canary came back.
-    #[error("reach the origin through {gateway}: no canary came back within {} s: {reason}. The gateway must forward to the origin on {origin}", READY_WAIT.as_secs())]
+    #[error("reach the origin through {gateway}: no canary came back within {} s: {reason}. The gateway must forward to the origin on {origin}", waited.as_secs())]
     NeverReady {
         /// Which gateway.
         gateway: String,
         /// Where the origin listens.
         origin: SocketAddr,
+        /// How long it was waited for.
+        waited: Duration,
         /// What came instead.
         reason: String,
     },
@@ -327,7 +329,8 @@ impl Bench {
     }
 
     async fn await_ready(&mut self) -> Result<(), BenchError> {
-        let deadline = Instant::now() + READY_WAIT;
+        let waited = self.gateway.ready_wait();
+        let deadline = Instant::now() + waited;
         let gateway = self.gateway.label().name.clone();
         loop {
             if let Some(reason) = self.running.death() {
@@ -345,7 +348,7 @@ impl Bench {
                 },
             };
             if Instant::now() >= deadline {
-                return Err(BenchError::NeverReady { gateway, origin: self.origin.addr(), reason });
+                return Err(BenchError::NeverReady { gateway, origin: self.origin.addr(), waited, reason });
             }
             tokio::time::sleep(READY_POLL).await;
         }

@@ -255,6 +255,7 @@ pub(crate) fn draw_key(gateway: &Gateway) -> CanaryKey {
 
 pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
+    let down = gateway.down(builder.protocol).map_err(BenchError::from)?;
     let chosen = builder.chosen()?;
     let regressions = builder.kept_regressions()?;
     let profile = builder.effective_profile();
@@ -281,11 +282,10 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         self_test: oracle::self_test(),
     }))?;
     let began = Instant::now();
-    let context =
-        DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws, down: builder.protocol };
+    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws, down };
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
-    let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), builder.protocol).await;
+    let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), down).await;
     let mut found = false;
     let end = match set_up {
         Ok(bench) => {

@@ -8,42 +8,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use vocabulary::crossing::Http;
 use vocabulary::directive::Field;
 use vocabulary::scenario::Prevented;
 
 use super::GatewayError;
+use form::RecipeFile;
+pub use form::Variant;
 
 mod builtin;
-
-/// The form of `recipe.toml`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecipeFile {
-    name: String,
-    title: String,
-    /// The line that installs it.
-    install: String,
-    /// The command that prints its version.
-    version: Vec<String>,
-    /// Programs that must be on the machine.
-    programs: Vec<String>,
-    /// The script that starts it, relative to the folder.
-    start: String,
-    /// The first is the default.
-    variants: Vec<String>,
-    /// How long it waits for the origin's reply, as configured.
-    reply_timeout_ms: u64,
-    #[serde(default)]
-    base_path: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    /// Whether upstream connections are reused.
-    pools: bool,
-    /// Which obligations this gateway rightly prevents: variant, scenario, obligation, witness.
-    #[serde(default)]
-    expected: BTreeMap<String, BTreeMap<String, BTreeMap<String, Prevented>>>,
-}
+mod form;
+mod programs;
 
 /// How to configure and start a real gateway.
 #[derive(Debug, Clone)]
@@ -89,6 +64,20 @@ pub enum RecipeError {
         /// What it has.
         known: String,
     },
+    /// The variant does not speak with clients what was asked for.
+    #[error("speak {asked} with {recipe}:{variant}: what it takes from clients is {spoken}; {advice}")]
+    Protocol {
+        /// Which recipe.
+        recipe: String,
+        /// Which variant.
+        variant: String,
+        /// What was asked for.
+        asked: Http,
+        /// What it speaks.
+        spoken: String,
+        /// What to try.
+        advice: String,
+    },
 }
 
 impl Recipe {
@@ -96,7 +85,7 @@ impl Recipe {
     pub fn built_in() -> Vec<Recipe> {
         let parse = |(name, files): &(&str, &'static [(&'static str, &'static str)])| {
             let text = files.iter().find(|(file, _)| *file == "recipe.toml").map(|(_, text)| *text);
-            let file = parse(Path::new(name), text.unwrap_or_default());
+            let file = RecipeFile::parse(Path::new(name), text.unwrap_or_default());
             Recipe { file: file.expect("the recipes of the binary are read by a test"), files: Files::BuiltIn(files) }
         };
         builtin::RECIPES.iter().map(parse).collect()
@@ -123,7 +112,7 @@ impl Recipe {
         let folder = folder
             .canonicalize()
             .map_err(|error| RecipeError::File { path: folder.to_owned(), reason: error.to_string() })?;
-        Ok(Recipe { file: parse(&path, &text)?, files: Files::Folder(folder) })
+        Ok(Recipe { file: RecipeFile::parse(&path, &text)?, files: Files::Folder(folder) })
     }
 
     /// Its name.
@@ -146,6 +135,11 @@ impl Recipe {
         &self.file.variants
     }
 
+    /// What one of its variants is.
+    pub fn described(&self, variant: &str) -> Option<&Variant> {
+        self.file.variant.get(variant)
+    }
+
     /// Whether it reuses upstream connections.
     pub fn pools(&self) -> bool {
         self.file.pools
@@ -163,9 +157,7 @@ impl Recipe {
 
     /// The version that the installed product tells, if it is installed and tells one.
     pub fn installed_version(&self) -> Option<String> {
-        let (program, arguments) = self.file.version.split_first()?;
-        let output = std::process::Command::new(find_program(program)?).args(arguments).output().ok()?;
-        version_in(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
+        programs::version_of(&self.file.version)
     }
 
     pub(super) fn variant<'a>(&'a self, variant: Option<&'a str>) -> Result<&'a str, RecipeError> {
@@ -182,8 +174,31 @@ impl Recipe {
         }
     }
 
+    /// What clients speak with a variant: what is asked for, if it speaks that, else what it speaks first.
+    pub(super) fn down(&self, variant: &str, asked: Option<Http>) -> Result<Http, RecipeError> {
+        let speaks = |variant: &str| self.described(variant).map(|it| it.down.as_slice()).unwrap_or_default();
+        let spoken = speaks(variant);
+        let Some(asked) = asked else { return Ok(spoken.first().copied().unwrap_or_default()) };
+        if spoken.contains(&asked) {
+            return Ok(asked);
+        }
+        let others: Vec<&str> =
+            self.file.variants.iter().map(String::as_str).filter(|other| speaks(other).contains(&asked)).collect();
+        let advice = match (&self.files, others.as_slice()) {
+            (Files::BuiltIn(_), []) => format!("none of its variants takes {asked}"),
+            (Files::Folder(_), []) => format!(
+                "none of its variants says that it takes {asked}; if this one does, write below [variant.{variant}] in \
+                 recipe.toml: down = [\"{asked}\"]"
+            ),
+            (_, others) => format!("the variants that take {asked}: {}", others.join(", ")),
+        };
+        let spoken = spoken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        let (recipe, variant) = (self.file.name.clone(), variant.to_owned());
+        Err(RecipeError::Protocol { recipe, variant, asked, spoken, advice })
+    }
+
     pub(super) fn require_programs(&self) -> Result<(), GatewayError> {
-        match self.file.programs.iter().find(|program| find_program(program).is_none()) {
+        match self.file.programs.iter().find(|program| programs::find(program).is_none()) {
             None => Ok(()),
             Some(program) => Err(GatewayError::MissingProgram {
                 gateway: self.file.name.clone(),
@@ -197,8 +212,12 @@ impl Recipe {
         &self.file.start
     }
 
-    pub(super) fn reply_timeout(&self) -> Duration {
-        Duration::from_millis(self.file.reply_timeout_ms)
+    pub(super) fn reply_timeout(&self, variant: &str) -> Option<Duration> {
+        self.file.reply_timeout(variant)
+    }
+
+    pub(super) fn ready_wait(&self) -> Duration {
+        self.file.ready_wait()
     }
 
     pub(super) fn base_path(&self) -> &str {
@@ -233,31 +252,6 @@ impl Recipe {
     }
 }
 
-fn parse(path: &Path, text: &str) -> Result<RecipeFile, RecipeError> {
-    let error = |reason: String| RecipeError::File { path: path.to_owned(), reason };
-    let file: RecipeFile = toml::from_str(text).map_err(|failure| error(failure.to_string()))?;
-    match file.variants.is_empty() {
-        true => Err(error("`variants` names none: write variants = [\"h1\"]".to_owned())),
-        false => Ok(file),
-    }
-}
-
-/// The first word that looks like a version: `1.22.1` of `nginx version: nginx/1.22.1`; else the first that ends in one:
-/// `7.1.1` of `varnishd (varnish-7.1.1 revision 7cee1c581)`.
-fn version_in(text: &str) -> Option<String> {
-    let words = || text.split(|character: char| character.is_whitespace() || character == '/');
-    let version = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.');
-    let at_the_end = || words().filter_map(|word| word.rsplit_once('-')).map(|(_, end)| end.trim_end_matches(')'));
-    words().find(version).or_else(|| at_the_end().find(version)).map(str::to_owned)
-}
-
-/// The path of a program: where `PATH` says, or where Debian keeps servers.
-fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,16 +284,6 @@ mod tests {
             .collect();
         listed.sort();
         assert_eq!(listed, on_disk, "harness/src/gateway/recipe/builtin.rs is out of step with harness/recipes/");
-    }
-
-    #[test]
-    fn a_version_is_found_in_what_products_print() {
-        assert_eq!(version_in("nginx version: nginx/1.22.1\n").as_deref(), Some("1.22.1"));
-        let haproxy = "HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/";
-        assert_eq!(version_in(haproxy).as_deref(), Some("2.6.12-1+deb12u4"));
-        let varnish = "varnishd (varnish-7.1.1 revision 7cee1c581bead20e88d101ab3d72afb29f14d87a)";
-        assert_eq!(version_in(varnish).as_deref(), Some("7.1.1"));
-        assert_eq!(version_in("no version here"), None);
     }
 
     #[test]
