@@ -10,6 +10,7 @@
 mod batch;
 mod connection;
 mod cookies;
+mod exchange;
 mod framing;
 mod fuzzing;
 mod lane;

@@ -18,8 +18,9 @@ use vocabulary::limits::{CONNECT_WAIT, UNASKED_BYTES_MAX};
 
 use super::Run;
 use super::framing::Reuse;
-use super::reading::{CameOn, keep_within, unasked};
+use super::reading::{CameOn, keep_within, looks_like, unasked};
 use super::request::Target;
+use super::waiting::all;
 
 /// Bytes of one read: more than most replies, so that one system call fetches one reply.
 pub(super) const READ_BYTES: usize = 32 * 1024;
@@ -83,21 +84,8 @@ impl Connection {
     /// Opens so many connections at once, and returns those that are open within [`CONNECT_WAIT`], in the order in which
     /// they were begun.
     pub(super) async fn open_several(target: &Target, count: u32) -> Vec<Connection> {
-        let mut opening: Vec<_> = (0..count).map(|place| (place, Box::pin(Connection::open(target)))).collect();
-        let mut opened = Vec::new();
-        poll_fn(|context| {
-            opening.retain_mut(|(place, one)| match one.as_mut().poll(context) {
-                Poll::Pending => true,
-                Poll::Ready(done) => {
-                    opened.extend(done.ok().map(|connection| (*place, connection)));
-                    false
-                }
-            });
-            if opening.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        opened.sort_by_key(|(place, _)| *place);
-        opened.into_iter().map(|(_, connection)| connection).collect()
+        let opening = (0..count).map(|_| Box::pin(Connection::open(target)) as Pin<Box<dyn Future<Output = _>>>);
+        all(opening.collect()).await.into_iter().flatten().collect()
     }
 
     /// Reads what can be read now, and has the task woken when there is more.
@@ -124,7 +112,7 @@ impl Connection {
         self.glance(run, buffer).await;
         let Account { id, last, unasked: bytes, unasked_at, .. } = self.account;
         let came_on = CameOn { lane, connection: id, after: last, at: unasked_at? };
-        Some(unasked(&bytes, came_on, &run.key, &run.scanner))
+        Some(unasked(&bytes, looks_like(&bytes), came_on, &run.key, &run.scanner))
     }
 
     /// Whether there may be more to read.
