@@ -367,7 +367,8 @@ impl Bench {
 
     async fn benign(&mut self, request: Request) -> Result<bool, String> {
         let stimulus = Stimulus { request, ..Stimulus::get(ExchangeId(1), TenantId(1)) };
-        let plan = Plan::bare("rinse", vec![Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None }]);
+        let lane = Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None };
+        let plan = Plan { down: self.running.target().http, ..Plan::bare("rinse", vec![lane]) };
         let history = self.perform(&plan).await.map_err(|overflow| overflow.to_string())?;
         let judgement = oracle::judge(&history, Known::NOTHING).map_err(|panic| panic.to_string())?;
         if let Some(finding) = judgement.findings.first() {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use transport::{Address, Listener};
+use vocabulary::crossing::Http;
 use vocabulary::directive::Field;
 use vocabulary::record::GatewayRecord;
 
@@ -38,6 +39,7 @@ type ServeSimulated = Arc<dyn Fn(Listener, Address) -> Pin<Box<dyn Future<Output
 pub struct Gateway {
     kind: Kind,
     label: GatewayRecord,
+    http: Http,
     fields: Vec<Field>,
     authority: Option<String>,
     base_path: String,
@@ -97,7 +99,15 @@ pub enum GatewayError {
 
 impl Gateway {
     fn of(kind: Kind, label: GatewayRecord) -> Gateway {
-        Gateway { kind, label, fields: Vec::new(), authority: None, base_path: String::new(), reply_timeout: None }
+        Gateway {
+            kind,
+            label,
+            http: Http::H1,
+            fields: Vec::new(),
+            authority: None,
+            base_path: String::new(),
+            reply_timeout: None,
+        }
     }
 
     /// A gateway in this process. The closure is called once for each fresh gateway, on a thread and a single-threaded
@@ -197,6 +207,13 @@ impl Gateway {
     /// The same gateway under another name in records: the specimens are closures, but people know them as recipes.
     pub fn labelled(mut self, kind: &str, name: &str) -> Gateway {
         self.label = GatewayRecord { kind: kind.to_owned(), name: name.to_owned(), ..self.label };
+        self
+    }
+
+    /// Says what the gateway speaks with its clients, for the requests that no plan is needed for: whether it is ready,
+    /// whether it holds nothing back. HTTP/1.1 unless it is told. What a case speaks stands in its plan.
+    pub fn speaking(mut self, http: Http) -> Gateway {
+        self.http = http;
         self
     }
 
@@ -318,6 +335,7 @@ impl Gateway {
         let authority = self.authority.clone().unwrap_or_else(|| address.to_string());
         let target = Target {
             address,
+            http: self.http,
             authority,
             base_path: self.base_path.clone(),
             extra_fields: self.fields.clone(),

@@ -126,7 +126,7 @@ async fn converse(
     out: &mut Vec<u8>,
     buffer: &mut [u8],
 ) -> Ending {
-    let Connection { stream, account } = connection;
+    let Connection { stream, account, .. } = connection;
     let (mut from, mut to) = stream.split();
     let run = talk.run;
     let mut writer = pin!(sender.send(&mut to, out));
@@ -225,12 +225,12 @@ async fn read_at(next: Option<Instant>, from: &mut ReadHalf<'_>, window: &mut [u
 mod tests {
     use super::super::stage::{after, body, deliveries, get, lane, play, reply};
     use super::*;
+    use std::time::Duration;
     use vocabulary::canary::BodyState;
     use vocabulary::directive::{FaultKind, Field};
     use vocabulary::history::{Completeness, Place};
     use vocabulary::identity::{ExchangeId, Ordinal};
     use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT};
-    use std::time::Duration;
     use vocabulary::plan::{Abort, AbortWhen, ConnectionUse, EventKind, SlowRead, Version};
 
     fn pipelined(exchange: u32) -> Stimulus {
