@@ -99,7 +99,14 @@ pub enum GatewayError {
 
 impl Gateway {
     fn of(kind: Kind, label: GatewayRecord) -> Gateway {
-        Gateway { kind, label, fields: Vec::new(), authority: None, base_path: String::new(), reply_timeout: None }
+        Gateway {
+            kind,
+            label,
+            fields: Vec::new(),
+            authority: None,
+            base_path: String::new(),
+            reply_timeout: None,
+        }
     }
 
     /// A gateway in this process. The closure is called once for each fresh gateway, on a thread and a single-threaded
@@ -339,6 +346,8 @@ impl Gateway {
         let authority = self.authority.clone().unwrap_or_else(|| address.to_string());
         let target = Target {
             address,
+            // A case says what it speaks.
+            http: Http::H1,
             authority,
             base_path: self.base_path.clone(),
             extra_fields: self.fields.clone(),
