@@ -95,7 +95,8 @@ impl Told<'_> {
         if let Some(absolute) = &request.absolute {
             self.needs_down(Http::H1, absolute.span(), "a target in absolute form")?;
         }
-        if let Some(version) = request.version.as_ref().filter(|version| version.get_ref().0.contains(&Version::Http10)) {
+        if let Some(version) = request.version.as_ref().filter(|version| version.get_ref().0.contains(&Version::Http10))
+        {
             self.needs_down(Http::H1, version.span(), "HTTP/1.0")?;
         }
         let misframed = |body: &BodyWord| matches!(body, BodyWord::Misframed { .. });
@@ -171,9 +172,11 @@ impl Told<'_> {
     }
 
     fn check_surplus(self, surplus: &SurplusBytes, span: Range<usize>) -> Result<(), ScenarioError> {
-        let garbled = surplus.what.0.iter().any(|what| {
-            matches!(what, SurplusWord::Reply { garbage: Some(garbage), .. } if garbage.max().0 > 0)
-        });
+        let garbled = surplus
+            .what
+            .0
+            .iter()
+            .any(|what| matches!(what, SurplusWord::Reply { garbage: Some(garbage), .. } if garbage.max().0 > 0));
         match garbled {
             true => self.needs_up(Http::H1, span, "garbage before a status line"),
             false => Ok(()),

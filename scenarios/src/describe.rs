@@ -26,7 +26,8 @@ impl Scenario {
             text.push('\n');
             let rounds = variant.rounds();
             let rounds = if rounds.max().0 == 1 { "once".to_owned() } else { format!("in {rounds} rounds") };
-            let clients = variant.down.as_ref().map(|down| format!(", where clients speak {}", version(*down.get_ref())));
+            let clients =
+                variant.down.as_ref().map(|down| format!(", where clients speak {}", version(*down.get_ref())));
             let rounds = rounds + &clients.unwrap_or_default();
             // Writing to a string cannot fail.
             let _ = match variant.name.as_str() {

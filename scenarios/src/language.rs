@@ -89,9 +89,8 @@ impl Scenario {
         let scenario = file.into_scenario();
         // What only shows when everything is drawn: words of one part beside those of another.
         let tried = scenario.versions().flat_map(|down| (0..CASES_TRIED).map(move |case| (down, case)));
-        let plans = tried.map(|(down, case)| {
-            scenario.plan(1, CaseNumber(case), &DrawContext { down, ..DrawContext::default() })
-        });
+        let plans = tried
+            .map(|(down, case)| scenario.plan(1, CaseNumber(case), &DrawContext { down, ..DrawContext::default() }));
         match plans.filter_map(|plan| plan.defect()).next() {
             Some(defect) => Err(source.contradiction(name, format!("a plan that it draws cannot be run: {defect}"))),
             None => Ok(scenario),

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use vocabulary::crossing::Http;
 use vocabulary::directive::{
     ChunkDefect, Close, CutBy, Field, Final, Frames, Framing, GoAway, Hold, Interim, InterimLength, LastStream,
     OriginAct, ResetCode, Segment, SettingsChange, Surplus, SurplusKind, SurplusTiming, Table,
 };
-use vocabulary::crossing::Http;
 use vocabulary::identity::ExchangeId;
 use vocabulary::plan::{
     Abort, AbortHow, AbortWhen, Absolute, Audience, BodyPace, ConnectionUse, Credential, Event, EventKind, Freeze,
@@ -425,7 +425,8 @@ fn final_reply(reply: &Final) -> String {
 }
 
 fn frames(frames: Frames) -> String {
-    let mut text = if frames.data > 0 { format!("frames of {}", bytes(frames.data.into())) } else { "frames".to_owned() };
+    let mut text =
+        if frames.data > 0 { format!("frames of {}", bytes(frames.data.into())) } else { "frames".to_owned() };
     if frames.padding > 0 {
         let _ = write!(text, " padded by {}", frames.padding);
     }
