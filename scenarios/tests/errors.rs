@@ -59,7 +59,7 @@ fn unknown_keys() {
     check(
         "title = \"An",
         "banner = \"An",
-        "3:1: unknown key \"banner\", expected one of \"name\", \"family\", \"title\", \"story\", \"incidents\", \"requirement\", \"level\", \"may_reveal\", \"must_exercise\", \"may_be_prevented_by\", \"needs_directive_at\", \"profile\", \"swarm\", \"rounds\", \"gate\", \"lane\", \"variant\"",
+        "3:1: unknown key \"banner\", expected one of \"name\", \"family\", \"title\", \"story\", \"incidents\", \"requirement\", \"level\", \"may_reveal\", \"must_exercise\", \"may_be_prevented_by\", \"down\", \"up\", \"needs_directive_at\", \"profile\", \"swarm\", \"rounds\", \"gate\", \"lane\", \"variant\"",
     );
 }
 
