@@ -99,14 +99,7 @@ pub enum GatewayError {
 
 impl Gateway {
     fn of(kind: Kind, label: GatewayRecord) -> Gateway {
-        Gateway {
-            kind,
-            label,
-            fields: Vec::new(),
-            authority: None,
-            base_path: String::new(),
-            reply_timeout: None,
-        }
+        Gateway { kind, label, fields: Vec::new(), authority: None, base_path: String::new(), reply_timeout: None }
     }
 
     /// A gateway in this process. The closure is called once for each fresh gateway, on a thread and a single-threaded
