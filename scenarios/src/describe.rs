@@ -466,7 +466,7 @@ fn setting(word: &SettingWord) -> String {
     match word {
         SettingWord::HeaderTable(bytes) => format!("a header table of {bytes} bytes"),
         SettingWord::InitialWindow(bytes) => format!("a window of {bytes} bytes for each stream"),
-        SettingWord::ConcurrentStreams(streams) => format!("room for {streams} streams at once"),
+        SettingWord::ConcurrentStreams(streams) => format!("a limit of {streams} on open streams"),
     }
 }
 

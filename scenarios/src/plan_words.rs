@@ -142,6 +142,7 @@ fn stimulus(stimulus: &Stimulus, first: bool, down: Http) -> String {
         ConnectionUse::Fresh => text.push_str(", new connection"),
         ConnectionUse::Pipelined => text.push_str(match down {
             Http::H1 => ", pipelined",
+            Http::H2 if first => "",
             Http::H2 => ", a stream beside",
         }),
         ConnectionUse::Affinity { with, among } => {
@@ -357,7 +358,7 @@ fn settings(change: SettingsChange) -> String {
     match change {
         SettingsChange::HeaderTable(bytes) => format!("header table of {bytes} bytes"),
         SettingsChange::InitialWindow(bytes) => format!("window of {bytes} bytes for each stream"),
-        SettingsChange::ConcurrentStreams(streams) => format!("{streams} streams at once"),
+        SettingsChange::ConcurrentStreams(streams) => format!("{} at once", counted(streams as usize, "stream")),
     }
 }
 
