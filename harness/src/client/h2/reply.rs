@@ -161,3 +161,117 @@ impl StreamReply {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http2::hpack::{Decoder, Encoder, Style, TABLE_BYTES_DEFAULT};
+
+    fn fields(text: &str) -> FieldList {
+        let (mut encoder, mut block, mut list) = (Encoder::new(TABLE_BYTES_DEFAULT), Vec::new(), FieldList::default());
+        for field in text.split('|').filter(|field| !field.is_empty()) {
+            let (name, value) = field.split_once('=').unwrap();
+            encoder.encode(&mut block, name.as_bytes(), value.as_bytes(), Style::PLAIN);
+        }
+        Decoder::new(TABLE_BYTES_DEFAULT).decode(&block, &mut list).unwrap();
+        list
+    }
+
+    /// What is read of frames: `h` a head and its fields, `d` DATA; in upper case, with the end of the stream.
+    fn read(asked: Asked, frames: &[&str]) -> Reply {
+        let mut reply = StreamReply::new(asked);
+        for frame in frames {
+            let (kind, rest) = frame.split_at(1);
+            match kind {
+                "h" | "H" => reply.head(&fields(rest), kind == "H"),
+                _ => reply.data(rest.as_bytes(), kind == "D"),
+            }
+        }
+        reply.reply
+    }
+
+    fn told(asked: Asked, frames: &[&str]) -> String {
+        let reply = read(asked, frames);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace("\r\n", "~");
+        let end = match (reply.end, reply.defect) {
+            (Some(end), None) => format!("{end:?}"),
+            (None, Some(defect)) => format!("{defect:?}"),
+            (None, None) => "open".to_owned(),
+            both => panic!("{both:?}"),
+        };
+        let mut told = format!("{:?} {} {:?} {end}", reply.interims, reply.status, text(&reply.body));
+        for (name, bytes) in [(" trailer", &reply.trailer), (" stray", &reply.stray)] {
+            if !bytes.is_empty() {
+                told.push_str(&format!("{name} {}", text(bytes)));
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn replies_are_read_to_the_end_of_their_streams() {
+        for (frames, expected) in [
+            (&["h:status=200|content-length=5", "dhel", "Dlo"][..], r#"[] 200 "hello" Whole"#),
+            (&["h:status=200", "dhel", "dlo", "D"], r#"[] 200 "hello" Whole"#),
+            (&["H:status=204"], r#"[] 204 "" Whole"#),
+            (&["h:status=304|content-length=5", "D"], r#"[] 304 "" Whole"#),
+            (&["h:status=200|content-length=5|content-length=5", "Dhello"], r#"[] 200 "hello" Whole"#),
+            (&["h:status=100", "h:status=103|a=b", "h:status=200", "Dhi"], r#"[100, 103] 200 "hi" Whole"#),
+            (&["h:status=200", "dhi", "Hx-end=1"], r#"[] 200 "hi" Whole trailer x-end: 1~"#),
+            (&["h:status=200|content-length=2", "dhi"], r#"[] 200 "hi" open"#),
+            (&["h:status=100"], r#"[100] 0 "" open"#),
+        ] {
+            assert_eq!(told(Asked::Other, frames), expected, "{frames:?}");
+        }
+        assert_eq!(told(Asked::Head, &["H:status=200|content-length=5"]), r#"[] 200 "" Whole"#);
+        assert_eq!(told(Asked::Connect, &["h:status=200|content-length=9", "dhi", "D"]), r#"[] 200 "hi" Whole"#);
+    }
+
+    /// RFC 9113 §8.1.1. What cannot be read as a part of the reply is kept as what it is.
+    #[test]
+    fn replies_that_are_malformed_say_why_and_lose_nothing() {
+        for (frames, expected) in [
+            (&["h:status=200|content-length=5", "Dhell"][..], r#"[] 200 "hell" BadLength"#),
+            (&["h:status=200|content-length=5", "dhello!", "D"], r#"[] 200 "hello" BadLength stray !"#),
+            (&["H:status=200|content-length=5"], r#"[] 200 "" BadLength"#),
+            (&["h:status=200|content-length=5|content-length=6", "Dhello"], r#"[] 0 "" BadLength stray "#),
+            (&["h:status=204", "Dhello"], r#"[] 204 "" BadLength stray hello"#),
+            (&["Dhello"], r#"[] 0 "" NoHead stray hello"#),
+            (&["H:status=103"], r#"[103] 0 "" NoHead"#),
+            (&["h:status=101"], r#"[] 0 "" BrokenHead stray "#),
+            (&["ha=b"], r#"[] 0 "" BrokenHead stray a: b~"#),
+            (&["h:path=/x|a=b"], r#"[] 0 "" BrokenHead stray :path: /x~a: b~"#),
+            (&["h:status=200", "dhi", "hx-end=1"], r#"[] 200 "hi" BadTrailer stray x-end: 1~"#),
+            (&["h:status=200", "dhi", "H:status=500"], r#"[] 200 "hi" BadTrailer stray HTTP/2 500~~"#),
+        ] {
+            let told = told(Asked::Other, frames);
+            let matches = match expected.strip_suffix("stray ") {
+                Some(begin) => told.starts_with(begin) && told.contains("stray HTTP/2 "),
+                None => told == expected,
+            };
+            assert!(matches, "{frames:?}: {told}");
+        }
+        assert_eq!(told(Asked::Head, &["h:status=200", "Dhi"]), r#"[] 200 "" BadLength stray hi"#);
+    }
+
+    #[test]
+    fn interim_replies_and_fields_have_their_bounds() {
+        let interims = vec!["h:status=103"; INTERIMS_MAX + 1];
+        assert_eq!(read(Asked::Other, &interims).defect, Some(Defect::EndlessInterims));
+        assert_eq!(read(Asked::Other, &interims[1..]).defect, None);
+        let many = |count: usize| format!("h:status=200{}", "|a=b".repeat(count));
+        assert_eq!(read(Asked::Other, &[&many(FIELDS_MAX)]).defect, Some(Defect::BrokenHead));
+        assert_eq!(read(Asked::Other, &[&many(FIELDS_MAX - 1)]).defect, None);
+        let long = format!("h:status=200|{}", vec![format!("a={}", "b".repeat(5000)); 14].join("|"));
+        assert_eq!(read(Asked::Other, &[&long]).defect, Some(Defect::LongHead));
+    }
+
+    #[test]
+    fn heads_and_bodies_are_counted_for_who_gives_up_after_so_many_bytes() {
+        let mut reply = StreamReply::new(Asked::Other);
+        reply.head(&fields(":status=103"), false);
+        reply.head(&fields(":status=200|a=b"), false);
+        reply.data(b"hello", false);
+        assert_eq!(reply.bytes as usize, "HTTP/2 103~~~~".len() + "HTTP/2 200~~a: b~~~~".len() + "hello".len());
+    }
+}
