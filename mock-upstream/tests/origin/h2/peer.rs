@@ -4,9 +4,7 @@ use std::collections::VecDeque;
 
 use http2::hpack::decoder::Spelling;
 use http2::hpack::{Decoder, Encoder, FieldList, Style, TABLE_BYTES_DEFAULT};
-use http2::{
-    Blocks, ErrorCode, Frame, FrameReader, PREFACE, Payload, Setting, SettingId, StreamId, frame,
-};
+use http2::{Blocks, ErrorCode, Frame, FrameReader, PREFACE, Payload, Setting, SettingId, StreamId, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use transport::Stream;

@@ -10,7 +10,8 @@ use vocabulary::plan::{Event, EventKind};
 use super::peer::{Got, Peer};
 use crate::stage::{Stage, final_with, ok, request_claim};
 
-const LINE: [(&str, &str); 4] = [(":method", "POST"), (":scheme", "http"), (":authority", "origin"), (":path", "/chat")];
+const LINE: [(&str, &str); 4] =
+    [(":method", "POST"), (":scheme", "http"), (":authority", "origin"), (":path", "/chat")];
 
 /// Sends fields as a request: its stream.
 async fn ask(peer: &mut Peer, fields: &[(&str, &str)], ends: bool) -> u32 {
