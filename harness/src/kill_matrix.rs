@@ -339,14 +339,14 @@ impl KillMatrix {
 /// The crossings in which a specimen is run under a scenario: what the scenario is about, and the specimen speaks. A mutant
 /// speaks to the origin what its defect needs; the reference whatever it is told to.
 fn crossings(specimen: &Specimen, scenario: &Scenario) -> Vec<Crossing> {
-    let ups = match specimen {
-        Specimen::Reference => vec![Http::H1, Http::H2],
-        Specimen::CachingReference => vec![Http::H1],
-        Specimen::Mutant(name) => specimens::mutant(name).map(|mutant| (mutant.decisions)().up).into_iter().collect(),
-    };
-    let downs = match specimen {
-        Specimen::CachingReference => vec![Http::H1],
-        Specimen::Reference | Specimen::Mutant(_) => vec![Http::H1, Http::H2],
+    let either = vec![Http::H1, Http::H2];
+    let (downs, ups) = match specimen {
+        Specimen::Reference => (either.clone(), either),
+        Specimen::CachingReference => (either, vec![Http::H1]),
+        Specimen::Mutant(name) => match specimens::mutant(name) {
+            Some(mutant) => (mutant.clients.map_or(either, |clients| vec![clients]), vec![(mutant.decisions)().up]),
+            None => return Vec::new(),
+        },
     };
     let fits = |wanted: Option<Http>, spoken: Http| wanted.is_none_or(|wanted| wanted == spoken);
     let head = &scenario.head;
