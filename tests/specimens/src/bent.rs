@@ -129,8 +129,8 @@ impl Bent {
         self.ready.bytes.extend(self.incoming.preface());
         while let Some(frame) = Frame::take(&mut self.incoming.bytes) {
             let passed = match self.role {
-                Role::Client => lock(&book).from_server(frame),
-                Role::Server => lock(&book).from_client(frame),
+                Role::Client => lock(&book).of_server(frame),
+                Role::Server => lock(&book).of_client(frame),
             };
             passed.on.iter().for_each(|frame| frame.write(&mut self.ready.bytes));
             passed.back.iter().for_each(|frame| frame.write(&mut self.out.bytes));
@@ -143,8 +143,8 @@ impl Bent {
         self.out.bytes.extend(self.outgoing.preface());
         while let Some(frame) = Frame::take(&mut self.outgoing.bytes) {
             let passed = match self.role {
-                Role::Client => lock(book).from_client(frame),
-                Role::Server => lock(book).from_server(frame),
+                Role::Client => lock(book).of_client(frame),
+                Role::Server => lock(book).of_server(frame),
             };
             passed.on.iter().for_each(|frame| frame.write(&mut self.out.bytes));
             passed.back.iter().for_each(|frame| frame.write(&mut self.ready.bytes));

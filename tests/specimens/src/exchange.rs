@@ -255,7 +255,7 @@ pub(crate) async fn run_on_stream(
             return Outcome::Unanswered { status, closed_before_reply: true, request_read: false, refused };
         }
     };
-    let from = Source::Stream(source::Stream::new(opened.response, opened.seat));
+    let from = Source::Stream(Box::new(source::Stream::new(opened.response, opened.seat)));
     let ends = Ends { from, to: ToOrigin::Stream(opened.body, opened.queue), scratch: &mut Scratch::default() };
     relay(asker, ends, request, gateway, fill, attempts).await.0
 }

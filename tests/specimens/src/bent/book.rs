@@ -87,7 +87,7 @@ impl Book {
     }
 
     /// A frame of the client's.
-    pub(super) fn from_client(&mut self, frame: Frame) -> Passed {
+    pub(super) fn of_client(&mut self, frame: Frame) -> Passed {
         let stream = frame.stream;
         match frame.kind {
             HEADERS if stream > self.newest => {
@@ -106,7 +106,7 @@ impl Book {
     }
 
     /// A frame of the server's.
-    pub(super) fn from_server(&mut self, frame: Frame) -> Passed {
+    pub(super) fn of_server(&mut self, frame: Frame) -> Passed {
         if frame.stream == 0 || !matches!(frame.kind, DATA | HEADERS | CONTINUATION | RST_STREAM) {
             return Passed::on(frame);
         }

@@ -25,7 +25,7 @@ pub(super) enum Source<'a> {
     /// A connection of HTTP/1.1.
     Connection { from: ReadHalf<'a>, inbox: &'a mut Inbox, unfinished: &'a mut Option<Unfinished> },
     /// A stream of HTTP/2.
-    Stream(Stream),
+    Stream(Box<Stream>),
 }
 
 /// The reply's half of a stream to the origin.
@@ -100,8 +100,10 @@ impl Source<'_> {
     pub(super) fn without_length(&self) -> Framing {
         match self {
             Source::Connection { .. } => Framing::UntilClose,
-            Source::Stream(Stream { behind: Some(behind), .. }) if behind.is_end_stream() => Framing::Length(0),
-            Source::Stream(_) => Framing::Chunked,
+            Source::Stream(stream) => match &stream.behind {
+                Some(behind) if behind.is_end_stream() => Framing::Length(0),
+                Some(_) | None => Framing::Chunked,
+            },
         }
     }
 

@@ -6,7 +6,7 @@ use vocabulary::finding::{Shape, Size};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{Event, EventKind, Gate, Lane, Plan, Start, Stimulus};
 
-use crate::{accused_by, must_be_stopped, mutant_of, program, pursued, run, seeds, specimen, story, unshrunk};
+use crate::{accused_by, must_be_stopped, mutant_of, program, pursued, run, seeds, specimen, spoken, story, unshrunk};
 
 /// Cases in which a defect must have shown. The default profile has as many.
 const CASES: u32 = 20;
@@ -16,7 +16,9 @@ fn must_be_found(mutant: &Mutant, seed: u64) {
         true => program(mutant.name),
         false => specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)()),
     };
-    let (report, _out) = run(gateway, |builder| unshrunk(builder).scenarios(mutant.scenario).cases(CASES).seed(seed));
+    let (report, _out) = run(gateway, |builder| {
+        unshrunk(builder).protocol(spoken(mutant, seed)).scenarios(mutant.scenario).cases(CASES).seed(seed)
+    });
     let record = report.record();
     assert_eq!(record.verdict, accused_by(mutant), "{} with seed {seed}: {}", mutant.name, story(record));
     let shapes = |finding: &&vocabulary::finding::Finding| {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crosswire::{Builder, Gateway, Recipe};
-use vocabulary::crossing::Http;
+use vocabulary::crossing::Crossing;
 use vocabulary::finding::{Boundary, Counterfactual, Finding, LeftOut, Leg, Severity, Shape, Size};
 use vocabulary::limits::REPRODUCTION_RUNS;
 use vocabulary::record::RunRecord;
@@ -37,15 +37,16 @@ fn whatever_is_installed_forwards_in_every_variant() {
     for recipe in Recipe::built_in().into_iter().filter(Recipe::is_installed) {
         for variant in recipe.variants() {
             let spoken = recipe.described(variant).unwrap();
-            // Crosswire speaks no HTTP/2 yet.
-            if spoken.up != Http::H1 || !spoken.down.contains(&Http::H1) {
-                continue;
+            for down in spoken.down.iter().copied() {
+                let gateway = Gateway::recipe(recipe.clone(), Some(variant)).unwrap();
+                let plain = |builder: Builder| builder.protocol(down).scenarios("plain-concurrency").cases(2).seed(1);
+                let (report, _out) = run(gateway, plain);
+                let record = report.record();
+                assert_eq!(record.verdict, Verdict::Clean, "{}:{variant}: {}", recipe.name(), story(record));
+                assert_eq!(record.totals.verified, record.totals.exchanges, "{}:{variant}", recipe.name());
+                let crossing = Crossing { down, up: spoken.up }.to_string();
+                assert_eq!(record.scenarios[0].crossing, crossing, "{}:{variant}", recipe.name());
             }
-            let gateway = Gateway::recipe(recipe.clone(), Some(variant)).unwrap();
-            let (report, _out) = run(gateway, |builder| builder.scenarios("plain-concurrency").cases(2).seed(1));
-            let record = report.record();
-            assert_eq!(record.verdict, Verdict::Clean, "{}:{variant}: {}", recipe.name(), story(record));
-            assert_eq!(record.totals.verified, record.totals.exchanges, "{}:{variant}", recipe.name());
         }
     }
 }
