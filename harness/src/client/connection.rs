@@ -137,7 +137,11 @@ impl Connection {
             && let Some(read) = readable_now(&mut self.stream, buffer).await
             && self.take(read, buffer, run)
         {}
-        poll_fn(|context| Poll::Ready(self.poll_answer(context))).await;
+        poll_fn(|context| {
+            self.poll_answer(context);
+            Poll::Ready(())
+        })
+        .await;
         self.account.reuse
     }
 

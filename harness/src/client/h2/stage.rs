@@ -180,31 +180,6 @@ impl Peer {
         streams
     }
 
-    /// The rest of a body on a stream.
-    pub(super) async fn body(&mut self, of: u32) -> Vec<u8> {
-        let mut body = Vec::new();
-        loop {
-            let sent = self.next().await.expect("the client closed within a body");
-            if let Sent::Data { stream, bytes, end } = sent
-                && stream == of
-            {
-                body.extend_from_slice(&bytes);
-                if end {
-                    return body;
-                }
-            }
-        }
-    }
-
-    /// The reset of a stream.
-    pub(super) async fn reset_of(&mut self, of: u32) -> ErrorCode {
-        self.first(|sent| match sent {
-            Sent::Reset { stream, code } if *stream == of => Some(*code),
-            _ => None,
-        })
-        .await
-    }
-
     /// Writes a block of fields.
     pub(super) fn head(&mut self, stream: u32, fields: &[(&str, &str)], end: bool) {
         let mut block = Vec::new();

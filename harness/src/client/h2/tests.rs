@@ -308,14 +308,14 @@ async fn an_idle_connection_answers_pings_and_settings_and_heeds_its_announced_e
             }
         }
         assert!(told.contains(b"are you?"));
-        eprintln!("A");
         gateway.happens(1, EventKind::FinalWritten);
         peer.serve(2).await;
-        eprintln!("B");
         gateway.awaits(2, EventKind::Concluded).await;
-        eprintln!("C");
         frame::go_away(&mut peer.out, StreamId(3), ErrorCode::NO_ERROR, b"idle");
+        // The answer to it says that what went before has been read.
+        frame::ping(&mut peer.out, *b"read it?", false);
         peer.send().await;
+        while !matches!(peer.next().await.unwrap(), Sent::PingAck(_)) {}
         gateway.happens(1, EventKind::SurplusWritten);
         Peer::accept(gateway).await.serve(3).await;
     })
