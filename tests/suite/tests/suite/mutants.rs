@@ -1,6 +1,7 @@
 //! Every planted defect is found, by the scenario meant for it, with the right shape, boundary and leg.
 
 use specimens::{Mutant, for_each_mutant, mutants};
+use vocabulary::crossing::Http;
 use vocabulary::directive::{Hold, OriginAct};
 use vocabulary::finding::{Shape, Size};
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
@@ -16,8 +17,11 @@ fn must_be_found(mutant: &Mutant, seed: u64) {
         true => program(mutant.name),
         false => specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)()),
     };
+    // A defect of how HTTP/1.1 is spoken to the origin shows with clients of either version: with those of the other more
+    // rarely, by some runs of alike requests. That is for the simulation, where there are more cases.
+    let turn = if (mutant.decisions)().up == Http::H2 { seed } else { 1 };
     let (report, _out) = run(gateway, |builder| {
-        unshrunk(builder).protocol(spoken(mutant, seed)).scenarios(mutant.scenario).cases(CASES).seed(seed)
+        unshrunk(builder).protocol(spoken(mutant, turn)).scenarios(mutant.scenario).cases(CASES).seed(seed)
     });
     let record = report.record();
     assert_eq!(record.verdict, accused_by(mutant), "{} with seed {seed}: {}", mutant.name, story(record));
