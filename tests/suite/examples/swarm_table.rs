@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crosswire::{Draws, Gateway, RunEvent, Stop};
 use specimens::{Mutant, mutants};
+use vocabulary::crossing::Http;
 
 /// Seeds of each mutant and style. With twenty, medians of 2 and of 3 change places by chance.
 const SEEDS: u64 = 20;
@@ -19,9 +20,12 @@ const CASES_MAX: u32 = 400;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let only = std::env::args().nth(1);
-    // A simulation stops nobody, so that what shows itself only then has no row.
+    // A simulation stops nobody, so that what shows itself only then has no row. Clients speak HTTP/1.1 here.
     let is_simulated = |mutant: &&Mutant| {
-        scenarios::catalogue().find(mutant.scenario).is_some_and(|scenario| !scenario.needs_freezing())
+        let speaks = |needed: Option<Http>| needed.is_none_or(|needed| needed == Http::H1);
+        scenarios::catalogue()
+            .find(mutant.scenario)
+            .is_some_and(|scenario| !scenario.needs_freezing() && speaks(mutant.clients) && speaks(scenario.head.down))
     };
     let all = mutants().iter().filter(is_simulated);
     let chosen = all.filter(|mutant| only.as_ref().is_none_or(|only| only == mutant.name));
