@@ -46,23 +46,25 @@ pub(crate) async fn serve(office: &Office, link: &Arc<Link>, stream: &mut transp
         last: Cell::new(StreamId::CONNECTION),
         over: Cell::new(None),
         again: Cell::new(false),
+        polls: Cell::new(0),
     };
     line.announced.borrow_mut().open(line.outbox.borrow_mut().control());
     let mut inbound = Inbound::new(&line, read, behind);
     let mut living = Living::default();
     let mut changed = pin!(link.changed.notified());
     poll_fn(|context| {
+        line.polls.set(line.polls.get() + 1);
         loop {
             while changed.as_mut().poll(context).is_ready() {
                 changed.set(link.changed.notified());
             }
             inbound.poll(context);
             living.poll(&line, context);
-            line.write(context);
+            let moved = line.write(context);
             if let Some(end) = line.ends(living.is_empty(), context) {
                 return Poll::Ready(end);
             }
-            if !line.again.take() {
+            if !line.again.take() && !moved {
                 return Poll::Pending;
             }
         }
@@ -89,6 +91,8 @@ struct Line<'a> {
     over: Cell<Option<Over>>,
     /// Whether something has happened that a part of the connection may wait for.
     again: Cell<bool>,
+    /// How often the connection was woken.
+    polls: Cell<u64>,
 }
 
 /// Why no further frame is read.
@@ -163,21 +167,18 @@ impl Line<'_> {
         }
     }
 
-    /// Writes what there is to be written.
-    fn write(&self, context: &mut Context<'_>) {
-        let (mut outbox, mut half) = (self.outbox.borrow_mut(), self.write.borrow_mut());
-        let over = match outbox.poll(&mut half, &self.announced, context) {
-            Ok(moved) => return self.again.set(self.again.get() | moved),
-            Err(Unwritable::Gone) => Over::Reset,
-            Err(Unwritable::Stuck) => Over::Stuck,
-        };
-        match (self.over.get(), over) {
-            // It had closed its end before, and now does not read either.
-            (Some(Over::Closed | Over::Reset), _) => self.over.set(Some(Over::Reset)),
-            (_, Over::Reset) => self.left(over),
-            _ => self.over.set(Some(over)),
+    /// Writes what there is to be written: whether anything has moved.
+    fn write(&self, context: &mut Context<'_>) -> bool {
+        if matches!(self.over.get(), Some(Over::Reset | Over::Stuck)) {
+            return false;
         }
-        self.again.set(true);
+        let (mut outbox, mut half) = (self.outbox.borrow_mut(), self.write.borrow_mut());
+        match outbox.poll(&mut half, &self.announced, context) {
+            Ok(moved) => return moved,
+            Err(Unwritable::Gone) => self.left(Over::Reset),
+            Err(Unwritable::Stuck) => self.over.set(Some(Over::Stuck)),
+        }
+        true
     }
 
     /// Whether the connection has come to its end, and how.
@@ -190,7 +191,7 @@ impl Line<'_> {
             outbox.go_away(self.last.get(), ErrorCode::NO_ERROR);
             drop(outbox);
             // Who does not take it now has no use for it.
-            self.write(context);
+            while self.write(context) {}
             return Some(End::Drain);
         }
         if self.over.get().is_none() && outbox.leaves() {

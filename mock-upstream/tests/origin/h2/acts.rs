@@ -97,7 +97,8 @@ async fn each_framing_says_what_is_planned_of_the_length() {
         let mut peer = Peer::connect(&stage).await;
         let id = peer.get(1).await;
         let reply = peer.reply(id).await;
-        let lengths: Vec<&str> = reply.heads[0].split(' ').filter(|field| field.starts_with("content-length")).collect();
+        let lengths: Vec<&str> =
+            reply.heads[0].split(' ').filter(|field| field.starts_with("content-length")).collect();
         assert_eq!(lengths.join(" "), said, "{framing:?}");
         assert!(!reply.heads[0].contains("transfer-encoding") && !reply.heads[0].contains("connection"));
         assert_eq!(reply.body, peer.striped(1, 1, 128), "{framing:?}");

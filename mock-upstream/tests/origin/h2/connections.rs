@@ -172,11 +172,7 @@ async fn what_a_gateway_may_not_send_ends_the_connection_with_its_code() {
         ("a continuation of nothing", raw(Kind::Continuation, 4, 1, b""), ErrorCode::PROTOCOL_ERROR),
         ("an index of nothing", raw(Kind::Headers, frame::END_HEADERS, 1, &[0xff, 0]), ErrorCode::COMPRESSION_ERROR),
         ("a frame too long", raw(Kind::Unknown(99), 0, 0, &[0; 16_385]), ErrorCode::FRAME_SIZE_ERROR),
-        (
-            "a window beyond its bound",
-            raw(Kind::Settings, 0, 0, &[0, 4, 0x80, 0, 0, 0]),
-            ErrorCode::FLOW_CONTROL_ERROR,
-        ),
+        ("a window beyond its bound", raw(Kind::Settings, 0, 0, &[0, 4, 0x80, 0, 0, 0]), ErrorCode::FLOW_CONTROL_ERROR),
     ];
     for (what, bytes, code) in cases {
         let stage = Stage::new();

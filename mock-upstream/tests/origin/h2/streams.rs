@@ -179,6 +179,18 @@ async fn a_stream_that_the_gateway_resets_before_its_reply_gets_none() {
 }
 
 #[tokio::test]
+async fn a_stream_that_the_gateway_resets_stands_at_no_gate_any_more() {
+    let stage = gated(&[1, 2], &[2, 1], 0);
+    let mut peer = Peer::connect(&stage).await;
+    let id = peer.get(1).await;
+    stage.event(1, EventKind::Seen).await;
+    peer.reset(id).await;
+    assert_eq!(stage.performed(FaultKind::Reorder).await, Performed::PeerClosedFirst);
+    let next = peer.get(2).await;
+    assert_eq!(peer.reply(next).await.owner, Some((2, 1)), "it counts as arrived");
+}
+
+#[tokio::test]
 async fn a_stream_that_the_gateway_resets_amid_its_reply_gets_no_more_of_it() {
     let cut = Cut { after_bytes: 64, then: CutBy::Bait };
     let stage = Stage::with(vec![final_with(192, |reply| reply.cut = Some(cut))]);
