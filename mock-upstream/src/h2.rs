@@ -21,9 +21,11 @@ use crate::office::{Link, Office};
 
 mod inbound;
 mod life;
+mod meaning;
 mod outbox;
 mod request;
 mod settings;
+mod spelling;
 mod stream;
 
 use inbound::Inbound;
