@@ -48,14 +48,12 @@ pub(crate) async fn serve(office: &Office, link: &Arc<Link>, stream: &mut transp
         last: Cell::new(StreamId::CONNECTION),
         over: Cell::new(None),
         again: Cell::new(false),
-        polls: Cell::new(0),
     };
     line.announced.borrow_mut().open(line.outbox.borrow_mut().control());
     let mut inbound = Inbound::new(&line, read, behind);
     let mut living = Living::default();
     let mut changed = pin!(link.changed.notified());
     poll_fn(|context| {
-        line.polls.set(line.polls.get() + 1);
         loop {
             while changed.as_mut().poll(context).is_ready() {
                 changed.set(link.changed.notified());
@@ -93,8 +91,6 @@ struct Line<'a> {
     over: Cell<Option<Over>>,
     /// Whether something has happened that a part of the connection may wait for.
     again: Cell<bool>,
-    /// How often the connection was woken.
-    polls: Cell<u64>,
 }
 
 /// Why no further frame is read.

@@ -109,10 +109,6 @@ impl Place for Seat<'_> {
         self.outbound.line.progress.notify_one();
     }
 
-    async fn look(&self) {
-        tokio::task::yield_now().await;
-    }
-
     async fn until<T>(&self, bound: Option<Duration>, ready: impl FnMut() -> Option<T>) -> Result<Option<T>, End> {
         until(self.outbound.line, bound, ready).await
     }

@@ -126,14 +126,6 @@ impl Place for Seat<'_> {
         self.line.make_room(&self.stream);
     }
 
-    async fn look(&self) {
-        let before = self.line.polls.get();
-        // The connection may look at its streams again at once; the socket is asked only after the task has rested.
-        while self.line.polls.get() == before {
-            tokio::task::yield_now().await;
-        }
-    }
-
     async fn until<T>(&self, bound: Option<Duration>, mut ready: impl FnMut() -> Option<T>) -> Result<Option<T>, End> {
         let mut timer = pin!(bound.map(sleep));
         // The connection looks again at all its streams whenever something has happened.
