@@ -1,8 +1,8 @@
 //! One upstream connection of HTTP/2: a reader of frames, a program for each stream, a writer of frames, in one task.
 //!
-//! Streams do not wait for one another: each one's program runs by itself, and the frames of those that have something to
-//! write alternate. What happens outside (a gate, an event, the end of patience) wakes the connection, and the connection
-//! looks at all its streams. Nothing is decided here about what a reply looks like; that is `behavior`'s.
+//! Streams do not wait for one another: each one's program runs by itself, and the frames of those that have something
+//! to write alternate. What happens outside (a gate, an event, the end of patience) wakes the connection, and it looks
+//! at all its streams. Nothing is decided here about what a reply looks like; that is `behavior`'s.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

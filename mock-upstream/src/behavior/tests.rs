@@ -1,5 +1,5 @@
-//! Every act as the program that it becomes, beside `golden.txt` and `golden-h2.txt`: `CROSSWIRE_BLESS=1 cargo test` writes
-//! those files anew.
+//! Every act as the program that it becomes, beside `golden.txt` and `golden-h2.txt`: `CROSSWIRE_BLESS=1 cargo test`
+//! writes those files anew.
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! What is to be written on a connection: frames of all streams that have something to say, alternating, one batch after
-//! the other.
+//! What is to be written on a connection: frames of all streams that have something to say, alternating, one batch
+//! after the other.
 //!
 //! A batch is one write if the kernel takes it; whoever has something to say learns whether it went out in one.
 

@@ -1,7 +1,7 @@
 //! Frames out of what streams have to say, as the gateway's settings and windows allow them.
 //!
-//! A frame is made when its turn has come to be written, since the table of fields is what all blocks before have made of
-//! it. Nothing is held to the rules beyond that: a plan may have frames on a stream that has ended.
+//! A frame is made when its turn has come to be written, since the table of fields is what all blocks before have made
+//! of it. Nothing is held to the rules beyond that: a plan may have frames on a stream that has ended.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -146,7 +146,7 @@ impl Speller {
                     self.payload_bytes_max = value.min(PAYLOAD_BYTES_MAX) as usize;
                 }
                 SettingId::ENABLE_PUSH if value > 1 => return Err(BadSetting(ErrorCode::PROTOCOL_ERROR)),
-                // RFC 9113 §6.5.2: the size of a list of fields is advice, and plans do not take it. The rest is unknown.
+                // RFC 9113 §6.5.2: how large a list of fields may be is advice, and plans do not take it.
                 _ => {}
             }
         }
@@ -201,7 +201,7 @@ impl Speller {
         if parts.is_empty() { Said::All } else { Said::Frame }
     }
 
-    /// Appends a DATA frame as the plan and the windows allow it: how many bytes of the body it has, if there can be one.
+    /// Appends a DATA frame as plan and windows allow it: how many bytes of the body it has, if there can be one.
     fn data(
         &mut self,
         out: &mut Vec<u8>,

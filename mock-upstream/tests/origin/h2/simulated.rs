@@ -84,8 +84,8 @@ impl Simulated {
     }
 }
 
-/// Sixteen streams of two connections before one gate, their bodies byte by byte: the order in which their heads went out,
-/// and everything that was reported.
+/// Sixteen streams of two connections before one gate, their bodies byte by byte: the order in which they were
+/// answered, and everything that was reported.
 fn gate(seed: u64) -> (Vec<u32>, String) {
     simulate(seed, |simulated| async move {
         let exchanges: Vec<u32> = (1..=16).collect();
