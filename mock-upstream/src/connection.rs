@@ -1,7 +1,7 @@
 //! One upstream connection, from its beginning to its end, whichever version of HTTP it turns out to speak.
 //!
-//! There is one port for both: a connection that begins with the preface of HTTP/2 (RFC 9113 §3.4) is one, every other is
-//! HTTP/1.1.
+//! There is one port for both: a connection that begins with the preface of HTTP/2 (RFC 9113 §3.4) is one, every
+//! other is HTTP/1.1.
 
 use std::sync::Arc;
 

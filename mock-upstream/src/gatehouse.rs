@@ -68,7 +68,10 @@ impl<R: Rung> Gatehouse<R> {
     pub(crate) fn leave(&self, exchange: ExchangeId, whom: &Arc<R>) {
         let mut standing = lock(&self.standing);
         if let Some(all) = standing.get_mut(&exchange) {
-            all.retain(|other| !Arc::ptr_eq(other, whom));
+            // Two attempts may stand here on one connection, and only one of them leaves.
+            if let Some(place) = all.iter().position(|other| Arc::ptr_eq(other, whom)) {
+                all.remove(place);
+            }
             if all.is_empty() {
                 standing.remove(&exchange);
             }
@@ -156,6 +159,21 @@ mod tests {
         }
         assert!(matches!(house.turn(Moment(1)), Turn::Idle { next: None }));
         assert_eq!((first.0.load(Ordering::Relaxed), second.0.load(Ordering::Relaxed)), (1, 0));
+    }
+
+    #[test]
+    fn of_two_attempts_on_one_connection_only_one_leaves() {
+        let (house, connection) = (Gatehouse::default(), Arc::new(Counter::default()));
+        house.book().load(super::case_with_a_gate());
+        for exchange in [1, 2] {
+            house.book().arrive(super::identity(exchange), Moment(1));
+        }
+        house.stand(ExchangeId(2), &connection);
+        house.stand(ExchangeId(2), &connection);
+        house.leave(ExchangeId(2), &connection);
+        assert!(matches!(house.turn(Moment(1)), Turn::Opened(_)));
+        assert!(matches!(house.turn(Moment(1)), Turn::Released));
+        assert_eq!(connection.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! One upstream connection of HTTP/2: a reader of frames, a program for each stream, a writer of frames, in one task.
 //!
-//! Streams do not wait for one another: each one's program runs by itself, and the frames of those that have something to
-//! write alternate. What happens outside (a gate, an event, the end of patience) wakes the connection, and the connection
-//! looks at all its streams. Nothing is decided here about what a reply looks like; that is `behavior`'s.
+//! Streams do not wait for one another: each one's program runs by itself, and the frames of those that have something
+//! to write alternate. What happens outside (a gate, an event, the end of patience) wakes the connection, and it looks
+//! at all its streams. Nothing is decided here about what a reply looks like; that is `behavior`'s.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -21,9 +21,11 @@ use crate::office::{Link, Office};
 
 mod inbound;
 mod life;
+mod meaning;
 mod outbox;
 mod request;
 mod settings;
+mod spelling;
 mod stream;
 
 use inbound::Inbound;
@@ -58,11 +60,11 @@ pub(crate) async fn serve(office: &Office, link: &Arc<Link>, stream: &mut transp
             }
             inbound.poll(context);
             living.poll(&line, context);
-            line.write(context);
+            let moved = line.write(context);
             if let Some(end) = line.ends(living.is_empty(), context) {
                 return Poll::Ready(end);
             }
-            if !line.again.take() {
+            if !line.again.take() && !moved {
                 return Poll::Pending;
             }
         }
@@ -163,21 +165,18 @@ impl Line<'_> {
         }
     }
 
-    /// Writes what there is to be written.
-    fn write(&self, context: &mut Context<'_>) {
-        let (mut outbox, mut half) = (self.outbox.borrow_mut(), self.write.borrow_mut());
-        let over = match outbox.poll(&mut half, &self.announced, context) {
-            Ok(moved) => return self.again.set(self.again.get() | moved),
-            Err(Unwritable::Gone) => Over::Reset,
-            Err(Unwritable::Stuck) => Over::Stuck,
-        };
-        match (self.over.get(), over) {
-            // It had closed its end before, and now does not read either.
-            (Some(Over::Closed | Over::Reset), _) => self.over.set(Some(Over::Reset)),
-            (_, Over::Reset) => self.left(over),
-            _ => self.over.set(Some(over)),
+    /// Writes what there is to be written: whether anything has moved.
+    fn write(&self, context: &mut Context<'_>) -> bool {
+        if matches!(self.over.get(), Some(Over::Reset | Over::Stuck)) {
+            return false;
         }
-        self.again.set(true);
+        let (mut outbox, mut half) = (self.outbox.borrow_mut(), self.write.borrow_mut());
+        match outbox.poll(&mut half, &self.announced, context) {
+            Ok(moved) => return moved,
+            Err(Unwritable::Gone) => self.left(Over::Reset),
+            Err(Unwritable::Stuck) => self.over.set(Some(Over::Stuck)),
+        }
+        true
     }
 
     /// Whether the connection has come to its end, and how.
@@ -190,7 +189,7 @@ impl Line<'_> {
             outbox.go_away(self.last.get(), ErrorCode::NO_ERROR);
             drop(outbox);
             // Who does not take it now has no use for it.
-            self.write(context);
+            while self.write(context) {}
             return Some(End::Drain);
         }
         if self.over.get().is_none() && outbox.leaves() {

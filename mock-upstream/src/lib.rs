@@ -1,11 +1,12 @@
 //! The origin that lies on purpose.
 //!
-//! An HTTP server behind the gateway under test. For each exchange it performs a planned
+//! A server of HTTP/1.1 and HTTP/2 behind the gateway under test, on one port. For each exchange it performs a planned
 //! [`Directive`]: interim replies, broken framing, surplus bytes, replies held back and released in another order. It
 //! reports every request that it saw and every reply that it emitted.
 //!
-//! What to write is decided by pure code (`behavior`, `gate`); the driver (`h1`) only performs it. The origin runs on a
-//! thread of its own, so that the caller may have any runtime or none; in a simulation it is a task of the caller's.
+//! What to write is decided by pure code (`behavior`, `gate`); the drivers (`h1`, `h2`) only perform it. The origin
+//! runs on a thread of its own, so that the caller may have any runtime or none; in a simulation it is a task of the
+//! caller's.
 #![forbid(unsafe_code)]
 
 mod account;

@@ -1,8 +1,8 @@
 //! Performs the program of a request: emission after emission, and waits where it says so.
 //!
 //! One write per [`Emission::Write`]. Every wait ends when the gateway has gone: the owed reply is then attempted, and
-//! the report says that the gateway had closed first. What differs between a connection of HTTP/1.1 and a stream of HTTP/2
-//! is asked of the [`Place`].
+//! the report says that the gateway had closed first. What differs between a connection of HTTP/1.1 and a stream of
+//! HTTP/2 is asked of the [`Place`].
 
 use std::sync::Arc;
 use std::time::Duration;

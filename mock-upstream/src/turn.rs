@@ -165,8 +165,8 @@ impl<W: Medium> Turn<W> {
             seen.canaries.extend(canaries);
             seen.unverified += unverified;
         } else if !canaries.is_empty() || unverified > 0 {
-            // An early reply has had the request reported. What a gateway sends behind it is read as this body (RFC 9112
-            // §9.3), whosever it is.
+            // An early reply has had the request reported. What a gateway sends behind it is read as this body (RFC
+            // 9112 §9.3), whosever it is.
             let exchange = self.answers.get().map(|(exchange, _)| exchange);
             let Turn { connection, ordinal, .. } = *self;
             office.report(Observation::BodySeen(BodySeen { exchange, connection, ordinal, canaries, unverified }));

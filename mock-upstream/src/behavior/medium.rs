@@ -1,5 +1,5 @@
-//! What a program writes, in either version of HTTP: bytes, or what frames are made of. Acts become a program in one way
-//! for both; only what the versions differ in stands behind this trait.
+//! What a program writes, in either version of HTTP: bytes, or what frames are made of. Acts become a program in one
+//! way for both; only what the versions differ in stands behind this trait.
 
 use std::fmt;
 

@@ -61,6 +61,11 @@ impl Parts {
         self.parts
     }
 
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Part> {
+        self.parts.iter()
+    }
+
     fn message(head: Vec<u8>, wire: Wire) -> Parts {
         let shape = Frames::default();
         let mut parts = Parts::head(head);

@@ -1,30 +1,34 @@
-//! Every act as the program that it becomes, beside `golden.txt`: `CROSSWIRE_BLESS=1 cargo test` writes that file anew.
+//! Every act as the program that it becomes, beside `golden.txt` and `golden-h2.txt`: `CROSSWIRE_BLESS=1 cargo test`
+//! writes those files anew.
 
 use std::fmt::Write as _;
 
 use super::*;
 use crate::head::tests::head_of;
 use vocabulary::canary::{Role, Scanner, Site};
+use vocabulary::crossing::Http;
 use vocabulary::directive::{
-    ChunkDefect, Cut, CutBy, Field, Final, Framing, Interim, InterimLength, Segment, Surplus, SurplusKind,
-    SurplusTiming, Writes,
+    ChunkDefect, Cut, CutBy, Field, Final, Frames, Framing, GoAway, Interim, InterimLength, LastStream, ResetCode,
+    Segment, SettingsChange, Surplus, SurplusKind, SurplusTiming, Table, Writes,
 };
 use vocabulary::excerpt::excerpt;
 use vocabulary::identity::GateId;
 use vocabulary::limits::BODY_BYTES_MAX;
+use vocabulary::plan::Version;
 
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 const HEAD: &str = "HEAD / HTTP/1.1\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
 const OLD: &str = "GET / HTTP/1.0\r\n\r\n";
 const OLD_KEPT: &str = "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+const EXPECTS: &str = "POST / HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
 const LAST: &str = "GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
 
 fn key() -> CanaryKey {
     CanaryKey::new([7; 16], 1)
 }
 
-fn program(request: &str, directive: &Directive, attempt: u8) -> Program<Wire> {
+fn program<W: Medium>(request: &str, directive: &Directive, attempt: u8) -> Program<W> {
     let key = key();
     let context = Context {
         key: &key,
@@ -33,12 +37,45 @@ fn program(request: &str, directive: &Directive, attempt: u8) -> Program<Wire> {
         attempt: Attempt(attempt),
         first_delivery: u16::from(attempt),
     };
-    respond(directive, &head_of(request), context)
+    let mut head = head_of(request);
+    if W::HTTP == Http::H2 {
+        head = RequestHead { http: Http::H2, version: Version::Http11, persistent: true, ..head };
+    }
+    respond(directive, &head, context)
+}
+
+/// A medium as text.
+trait Shown: Medium {
+    fn show(&self) -> String;
+}
+
+impl Shown for Wire {
+    fn show(&self) -> String {
+        let mut bytes = Vec::new();
+        self.render(0..self.len(), &mut bytes);
+        readable(&bytes)
+    }
+}
+
+impl Shown for Parts {
+    fn show(&self) -> String {
+        let shaped = |shape: &Frames| match *shape == Frames::default() {
+            true => String::new(),
+            false => format!(" as {shape:?}"),
+        };
+        let show = |part: &Part| match part {
+            Part::Head { text, shape } => format!("HEADERS{}\n{}", shaped(shape), readable(text).trim_end()),
+            Part::Trailers { text, shape } => format!("trailer{}\n{}", shaped(shape), readable(text).trim_end()),
+            Part::Body { wire, shape } => format!("DATA{}\n{}", shaped(shape), wire.show()),
+            other => format!("{other:?}"),
+        };
+        self.iter().map(show).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// A program as text: one emission per line, canaries by their site and delivery, whole stripes by theirs.
-fn script(request: &str, directive: &Directive, attempt: u8) -> String {
-    let program = program(request, directive, attempt);
+fn script<W: Shown>(request: &str, directive: &Directive, attempt: u8) -> String {
+    let program: Program<W> = program(request, directive, attempt);
     let mut text = String::new();
     let mark = |mark: &Mark| match mark {
         Mark::Begins(delivery) => format!("begins {delivery}"),
@@ -48,11 +85,7 @@ fn script(request: &str, directive: &Directive, attempt: u8) -> String {
         Mark::Happens(kind) => format!("{kind:?}"),
     };
     let marks = |marks: &[Mark]| marks.iter().map(mark).collect::<Vec<_>>().join(", ");
-    let write = |write: &Write<Wire>| {
-        let mut bytes = Vec::new();
-        write.wire.render(0..write.wire.len(), &mut bytes);
-        format!("write [{}]\n{}", marks(&write.marks), readable(&bytes))
-    };
+    let write = |write: &Write<W>| format!("write [{}]\n{}", marks(&write.marks), write.wire.show());
     for emission in &program.emissions {
         let line = match emission {
             Emission::Write(bytes) => write(bytes),
@@ -85,7 +118,7 @@ fn script(request: &str, directive: &Directive, attempt: u8) -> String {
     text
 }
 
-fn named(program: &Program<Wire>, fault: Option<usize>) -> String {
+fn named<W>(program: &Program<W>, fault: Option<usize>) -> String {
     fault.map(|fault| format!(" performs {}", program.faults[fault].word())).unwrap_or_default()
 }
 
@@ -265,59 +298,117 @@ fn cases() -> Vec<(&'static str, &'static str, Directive, u8)> {
             })]),
             1,
         ),
+        ("who waits for a 100 gets one", EXPECTS, Directive::benign(128), 1),
+    ]
+}
+
+/// What only HTTP/2 has, and what it makes of what both have.
+fn cases_in_frames() -> Vec<(&'static str, &'static str, Directive, u8)> {
+    let reply = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
+    let late = || surplus(reply, SurplusTiming::Idle { us: 1000 });
+    let refused = || OriginAct::Reset(ResetCode::RefusedStream);
+    let goes = |last| OriginAct::GoAway(GoAway { last });
+    let framed = |frames| final_with(|reply| reply.frames = frames);
+    let plain = Frames::default();
+    let small = Frames { data: 1, padding: 7, empty: true, end_apart: true, block: 3, table: Table::Filled };
+    vec![
+        ("frames as planned", GET, acts(vec![framed(small)]), 1),
         (
-            "who waits for a 100 gets one",
-            "POST / HTTP/1.1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
-            Directive::benign(128),
+            "chunks are frames, the smaller of two",
+            GET,
+            acts(vec![final_with(|reply| {
+                reply.framing = Framing::Chunked { chunk: 64 };
+                reply.frames = Frames { data: 100, ..plain };
+            })]),
             1,
         ),
+        ("a trailer behind a length", GET, acts(vec![final_with(|reply| reply.trailers = true)]), 1),
+        ("a trailer behind no body", HEAD, acts(vec![final_with(|reply| reply.trailers = true)]), 1),
+        ("a large head", GET, acts(vec![final_with(|reply| reply.padding = 10)]), 1),
+        ("an interim 101", GET, acts(vec![interim(101, InterimLength::Absent, Segment::Own), ok()]), 1),
+        ("reset before the reply", GET, acts(vec![refused()]), 1),
+        ("reset, with a request body", POST, acts(vec![refused()]), 1),
+        ("reset, and a reply behind it", GET, acts(vec![refused(), final_with(|reply| reply.private = true)]), 1),
+        ("reset, and late frames", GET, acts(vec![refused(), late()]), 1),
+        ("reset behind the reply", POST, acts(vec![ok(), OriginAct::Reset(ResetCode::NoError)]), 1),
+        ("reset on attempt 2", GET, acts(vec![refused()]), 2),
+        ("the end announced, this stream the last", GET, acts(vec![goes(LastStream::This), ok()]), 1),
+        (
+            "the end announced, the one before the last",
+            GET,
+            acts(vec![goes(LastStream::Before), final_with(|reply| reply.private = true)]),
+            1,
+        ),
+        ("the end announced to nobody", GET, acts(vec![goes(LastStream::Any), ok()]), 1),
+        ("a setting", GET, acts(vec![OriginAct::Settings(SettingsChange::InitialWindow(0)), ok()]), 1),
+        ("who waits for a 100 and is reset", EXPECTS, acts(vec![refused()]), 1),
     ]
+}
+
+fn compare_with_golden(name: &str, text: &str) {
+    let path = format!("{}/src/behavior/{name}", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("CROSSWIRE_BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    for (line, (expected, found)) in golden.lines().zip(text.lines()).enumerate() {
+        assert_eq!(expected, found, "{name}, line {}", line + 1);
+    }
+    assert_eq!(golden.lines().count(), text.lines().count());
 }
 
 #[test]
 fn every_act_becomes_the_program_that_the_golden_file_shows() {
     let mut text = String::new();
     for (what, request, directive, attempt) in cases() {
-        writeln!(text, "{what}\n{}", script(request, &directive, attempt)).unwrap();
+        writeln!(text, "{what}\n{}", script::<Wire>(request, &directive, attempt)).unwrap();
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/behavior/golden.txt");
-    if std::env::var_os("CROSSWIRE_BLESS").is_some() {
-        std::fs::write(path, &text).unwrap();
+    compare_with_golden("golden.txt", &text);
+}
+
+#[test]
+fn every_act_becomes_the_program_in_frames_that_the_golden_file_shows() {
+    let mut text = String::new();
+    let both = cases().into_iter().filter(|(_, request, ..)| [GET, HEAD, POST, EXPECTS].contains(request));
+    for (what, request, directive, attempt) in both.chain(cases_in_frames()) {
+        writeln!(text, "{what}\n{}", script::<Parts>(request, &directive, attempt)).unwrap();
     }
-    let golden = std::fs::read_to_string(path).unwrap();
-    for (line, (expected, found)) in golden.lines().zip(text.lines()).enumerate() {
-        assert_eq!(expected, found, "golden.txt, line {}", line + 1);
+    compare_with_golden("golden-h2.txt", &text);
+}
+
+/// How often each planned fault is told of.
+fn told<W: Medium>(program: &Program<W>) -> Vec<u32> {
+    let mut told = vec![0; program.faults.len()];
+    for emission in &program.emissions {
+        let marks: &[Mark] = match emission {
+            Emission::Write(write) => &write.marks,
+            Emission::Acknowledge(marks) => marks,
+            _ => &[],
+        };
+        let by_mark = marks.iter().filter_map(|mark| match mark {
+            Mark::Performs(fault) | Mark::PerformsEarly(fault) => Some(*fault),
+            _ => None,
+        });
+        let by_itself = match emission {
+            Emission::Silence { fault, .. } | Emission::Hold { fault, .. } | Emission::Close { fault, .. } => *fault,
+            Emission::AfterNextRequest { fault, .. } => *fault,
+            Emission::Unperformed { fault, .. } => Some(*fault),
+            _ => None,
+        };
+        by_mark.chain(by_itself).for_each(|fault| told[fault] += 1);
     }
-    assert_eq!(golden.lines().count(), text.lines().count());
+    told
 }
 
 #[test]
 fn every_planned_fault_is_performed_or_accounted_for() {
     for (what, request, directive, attempt) in cases() {
-        let program = program(request, &directive, attempt);
-        let mut told = vec![0; program.faults.len()];
-        for emission in &program.emissions {
-            let marks: &[Mark] = match emission {
-                Emission::Write(write) => &write.marks,
-                Emission::Acknowledge(marks) => marks,
-                _ => &[],
-            };
-            let by_mark = marks.iter().filter_map(|mark| match mark {
-                Mark::Performs(fault) | Mark::PerformsEarly(fault) => Some(*fault),
-                _ => None,
-            });
-            let by_itself = match emission {
-                Emission::Silence { fault, .. } | Emission::Hold { fault, .. } | Emission::Close { fault, .. } => {
-                    *fault
-                }
-                Emission::AfterNextRequest { fault, .. } => *fault,
-                Emission::Unperformed { fault, .. } => Some(*fault),
-                _ => None,
-            };
-            by_mark.chain(by_itself).for_each(|fault| told[fault] += 1);
-        }
-        let closes_first = what == "reset before the reply";
-        assert!(told.iter().all(|told| *told == 1) || closes_first, "{what}: {told:?} of {:?}", program.faults);
+        let told = told(&program::<Wire>(request, &directive, attempt));
+        assert!(told.iter().all(|told| *told == 1), "{what}: {told:?} of {:?}", directive.faults());
+    }
+    for (what, request, directive, attempt) in cases().into_iter().chain(cases_in_frames()) {
+        let told = told(&program::<Parts>(request, &directive, attempt));
+        assert!(told.iter().all(|told| *told == 1), "{what}, in frames: {told:?} of {:?}", directive.faults());
     }
 }
 
@@ -326,13 +417,14 @@ fn a_surplus_behind_more_than_a_segment_is_no_proof() {
     let reply = SurplusKind::Reply { status: 200, bytes: 64, garbage: 0 };
     for (bytes, same) in [(15_000, Some(1)), (16_384, None)] {
         let directive = acts(vec![OriginAct::Final(Final::ok(bytes)), surplus(reply, SurplusTiming::SameSegment)]);
-        assert_eq!(program(GET, &directive, 1).deliveries[1].same_write_as, same, "{bytes} bytes");
+        assert_eq!(program::<Wire>(GET, &directive, 1).deliveries[1].same_write_as, same, "{bytes} bytes");
+        assert_eq!(program::<Parts>(GET, &directive, 1).deliveries[1].same_write_as, same, "{bytes} bytes in frames");
     }
 }
 
 #[test]
 fn a_large_body_is_not_made_before_its_turn() {
-    let program = program(GET, &Directive::benign(BODY_BYTES_MAX * 2), 1);
+    let program: Program<Wire> = program(GET, &Directive::benign(BODY_BYTES_MAX * 2), 1);
     let [Emission::Write(write)] = program.emissions.as_slice() else { panic!("{:?}", program.emissions) };
     assert!(write.wire.at_hand().is_none());
     assert_eq!(program.deliveries[0].body_bytes, BODY_BYTES_MAX);

@@ -11,7 +11,7 @@ use http2::ErrorCode;
 use tokio::time::sleep;
 use vocabulary::limits::{REQUEST_WAIT, WRITE_WAIT};
 
-use super::outbox::Writing;
+use super::spelling::Writing;
 use super::stream::Stream;
 use super::{Line, Over};
 use crate::behavior::Parts;

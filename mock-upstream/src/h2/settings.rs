@@ -1,7 +1,7 @@
 //! What we announce to the gateway, and what of it is in force: our part of RFC 9113 §6.5.
 //!
-//! A setting of ours is in force once the gateway has acknowledged it. Since its frames keep their order, everything that
-//! it sent before was sent under the settings before.
+//! A setting of ours is in force once the gateway has acknowledged it. Since its frames keep their order, everything
+//! that it sent before was sent under the settings before.
 
 use std::collections::VecDeque;
 

@@ -1,6 +1,7 @@
 //! A client that trusts nothing: it reads and writes frames.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use http2::hpack::decoder::Spelling;
 use http2::hpack::{Decoder, Encoder, FieldList, Style, TABLE_BYTES_DEFAULT};
@@ -26,6 +27,8 @@ pub(crate) struct Peer {
     next: u32,
     /// Whether room is made for more DATA as it comes.
     makes_room: bool,
+    /// How long it waits for anything.
+    pub(crate) wait: Duration,
     /// How often the socket was read.
     pub(crate) reads: usize,
     /// How the fields of the last block were spelled.
@@ -96,6 +99,7 @@ impl Peer {
             unread: VecDeque::new(),
             next: 1,
             makes_room: false,
+            wait: WAIT,
             reads: 0,
             spelled: Vec::new(),
         }
@@ -273,8 +277,8 @@ impl Peer {
     /// Reads once, and answers what asks for an answer: whether the connection goes on.
     pub(crate) async fn more(&mut self) -> std::io::Result<bool> {
         let mut bytes = vec![0; 64 * 1024];
-        let read = tokio::time::timeout(WAIT, self.stream.read(&mut bytes)).await;
-        let read = read.unwrap_or_else(|_| panic!("nothing came within {WAIT:?}; unread: {:?}", self.unread))?;
+        let read = tokio::time::timeout(self.wait, self.stream.read(&mut bytes)).await;
+        let read = read.unwrap_or_else(|_| panic!("nothing came within {:?}; unread: {:?}", self.wait, self.unread))?;
         self.reads += 1;
         self.frames.push(&bytes[..read]);
         let mut out = Vec::new();

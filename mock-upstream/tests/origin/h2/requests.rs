@@ -196,9 +196,8 @@ async fn room_is_made_for_bodies_of_any_length_on_several_streams() {
                 room[2] -= bytes;
             }
         }
-        if (room[2] < 10_000 || room.iter().zip(&left).any(|(room, left)| *room < 10_000 && *left > 0))
-            && let Got::Room(id, bytes) = peer.find("room", |got| matches!(got, Got::Room(..))).await
-        {
+        let is_short = room[2] < 10_000 || room.iter().zip(&left).any(|(room, left)| *room < 10_000 && *left > 0);
+        if is_short && let Got::Room(id, bytes) = peer.find("room", |got| matches!(got, Got::Room(..))).await {
             let place = [one, two, 0].iter().position(|other| *other == id).unwrap();
             room[place] += i64::from(bytes);
         }

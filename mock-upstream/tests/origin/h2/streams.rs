@@ -14,12 +14,14 @@ use crate::stage::{Stage, final_with, ok};
 
 const BAIT: OriginAct = OriginAct::Hold(Hold::Bait);
 
-fn gated(exchanges: &[u32], release: &[u32], gap_us: u64) -> Stage {
+fn gated(exchanges: &[u32], release: &[u32], gap_us: u64, are_faults: bool) -> Stage {
     let ids = |numbers: &[u32]| numbers.iter().copied().map(ExchangeId).collect();
     let gate = Gate { id: GateId(1), awaits: ids(exchanges), release: ids(release), gap_us };
     let stage = Stage::new();
-    let acts = || vec![OriginAct::Hold(Hold::Gate(GateId(1))), ok(64)];
-    let planned: Vec<_> = exchanges.iter().map(|exchange| (*exchange, acts())).collect();
+    // A reply that is a fault is written a look at the socket later than one that is none.
+    let acts =
+        |is_fault| vec![OriginAct::Hold(Hold::Gate(GateId(1))), final_with(64, |reply| reply.private = is_fault)];
+    let planned: Vec<_> = exchanges.iter().map(|exchange| (*exchange, acts(are_faults))).collect();
     stage.load(&planned, vec![gate]);
     stage
 }
@@ -40,8 +42,10 @@ async fn a_gate_releases_many_streams_of_one_connection_in_the_planned_order() {
     let exchanges: Vec<u32> = (1..=32).collect();
     let reverse: Vec<u32> = (1..=32).rev().collect();
     let shuffled: Vec<u32> = (0..32).map(|place| 1 + (place * 11) % 32).collect();
-    for (release, gap_us) in [(&reverse, 0), (&shuffled, 0), (&reverse, 500)] {
-        let stage = gated(&exchanges, release, gap_us);
+    for (release, gap_us, are_faults) in
+        [(&reverse, 0, false), (&shuffled, 0, false), (&reverse, 500, false), (&reverse, 0, true), (&shuffled, 0, true)]
+    {
+        let stage = gated(&exchanges, release, gap_us, are_faults);
         let mut peer = Peer::connect(&stage).await;
         let mut streams = Vec::new();
         for exchange in &exchanges {
@@ -64,7 +68,7 @@ async fn a_gate_releases_many_streams_of_one_connection_in_the_planned_order() {
 
 #[tokio::test]
 async fn one_gate_holds_streams_and_connections_of_both_versions() {
-    let stage = gated(&[1, 2, 3, 4], &[4, 1, 3, 2], 0);
+    let stage = gated(&[1, 2, 3, 4], &[4, 1, 3, 2], 0, false);
     let (mut first, mut second) = (Peer::connect(&stage).await, Peer::connect(&stage).await);
     let mut old = stage.connect().await;
     let (one, two) = (first.get(1).await, first.get(2).await);
@@ -176,6 +180,18 @@ async fn a_stream_that_the_gateway_resets_before_its_reply_gets_none() {
     assert_eq!(peer.reply(next).await.owner, Some((2, 1)));
     assert!(!peer.has_unread(id));
     assert_eq!(stage.seen(2, 1).await[0].in_flight, 1);
+}
+
+#[tokio::test]
+async fn a_stream_that_the_gateway_resets_stands_at_no_gate_any_more() {
+    let stage = gated(&[1, 2], &[2, 1], 0, false);
+    let mut peer = Peer::connect(&stage).await;
+    let id = peer.get(1).await;
+    stage.event(1, EventKind::Seen).await;
+    peer.reset(id).await;
+    assert_eq!(stage.performed(FaultKind::Reorder).await, Performed::PeerClosedFirst);
+    let next = peer.get(2).await;
+    assert_eq!(peer.reply(next).await.owner, Some((2, 1)), "it counts as arrived");
 }
 
 #[tokio::test]
