@@ -25,7 +25,7 @@ pub(crate) enum Act {
     /// One or several interim replies.
     Interim(InterimReply),
     /// The reply that is owed.
-    Final(FinalReply),
+    Final(Box<FinalReply>),
     /// Bytes that nobody asked for.
     Surplus(SurplusBytes),
     /// The end of the connection.
