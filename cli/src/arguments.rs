@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use vocabulary::crossing::Http;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -79,6 +80,24 @@ pub(crate) enum Command {
     },
 }
 
+/// What clients speak to the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1
+    H1,
+    /// HTTP/2 in the clear, from the first byte on (RFC 9113, section 3.3)
+    H2c,
+}
+
+impl Protocol {
+    pub(crate) fn http(self) -> Http {
+        match self {
+            Protocol::H1 => Http::H1,
+            Protocol::H2c => Http::H2,
+        }
+    }
+}
+
 /// Options of `demo`.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -107,6 +126,9 @@ pub(crate) struct Check {
     /// Leave these scenarios out
     #[arg(long, value_name = "GLOB", env = "CROSSWIRE_SKIP")]
     pub(crate) skip: Vec<String>,
+    /// What the clients speak to the gateway [default: what its recipe names first, or h1]
+    #[arg(long, value_enum, env = "CROSSWIRE_PROTOCOL")]
+    pub(crate) protocol: Option<Protocol>,
     /// How much is run: quick (up to 60 s), default (up to 5 min), deep (up to an hour)
     #[arg(long, default_value = "default", env = "CROSSWIRE_PROFILE")]
     pub(crate) profile: String,

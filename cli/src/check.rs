@@ -10,7 +10,7 @@ use crosswire::{Builder, Profile, Report, RunEvent, Stop};
 use vocabulary::identity::CaseNumber;
 use vocabulary::verdict::Verdict;
 
-use crate::arguments::Check;
+use crate::arguments::{Check, Protocol};
 use crate::output::{self, Output, to_stderr};
 use crate::watch::Watch;
 use crate::{gateway, program};
@@ -41,6 +41,9 @@ fn builder(options: &Check) -> anyhow::Result<Builder> {
     let profile = Profile::named(&options.profile)
         .with_context(|| format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", ")))?;
     let mut builder = crosswire::builder().profile(profile).program(&program()?).shrink_time(options.shrink_time);
+    if let Some(protocol) = options.protocol {
+        builder = builder.protocol(protocol.http());
+    }
     let usual = Path::new(REGRESSIONS);
     match &options.regressions {
         Some(folder) => builder = builder.regressions(folder),
@@ -163,6 +166,7 @@ fn dry_run(builder: &Builder, options: &Check) -> anyhow::Result<u8> {
     let seed = options.seed.unwrap_or(1);
     let context = scenarios::DrawContext {
         gateway_timeout: options.gateway.gateway_timeout,
+        down: options.protocol.map(Protocol::http).unwrap_or_default(),
         ..scenarios::DrawContext::default()
     };
     let mut text = String::new();

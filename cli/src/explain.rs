@@ -127,6 +127,12 @@ const WORDS: &[(&str, &str, &str)] = &[
         "nobody had asked for the reply, and it lay in the gateway's kernel before the next request was sent.",
     ),
     (
+        "on an ended stream",
+        "proof",
+        "nobody had asked for the reply, and it came in HTTP/2 on a stream that had ended: the frames' own number says that it \
+     is nobody else's (RFC 9113 section 5.1).",
+    ),
+    (
         "passed through",
         "proof",
         "the gateway passes connections through byte for byte and reads no HTTP: its client has to cope. Observed only.",
@@ -317,6 +323,7 @@ mod tests {
         let ties = [Tie::First, Tie::Canary, Tie::SameConnection, Tie::SameWrite, Tie::Acknowledged, Tie::Awaited];
         printed.extend(ties.into_iter().chain([Tie::SameClock]).map(|word| word.to_string()));
         let proofs = [Proof::Owed, Proof::SameSegment, Proof::Acknowledged, Proof::PassedThrough, Proof::Race];
+        let proofs = proofs.into_iter().chain([Proof::EndedStream]);
         printed.extend(proofs.map(|word| word.to_string()));
         let severities = [Severity::Leak, Severity::Swap, Severity::Desync, Severity::Corruption, Severity::Truncation];
         printed.extend(severities.into_iter().chain([Severity::Staleness]).map(|word| word.to_string()));

@@ -46,29 +46,21 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
         Gateways::List => {
             for recipe in Recipe::built_in() {
                 let state = if recipe.is_installed() { "installed" } else { "not installed" };
-                writeln!(
-                    text,
-                    "{:12} {state:14} {:12} {}",
-                    recipe.name(),
-                    recipe.variants().join(","),
-                    recipe.title()
-                )?;
+                line(&mut text, recipe.name(), state, &recipe.variants().join(","), recipe.title())?;
             }
-            writeln!(
-                text,
-                "{:12} {:14} {:12} the correct gateway that is part of crosswire",
-                "reference", "built in", "plain,cache,pipelining"
-            )?;
-            writeln!(
-                text,
-                "{:12} {:14} {:12} the same with one defect; `crosswire demo --list`",
-                "mutant:NAME", "built in", "-"
-            )?;
+            let reference = "the correct gateway that is part of crosswire";
+            line(&mut text, "reference", "built in", "plain,cache,pipelining", reference)?;
+            line(&mut text, "mutant:NAME", "built in", "-", "the same with one defect; `crosswire demo --list`")?;
         }
         Gateways::Show { name } => {
             let recipe = Recipe::find(&name).map_err(crosswire::GatewayError::from)?;
             writeln!(text, "{}: {}", recipe.name(), recipe.title())?;
-            writeln!(text, "  variants   {}", recipe.variants().join(", "))?;
+            for (name, label) in recipe.variants().iter().zip(std::iter::once("variants").chain(std::iter::repeat("")))
+            {
+                let variant = recipe.described(name).cloned().unwrap_or_default();
+                let down = variant.down.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+                writeln!(text, "  {label:10} {name:18} {:14} {}", format!("{down}→{}", variant.up), variant.about)?;
+            }
             writeln!(
                 text,
                 "  pools      {}",
@@ -89,4 +81,9 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
     }
     to_stdout(&text)?;
     Ok(0)
+}
+
+/// One line of the list of gateways.
+fn line(text: &mut String, name: &str, state: &str, variants: &str, title: &str) -> std::fmt::Result {
+    writeln!(text, "{name:16} {state:14} {variants:24} {title}")
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scenarios::{Draws, Scenario, catalogue, select_for};
+use vocabulary::crossing::Http;
 use vocabulary::plan::Plan;
 use vocabulary::record::REGRESSIONS;
 use vocabulary::scenario::Obligation;
@@ -33,6 +34,7 @@ pub struct Builder {
     pub(crate) cases: Option<u32>,
     pub(crate) seed: Option<u64>,
     pub(crate) draws: Draws,
+    pub(crate) protocol: Option<Http>,
     pub(crate) profile: Option<Profile>,
     pub(crate) time_limit: Option<Duration>,
     pub(crate) fail_fast: bool,
@@ -82,6 +84,13 @@ impl Builder {
     /// How the swarm's knobs act, for measuring how much swarm draws are worth.
     pub fn draws(mut self, draws: Draws) -> Builder {
         self.draws = draws;
+        self
+    }
+
+    /// What the clients speak to the gateway. Where nobody says, what its recipe names first, or HTTP/1.1. In HTTP/2 they begin with it, without asking (RFC
+    /// 9113 §3.3).
+    pub fn protocol(mut self, protocol: Http) -> Builder {
+        self.protocol = Some(protocol);
         self
     }
 

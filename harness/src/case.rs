@@ -15,10 +15,11 @@ use mock_upstream::{Clock, Config, Origin, OriginCase, OriginError, PlannedReply
 use tokio::time::Instant;
 use transport::Net;
 use vocabulary::canary::{BodyState, CanaryKey, Scanner};
+use vocabulary::crossing::Http;
 use vocabulary::directive::{Directive, Hold, OriginAct};
 use vocabulary::history::{ExchangeEnd, History, Observation};
 use vocabulary::identity::{ExchangeId, TenantId};
-use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT, READY_WAIT};
+use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT};
 use vocabulary::plan::{self, Event, Form, Gate, Lane, Plan, Request, Stimulus};
 
 use crate::client::{self, Idle};
@@ -58,6 +59,8 @@ pub(crate) struct Bench {
     /// The request forms that were tried, and whether the gateway carries them.
     forms: Vec<(Form, bool)>,
     simulation: Option<Simulation>,
+    /// What the clients speak between cases.
+    down: Http,
     /// What the next case adds to its exchange numbers.
     base: u32,
 }
@@ -108,12 +111,14 @@ pub enum BenchError {
     #[error(transparent)]
     Gateway(#[from] GatewayError),
     /// The gateway was started, or is said to run, and no canary came back.
-    #[error("reach the origin through {gateway}: no canary came back within {} s: {reason}. The gateway must forward to the origin on {origin}", READY_WAIT.as_secs())]
+    #[error("reach the origin through {gateway}: no canary came back within {} s: {reason}. The gateway must forward to the origin on {origin}", waited.as_secs())]
     NeverReady {
         /// Which gateway.
         gateway: String,
         /// Where the origin listens.
         origin: SocketAddr,
+        /// How long it was waited for.
+        waited: Duration,
         /// What came instead.
         reason: String,
     },
@@ -166,6 +171,7 @@ impl Bench {
         listen: Option<SocketAddr>,
         key: CanaryKey,
         work: PathBuf,
+        down: Http,
     ) -> Result<Bench, BenchError> {
         let addr = listen.unwrap_or(SocketAddr::from((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)));
         let simulation = gateway.simulation_seed().map(Simulation::new);
@@ -200,6 +206,7 @@ impl Bench {
             gates: GateTally::default(),
             forms: Vec::new(),
             simulation,
+            down,
             base: 0,
         };
         bench.await_ready().await?;
@@ -228,6 +235,11 @@ impl Bench {
     /// The seed of the simulation that this is, if it is one.
     pub(crate) fn simulation_seed(&self) -> Option<u64> {
         self.gateway.simulation_seed()
+    }
+
+    /// What the gateway speaks to the origin.
+    pub(crate) fn up(&self) -> Http {
+        self.known.up
     }
 
     /// Whether the gateway's processes can be stopped for a moment.
@@ -317,7 +329,8 @@ impl Bench {
     }
 
     async fn await_ready(&mut self) -> Result<(), BenchError> {
-        let deadline = Instant::now() + READY_WAIT;
+        let waited = self.gateway.ready_wait();
+        let deadline = Instant::now() + waited;
         let gateway = self.gateway.label().name.clone();
         loop {
             if let Some(reason) = self.running.death() {
@@ -327,22 +340,22 @@ impl Bench {
             let reason = match target.connect().await {
                 Err(refused) => format!("connect to {target}: {refused}"),
                 Ok(_) => match self.round_trip().await {
-                    Ok(verbatim) => {
-                        self.known.verbatim = verbatim;
+                    Ok(passed) => {
+                        (self.known.verbatim, self.known.up) = (passed.verbatim, passed.up);
                         return Ok(());
                     }
                     Err(reason) => reason,
                 },
             };
             if Instant::now() >= deadline {
-                return Err(BenchError::NeverReady { gateway, origin: self.origin.addr(), reason });
+                return Err(BenchError::NeverReady { gateway, origin: self.origin.addr(), waited, reason });
             }
             tokio::time::sleep(READY_POLL).await;
         }
     }
 
-    /// One benign exchange through the gateway. Whether it passed unchanged, or why nothing right came back.
-    async fn round_trip(&mut self) -> Result<bool, String> {
+    /// One benign exchange through the gateway. How it passed, or why nothing right came back.
+    async fn round_trip(&mut self) -> Result<Passed, String> {
         self.benign(Request::get()).await
     }
 
@@ -365,18 +378,21 @@ impl Bench {
         carried
     }
 
-    async fn benign(&mut self, request: Request) -> Result<bool, String> {
+    async fn benign(&mut self, request: Request) -> Result<Passed, String> {
         let stimulus = Stimulus { request, ..Stimulus::get(ExchangeId(1), TenantId(1)) };
-        let plan = Plan::bare("rinse", vec![Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None }]);
+        let lane = Lane { name: "rinse".to_owned(), stimuli: vec![stimulus], until: None };
+        let plan = Plan { down: self.down, ..Plan::bare("rinse", vec![lane]) };
         let history = self.perform(&plan).await.map_err(|overflow| overflow.to_string())?;
         let judgement = oracle::judge(&history, Known::NOTHING).map_err(|panic| panic.to_string())?;
         if let Some(finding) = judgement.findings.first() {
             return Err(finding.sentence.clone());
         }
-        let end = history.exchanges.get(&ExchangeId(1)).and_then(|exchange| exchange.end.as_ref());
-        match end {
+        let happened = history.exchanges.get(&ExchangeId(1));
+        let seen = happened.and_then(|exchange| exchange.seen.first());
+        let up = if seen.is_some_and(|seen| seen.stream.is_some()) { Http::H2 } else { Http::H1 };
+        match happened.and_then(|exchange| exchange.end.as_ref()) {
             Some(ExchangeEnd::Received(received)) if judgement.summary.verified == 1 => {
-                Ok(received.status == 200 && received.body == BodyState::Intact)
+                Ok(Passed { verbatim: received.status == 200 && received.body == BodyState::Intact, up })
             }
             Some(ExchangeEnd::Received(received)) => {
                 let start: String = received.body_start.chars().take(200).collect();
@@ -386,6 +402,14 @@ impl Bench {
             None => Err("no reply".to_owned()),
         }
     }
+}
+
+/// How a benign exchange came through the gateway.
+struct Passed {
+    /// Whether status and body were unchanged.
+    verbatim: bool,
+    /// What the gateway spoke to the origin.
+    up: Http,
 }
 
 /// A shell that does not find its program exits with 127: nothing was sent, and something is to be installed.

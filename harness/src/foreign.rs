@@ -20,7 +20,7 @@ use vocabulary::excerpt::excerpt;
 use vocabulary::finding::Finding;
 use vocabulary::history::{DeliveryKind, ExchangeEnd, Found, History, Observation, Performed, Place, Replied, Seen};
 use vocabulary::identity::{Attempt, ConnectionId, DeliveryId, ExchangeId, Moment, Ordinal, TenantId};
-use vocabulary::limits::{CASE_WAIT, READY_WAIT};
+use vocabulary::limits::CASE_WAIT;
 use vocabulary::plan::{Event, EventKind, Lane, Plan, Stimulus};
 
 use crate::client::{self, Idle, Target};
@@ -216,7 +216,7 @@ impl Shared {
         }
         let work = tempfile::tempdir().map_err(RunError::Thread)?;
         let mut running = gateway.start(&origin.into(), work.path()).map_err(|error| RunError::Bench(error.into()))?;
-        let deadline = Instant::now() + READY_WAIT;
+        let deadline = Instant::now() + gateway.ready_wait();
         let known = loop {
             match self.round_trip(running.target()).await? {
                 Ok(verbatim) => break Known { verbatim, ..Known::NOTHING },
@@ -241,7 +241,8 @@ impl Shared {
     /// One benign exchange: whether it passed unchanged, or why nothing right came back.
     async fn round_trip(&self, target: &Target) -> Result<Result<bool, String>, RunError> {
         let stimuli = vec![Stimulus::get(ExchangeId(1), TenantId(1))];
-        let plan = Plan::bare("ready", vec![Lane { name: "ready".to_owned(), stimuli, until: None }]);
+        let lane = Lane { name: "ready".to_owned(), stimuli, until: None };
+        let plan = Plan::bare("ready", vec![lane]);
         let history = self.perform(target, &plan).await?;
         let judged = oracle::judge(&history, Known::NOTHING).map_err(|panic| RunError::Broken(panic.to_string()))?;
         let end = history.exchanges.get(&ExchangeId(1)).and_then(|exchange| exchange.end.as_ref());

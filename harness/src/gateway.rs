@@ -17,14 +17,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use transport::{Address, Listener};
+use vocabulary::crossing::Http;
 use vocabulary::directive::Field;
+use vocabulary::limits::READY_WAIT;
 use vocabulary::record::GatewayRecord;
 
 use crate::client::{ConnectionNumbers, CookieJar, Target};
 pub(crate) use freezer::{Freezer, Frozen};
 use in_process::GatewayThread;
 use process::ProcessGroup;
-pub use recipe::{Recipe, RecipeError};
+pub use recipe::{Recipe, RecipeError, Variant};
 use simulated::GatewayTask;
 
 /// A gateway that runs in this process: it serves on the listener and forwards to the origin until it is dropped.
@@ -187,10 +189,10 @@ impl Gateway {
             version: recipe.installed_version(),
             variant: Some(variant.clone()),
         };
-        let (reply_timeout, base_path) = (recipe.reply_timeout(), recipe.base_path().to_owned());
+        let (reply_timeout, base_path) = (recipe.reply_timeout(&variant), recipe.base_path().to_owned());
         let fields = recipe.fields();
         let mut gateway = Gateway::of(Kind::Recipe { recipe: Box::new(recipe), variant }, label);
-        (gateway.reply_timeout, gateway.base_path, gateway.fields) = (Some(reply_timeout), base_path, fields);
+        (gateway.reply_timeout, gateway.base_path, gateway.fields) = (reply_timeout, base_path, fields);
         Ok(gateway)
     }
 
@@ -228,6 +230,17 @@ impl Gateway {
         self.reply_timeout
     }
 
+    /// What its clients speak: what is asked for, else what it speaks first. A recipe knows what its variants speak; of
+    /// any other gateway only the user does.
+    pub fn down(&self, asked: Option<Http>) -> Result<Http, GatewayError> {
+        match &self.kind {
+            Kind::Recipe { recipe, variant } => Ok(recipe.down(variant, asked)?),
+            Kind::InProcess(_) | Kind::Simulated { .. } | Kind::Command { .. } | Kind::Url(_) => {
+                Ok(asked.unwrap_or_default())
+            }
+        }
+    }
+
     /// The arguments of the command line that name this gateway; none for one that only a program of the user's knows.
     pub fn arguments(&self) -> Option<String> {
         let mut arguments = match self.kind {
@@ -250,6 +263,14 @@ impl Gateway {
     /// Whether its processes can be stopped: only those that crosswire has started.
     pub(crate) fn can_be_frozen(&self) -> bool {
         matches!(self.kind, Kind::Command { .. } | Kind::Recipe { .. })
+    }
+
+    /// How long it may take to become ready.
+    pub(crate) fn ready_wait(&self) -> Duration {
+        match &self.kind {
+            Kind::Recipe { recipe, .. } => recipe.ready_wait(),
+            Kind::InProcess(_) | Kind::Simulated { .. } | Kind::Command { .. } | Kind::Url(_) => READY_WAIT,
+        }
     }
 
     /// The seed of the simulation in which the gateway runs, if it runs in one.
@@ -318,6 +339,8 @@ impl Gateway {
         let authority = self.authority.clone().unwrap_or_else(|| address.to_string());
         let target = Target {
             address,
+            // A case says what it speaks.
+            http: Http::H1,
             authority,
             base_path: self.base_path.clone(),
             extra_fields: self.fields.clone(),

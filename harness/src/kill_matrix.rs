@@ -14,6 +14,7 @@ use std::thread;
 use scenarios::{Scenario, glob_fits};
 use specimens::{Mutant, mutants};
 use tokio::time::Instant;
+use vocabulary::crossing::{Crossing, Http};
 use vocabulary::matrix::{Cell, Column, Declared, Matrix, Outcome, Over, Specimen, Trial, Way, is_enough};
 use vocabulary::scenario::Level;
 
@@ -73,6 +74,7 @@ struct Wanted {
     chosen_by: String,
     seed: u64,
     over: Over,
+    crossing: Crossing,
     cases: u32,
     /// How a mutant declares that it shows itself: what ends the cell. Without it, any finding does.
     until: Option<Way>,
@@ -208,32 +210,42 @@ impl KillMatrix {
             let name = one.scenario.name();
             for seed in self.seeds.clone() {
                 for specimen in [Specimen::Reference, Specimen::CachingReference] {
-                    cells.push(self.cell(specimen, one, seed, None));
+                    for crossing in crossings(&specimen, &one.scenario) {
+                        cells.push(self.cell(specimen.clone(), one, crossing, seed, None));
+                    }
                 }
             }
             for mutant in mutants {
                 let specimen = Specimen::Mutant(mutant.name.to_owned());
+                let crossings = crossings(&specimen, &one.scenario);
                 if mutant.scenario == name {
-                    let own = self.seeds.clone().map(|seed| self.cell(specimen.clone(), one, seed, Some(way(mutant))));
-                    cells.extend(own);
-                } else if !declares(name) && one.scenario.head.level != Level::Observe {
+                    for crossing in crossings {
+                        let own = |seed| self.cell(specimen.clone(), one, crossing, seed, Some(way(mutant)));
+                        cells.extend(self.seeds.clone().map(own));
+                    }
+                    continue;
+                }
+                let Some(crossing) = crossings.first().copied() else { continue };
+                if !declares(name) && one.scenario.head.level != Level::Observe {
                     // It has to kill somebody all the same.
-                    cells.push(self.other_cell(specimen, one, first, self.cases(self.over)));
+                    cells.push(self.other_cell(specimen, one, crossing, first, self.cases(self.over)));
                 } else if self.over == Over::Simulation {
-                    cells.push(self.other_cell(specimen, one, first, CASES_OF_OTHERS));
+                    cells.push(self.other_cell(specimen, one, crossing, first, CASES_OF_OTHERS));
                 }
             }
         }
         cells
     }
 
-    fn cell(&self, specimen: Specimen, chosen: &Chosen, seed: u64, until: Option<Way>) -> Wanted {
+    fn cell(&self, specimen: Specimen, chosen: &Chosen, crossing: Crossing, seed: u64, until: Option<Way>) -> Wanted {
         let stopped = chosen.scenario.needs_freezing();
         let over = if stopped { Over::Program } else { self.over };
         let lacks = (stopped && self.program.is_none())
             .then_some("its process must be stopped, and no program was given that is a specimen");
         let cases = match &specimen {
             Specimen::Reference | Specimen::CachingReference if stopped => CASES_STOPPED,
+            // In each crossing there are as many again.
+            Specimen::Reference if crossing != Crossing::default() => CASES_OF_OTHERS,
             Specimen::Reference | Specimen::CachingReference | Specimen::Mutant(_) => self.cases(over),
         };
         Wanted {
@@ -242,6 +254,7 @@ impl KillMatrix {
             chosen_by: chosen.by.clone(),
             seed,
             over,
+            crossing,
             cases,
             until,
             lacks,
@@ -249,8 +262,8 @@ impl KillMatrix {
     }
 
     /// A cell that only says who else kills whom.
-    fn other_cell(&self, specimen: Specimen, chosen: &Chosen, seed: u64, cases: u32) -> Wanted {
-        let cell = self.cell(specimen, chosen, seed, None);
+    fn other_cell(&self, specimen: Specimen, chosen: &Chosen, crossing: Crossing, seed: u64, cases: u32) -> Wanted {
+        let cell = self.cell(specimen, chosen, crossing, seed, None);
         let lacks = match cell.over == Over::Program {
             true => Some(
                 "its process must be stopped, which takes a second or two: only for those who declare the scenario",
@@ -267,20 +280,20 @@ impl KillMatrix {
         let further = (1..=SEEDS_OF_A_VERDICT.saturating_sub(seeds.len()) as u64).map(|more| last.saturating_add(more));
         let mut cells = Vec::new();
         for mutant in mutants {
-            let own = ran.iter().filter(|cell| {
-                let is_it = matches!(&cell.specimen, Specimen::Mutant(name) if name == mutant.name);
-                is_it && cell.scenario == mutant.scenario
-            });
-            let outcomes: Vec<&Outcome> = own.map(|cell| &cell.outcome).collect();
-            let shows = |outcome: &&&Outcome| matches!(outcome, Outcome::Ran { shown, .. } if shown.iter().any(|shown| shown.way == way(mutant)));
-            let could_run = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Ran { .. }));
-            let killed = outcomes.iter().filter(shows).count() as u32;
-            if let Some(one) = chosen.iter().find(|one| one.scenario.name() == mutant.scenario)
-                && could_run
-                && !is_enough(killed, outcomes.len() as u32)
-            {
-                let specimen = || Specimen::Mutant(mutant.name.to_owned());
-                cells.extend(further.clone().map(|seed| self.cell(specimen(), one, seed, Some(way(mutant)))));
+            let Some(one) = chosen.iter().find(|one| one.scenario.name() == mutant.scenario) else { continue };
+            let specimen = Specimen::Mutant(mutant.name.to_owned());
+            for crossing in crossings(&specimen, &one.scenario) {
+                let is_it = |cell: &&Cell| {
+                    (&cell.specimen, cell.crossing) == (&specimen, crossing) && cell.scenario == mutant.scenario
+                };
+                let outcomes: Vec<&Outcome> = ran.iter().filter(is_it).map(|cell| &cell.outcome).collect();
+                let shows = |outcome: &&&Outcome| matches!(outcome, Outcome::Ran { shown, .. } if shown.iter().any(|shown| shown.way == way(mutant)));
+                let could_run = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Ran { .. }));
+                let killed = outcomes.iter().filter(shows).count() as u32;
+                if !outcomes.is_empty() && could_run && !is_enough(killed, outcomes.len() as u32) {
+                    let again = |seed| self.cell(specimen.clone(), one, crossing, seed, Some(way(mutant)));
+                    cells.extend(further.clone().map(again));
+                }
             }
         }
         cells
@@ -323,6 +336,24 @@ impl KillMatrix {
     }
 }
 
+/// The crossings in which a specimen is run under a scenario: what the scenario is about, and the specimen speaks. A mutant
+/// speaks to the origin what its defect needs; the reference whatever it is told to.
+fn crossings(specimen: &Specimen, scenario: &Scenario) -> Vec<Crossing> {
+    let either = vec![Http::H1, Http::H2];
+    let (downs, ups) = match specimen {
+        Specimen::Reference => (either.clone(), either),
+        Specimen::CachingReference => (either, vec![Http::H1]),
+        Specimen::Mutant(name) => match specimens::mutant(name) {
+            Some(mutant) => (mutant.clients.map_or(either, |clients| vec![clients]), vec![(mutant.decisions)().up]),
+            None => return Vec::new(),
+        },
+    };
+    let fits = |wanted: Option<Http>, spoken: Http| wanted.is_none_or(|wanted| wanted == spoken);
+    let head = &scenario.head;
+    let all = ups.into_iter().flat_map(|up| downs.iter().map(move |down| Crossing { down: *down, up }));
+    all.filter(|crossing| fits(head.down, crossing.down) && fits(head.up, crossing.up)).collect()
+}
+
 fn way(mutant: &Mutant) -> Way {
     Way { shape: mutant.shape, boundary: mutant.boundary, leg: mutant.leg }
 }
@@ -357,23 +388,32 @@ mod tests {
         let scenarios = scenarios::catalogue().all();
         for mutant in mutants() {
             let own = of(&cells, mutant.name);
+            let specimen = Specimen::Mutant(mutant.name.to_owned());
+            let places = scenarios.iter().filter(|one| !crossings(&specimen, one).is_empty()).count();
+            let times = crossings(&specimen, scenarios::catalogue().find(mutant.scenario).unwrap()).len();
             let seeds: Vec<u64> =
                 own.iter().filter(|(name, _)| name == mutant.scenario).map(|(_, seed)| *seed).collect();
-            assert_eq!(seeds, [4, 5, 6], "{}", mutant.name);
-            assert_eq!(own.len(), scenarios.len() + 2, "{}", mutant.name);
+            assert!(times > 0, "{}: nobody speaks what it needs", mutant.name);
+            assert_eq!(seeds, [4, 5, 6].repeat(times), "{}", mutant.name);
+            assert_eq!(own.len(), places - 1 + 3 * times, "{}", mutant.name);
         }
         let references = cells.iter().filter(|cell| !matches!(cell.specimen, Specimen::Mutant(_))).count();
-        assert_eq!(references, scenarios.len() * 2 * 3);
+        let of_both =
+            |one| crossings(&Specimen::Reference, one).len() + crossings(&Specimen::CachingReference, one).len();
+        assert_eq!(references, scenarios.iter().map(of_both).sum::<usize>() * 3);
     }
 
     #[test]
     fn over_tcp_a_mutant_is_run_under_its_own_scenario_only_and_no_scenario_is_left_without_one() {
         let cells = cells(&KillMatrix::default().over_tcp());
         for scenario in scenarios::catalogue().all().iter().filter(|scenario| scenario.head.level != Level::Observe) {
-            let mutants_of = mutants().iter().filter(|mutant| mutant.scenario == scenario.name()).count();
+            let times = |mutant: &Mutant| crossings(&Specimen::Mutant(mutant.name.to_owned()), scenario).len();
+            let own = mutants().iter().filter(|mutant| mutant.scenario == scenario.name());
+            let mutants_of: usize = own.map(times).sum();
             let of_mutants =
                 |cell: &&Wanted| cell.scenario == scenario.name() && matches!(cell.specimen, Specimen::Mutant(_));
-            let expected = if mutants_of == 0 { mutants().len() } else { mutants_of };
+            let able = mutants().iter().filter(|mutant| times(mutant) > 0).count();
+            let expected = if mutants_of == 0 { able } else { mutants_of };
             assert_eq!(cells.iter().filter(of_mutants).count(), expected, "{}", scenario.name());
         }
     }
@@ -405,7 +445,14 @@ mod tests {
         let ran = |shown| {
             let cell = matrix.cells(&chosen, &mutants).into_iter().find(|cell| cell.until.is_some()).unwrap();
             let outcome = Outcome::Ran { cases: 60, shown };
-            Cell { specimen: cell.specimen, scenario: cell.scenario, seed: 7, over: cell.over, outcome }
+            Cell {
+                specimen: cell.specimen,
+                scenario: cell.scenario,
+                seed: 7,
+                over: cell.over,
+                crossing: cell.crossing,
+                outcome,
+            }
         };
         let missed = matrix.cells_of_missed(&chosen, &mutants, &[ran(Vec::new())]);
         assert_eq!(missed.iter().map(|cell| cell.seed).collect::<Vec<_>>(), (8..=26).collect::<Vec<_>>());

@@ -39,7 +39,7 @@ mod shrink;
 
 pub use builder::{Builder, builder};
 pub use foreign::{Asked, Controlled, ForeignOrigin, Minted};
-pub use gateway::{Gateway, GatewayError, Recipe, RecipeError, arguments_of};
+pub use gateway::{Gateway, GatewayError, Recipe, RecipeError, Variant, arguments_of};
 pub use journal::{JournalError, read_run};
 pub use kill_matrix::KillMatrix;
 pub use profile::Profile;

@@ -26,6 +26,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use vocabulary::crossing::{Crossing, Http};
 use vocabulary::finding::{
     Boundary, Counterfactual, Edge, Finding, Leg, Proof, Reproduction, Severity, Shape, Shrinking,
 };
@@ -44,13 +45,15 @@ pub(crate) struct Known {
     pub(crate) verbatim: bool,
     /// Earlier cases have shown that it lets one request through at a time: plans hold nothing at gates any more.
     pub(crate) serialised: bool,
+    /// What the gateway spoke to the origin when it was ready.
+    pub(crate) up: Http,
 }
 
 impl Known {
     /// Before the first probe.
-    pub(crate) const NOTHING: Known = Known { verbatim: false, serialised: false };
+    pub(crate) const NOTHING: Known = Known { verbatim: false, serialised: false, up: Http::H1 };
     /// Of most gateways, no more than this.
-    pub(crate) const VERBATIM: Known = Known { verbatim: true, serialised: false };
+    pub(crate) const VERBATIM: Known = Known { verbatim: true, ..Known::NOTHING };
 }
 
 /// What a case came to.
@@ -143,7 +146,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         scenario: history.plan.scenario.name.clone(),
         family: history.plan.scenario.family.clone(),
         level: Some(history.plan.scenario.level),
-        crossing: "h1→h1".to_owned(),
+        crossing: crossing(history, known).to_string(),
         case: history.plan.case.0,
         exchanges: history.exchanges.values().filter(|exchange| exchange.sent.is_some()).count() as u64,
         verified: map.verified.len() as u64,
@@ -160,6 +163,13 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         observations,
     };
     Judgement { summary, findings, arrivals: arrivals(history), gates: GateTally::of(history) }
+}
+
+/// What was spoken on either side. Where nothing has arrived at the origin, what the gateway had spoken before.
+fn crossing(history: &History, known: Known) -> Crossing {
+    let seen = history.exchanges.values().flat_map(|exchange| &exchange.seen).next();
+    let up = seen.map_or(known.up, |seen| if seen.stream.is_some() { Http::H2 } else { Http::H1 });
+    Crossing { down: history.plan.down, up }
 }
 
 fn arrivals(history: &History) -> Vec<ExchangeId> {
@@ -415,6 +425,19 @@ mod tests {
         };
         assert_eq!(level(false), [(Proof::Acknowledged, Level::Must)]);
         assert_eq!(level(true), [(Proof::Acknowledged, Level::Should)]);
+    }
+
+    #[test]
+    fn the_crossing_is_what_the_clients_speak_and_what_has_arrived() {
+        let crossing = |notation: &str, down, up| {
+            let mut history = history(notation);
+            history.plan.down = down;
+            judge(&history, Known { up, ..Known::NOTHING }).unwrap().summary.crossing
+        };
+        assert_eq!(crossing("1<1", Http::H1, Http::H1), "h1→h1");
+        assert_eq!(crossing("h2 1<1", Http::H1, Http::H1), "h1→h2");
+        assert_eq!(crossing("1<1", Http::H2, Http::H2), "h2→h1", "what arrives counts");
+        assert_eq!(crossing("store:1 error:1=504", Http::H2, Http::H2), "h2→h2", "nothing has");
     }
 
     #[test]

@@ -238,7 +238,10 @@ impl Pursuit<'_> {
         // One with a cache, where the finding is about one.
         let (kept, decisions) = match finding.leg {
             Leg::Store => (&mut self.references.caching, specimens::Decisions::caching()),
-            Leg::Request | Leg::Reply | Leg::Mint => (&mut self.references.plain, specimens::Decisions::reference()),
+            Leg::Request | Leg::Reply | Leg::Mint => {
+                let decisions = specimens::Decisions { up: self.bench.up(), ..specimens::Decisions::reference() };
+                (&mut self.references.plain, decisions)
+            }
         };
         let bench = match kept.take() {
             Some(bench) => bench,
@@ -250,7 +253,7 @@ impl Pursuit<'_> {
                     None => Gateway::in_process(move |listener, origin| specimens::serve(listener, origin, decisions)),
                 };
                 let key = draw_key(&gateway);
-                Bench::set_up(gateway, None, key, self.folder.path().join("reference")).await?
+                Bench::set_up(gateway, None, key, self.folder.path().join("reference"), plan.down).await?
             }
         };
         let on_reference = rate_of(kept.insert(bench), plan, self.limits, again).await?;

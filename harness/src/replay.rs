@@ -82,7 +82,7 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
     let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
     let work = tempfile::tempdir().map_err(RunError::Thread)?;
     let key = run::draw_key(&gateway);
-    let mut bench = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned()).await?;
+    let mut bench = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned(), plan.down).await?;
     let mut replayed = Replayed {
         reproduction: Reproduction::default(),
         findings: Vec::new(),

@@ -255,6 +255,7 @@ pub(crate) fn draw_key(gateway: &Gateway) -> CanaryKey {
 
 pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
+    let down = gateway.down(builder.protocol).map_err(BenchError::from)?;
     let chosen = builder.chosen()?;
     let regressions = builder.kept_regressions()?;
     let profile = builder.effective_profile();
@@ -281,10 +282,10 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         self_test: oracle::self_test(),
     }))?;
     let began = Instant::now();
-    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws, down: Http::H1 };
+    let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws, down };
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
-    let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway()).await;
+    let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), down).await;
     let mut found = false;
     let end = match set_up {
         Ok(bench) => {
@@ -460,6 +461,20 @@ impl Run<'_> {
     fn lacks(&self, scenario: &Scenario) -> Option<&'static str> {
         if scenario.needs_gateway_timeout() && self.context.gateway_timeout.is_none() {
             return Some("the gateway's reply timeout is not known; give it with --gateway-timeout");
+        }
+        match scenario.head.down.filter(|down| *down != self.context.down) {
+            Some(Http::H1) => return Some("it is about HTTP/1.1 clients; run it without --protocol"),
+            Some(Http::H2) => return Some("it is about HTTP/2 clients; run it with --protocol h2c"),
+            None => {}
+        }
+        match scenario.head.up.filter(|up| *up != self.bench.up()) {
+            Some(Http::H1) => {
+                return Some("it is about gateways that speak HTTP/1.1 to the origin, and this one speaks HTTP/2");
+            }
+            Some(Http::H2) => {
+                return Some("it is about gateways that speak HTTP/2 to the origin, and this one speaks HTTP/1.1");
+            }
+            None => {}
         }
         if scenario.needs_freezing() && !self.bench.can_freeze() {
             return Some(

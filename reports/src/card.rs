@@ -174,6 +174,9 @@ fn proof(finding: &Finding) -> &'static str {
         Proof::Acknowledged => {
             "nobody had asked for the reply: the gateway's kernel had acknowledged it while nothing was in flight"
         }
+        Proof::EndedStream => {
+            "nobody had asked for the reply: it came on a stream that had ended, and was nobody else's"
+        }
         Proof::PassedThrough => "none: the gateway passes the connection through, byte for byte",
         Proof::Race => "none: the reply may have been taken for an answer",
     }

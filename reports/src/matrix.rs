@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use vocabulary::crossing::Crossing;
 use vocabulary::matrix::{Killer, Matrix, MutantRow, MutantState, Outcome, Over, ScenarioRow, ScenarioState};
 
 use crate::Style;
@@ -163,6 +164,7 @@ fn killed_by(mutant: &MutantRow) -> String {
         1 => String::new(),
         seeds => format!(", {} of {seeds} seeds", mutant.killed),
     };
+    let seeds = format!("{seeds}{}", crossings(mutant).map(|all| format!(", {all}")).unwrap_or_default());
     let mut text = match mutant.state {
         MutantState::Killed => format!("{scenario}{within}{seeds}"),
         MutantState::Missed => format!("{scenario} misses it{seeds}"),
@@ -178,6 +180,20 @@ fn killed_by(mutant: &MutantRow) -> String {
         _ = write!(text, " · also {}", others.join(", "));
     }
     text
+}
+
+/// In which crossings it was run, where that says anything; how it did in each, where they differ.
+fn crossings(mutant: &MutantRow) -> Option<String> {
+    let rows = mutant.crossings.as_slice();
+    if rows.iter().all(|row| row.crossing == Crossing::default()) {
+        return None;
+    }
+    let alike = rows.iter().all(|row| (row.killed, row.seeds) == (mutant.killed, mutant.seeds));
+    let told = rows.iter().map(|row| match alike {
+        true => row.crossing.to_string(),
+        false => format!("{} ({} of {})", row.crossing, row.killed, row.seeds),
+    });
+    Some(told.collect::<Vec<_>>().join(" "))
 }
 
 /// Another scenario, after how many cases, and in which shape, if not in the declared one.
@@ -360,6 +376,7 @@ fn declarations(matrix: &Matrix) -> String {
             MutantState::Missed => format!("**{} of {}**", mutant.killed, mutant.seeds),
             MutantState::NotJudged => "not judged".to_owned(),
         };
+        let seeds = format!("{seeds}{}", crossings(mutant).map(|all| format!(", {all}")).unwrap_or_default());
         let within = mutant.within_cases.map_or("–".to_owned(), |cases| grouped(cases.into()));
         _ = writeln!(list, "| `{name}` | {incident} | `{scenario}` | {way} | {seeds} | {within} |");
     }

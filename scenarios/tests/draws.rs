@@ -52,7 +52,7 @@ fn plans_of(path: &str, text: &str, context: &DrawContext, cases: u32) -> Vec<Pl
 fn hashed(plans: &[Plan]) -> u64 {
     let mut hash = Fnv(0xcbf2_9ce4_8422_2325);
     for plan in plans {
-        hash.write(serde_json::to_string(plan).expect("a plan is JSON").as_bytes());
+        hash.write(serde_json::to_string(plan).expect("a plan has a JSON form").as_bytes());
     }
     hash.finish()
 }

@@ -175,6 +175,9 @@ pub enum Proof {
     SameSegment,
     /// The reply was surplus, and the gateway's kernel had acknowledged it while nothing was in flight.
     Acknowledged,
+    /// The reply was surplus, and came on a stream that had ended: its number says whose it is (RFC 9113 §5.1), and no
+    /// recipient can take it for the answer to another request.
+    EndedStream,
     /// The gateway passes whole connections through, byte for byte: a tunnel, whose client has to cope with what the
     /// origin sends (RFC 9112 §6.3 and §9.2 bind recipients of HTTP). An observation, never a finding.
     PassedThrough,
@@ -189,6 +192,7 @@ impl fmt::Display for Proof {
             Proof::Owed => "owed",
             Proof::SameSegment => "same segment",
             Proof::Acknowledged => "acknowledged by the gateway's kernel",
+            Proof::EndedStream => "on an ended stream",
             Proof::PassedThrough => "passed through",
             Proof::Race => "race",
         })

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::crossing::Crossing;
 use crate::finding::{Boundary, Leg, Shape};
 use crate::record::SelfTest;
 use crate::scenario::Level;
@@ -144,6 +145,9 @@ pub struct Cell {
     pub seed: u64,
     /// Where it was run.
     pub over: Over,
+    /// What clients and specimen spoke.
+    #[serde(default)]
+    pub crossing: Crossing,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -247,16 +251,30 @@ pub struct MutantRow {
     pub declared: Declared,
     /// How it ended.
     pub state: MutantState,
-    /// Seeds with which it was run under its scenario.
+    /// Seeds with which it was run under its scenario, in the crossing in which it did best for itself.
     pub seeds: u32,
     /// Those with which it was killed as declared.
     pub killed: u32,
+    /// The same for each crossing in which it was run.
+    #[serde(default)]
+    pub crossings: Vec<InCrossing>,
     /// Cases until then, in the median.
     pub within_cases: Option<u32>,
     /// Other ways in which it showed itself under its scenario.
     pub other_ways: Vec<Way>,
     /// The other scenarios that found it, by name.
     pub killers: Vec<Killer>,
+}
+
+/// How a mutant did in one crossing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InCrossing {
+    /// Which.
+    pub crossing: Crossing,
+    /// Seeds with which it was run under its scenario.
+    pub seeds: u32,
+    /// Those with which it was killed as declared.
+    pub killed: u32,
 }
 
 /// How a mutant ended.

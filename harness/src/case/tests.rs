@@ -21,7 +21,7 @@ fn with_bench<T>(seed: u64, work: impl AsyncFnOnce(&mut Bench) -> T) -> T {
     let gateway = Gateway::simulated(seed, serve).reply_timeout(Decisions::caching().reply_wait);
     let key = crate::run::draw_key(&gateway);
     LocalSet::new().block_on(&runtime, async {
-        let mut bench = Bench::set_up(gateway, None, key, PathBuf::from("unused")).await.unwrap();
+        let mut bench = Bench::set_up(gateway, None, key, PathBuf::from("unused"), Http::H1).await.unwrap();
         work(&mut bench).await
     })
 }

@@ -8,42 +8,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use scenarios::catalogue;
+use vocabulary::crossing::Http;
 use vocabulary::directive::Field;
-use vocabulary::scenario::Prevented;
+use vocabulary::scenario::{Obligation, Prevented};
 
 use super::GatewayError;
+use form::RecipeFile;
+pub use form::Variant;
 
 mod builtin;
-
-/// The form of `recipe.toml`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecipeFile {
-    name: String,
-    title: String,
-    /// The line that installs it.
-    install: String,
-    /// The command that prints its version.
-    version: Vec<String>,
-    /// Programs that must be on the machine.
-    programs: Vec<String>,
-    /// The script that starts it, relative to the folder.
-    start: String,
-    /// The first is the default.
-    variants: Vec<String>,
-    /// How long it waits for the origin's reply, as configured.
-    reply_timeout_ms: u64,
-    #[serde(default)]
-    base_path: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    /// Whether upstream connections are reused.
-    pools: bool,
-    /// Which obligations this gateway rightly prevents: variant, scenario, obligation, witness.
-    #[serde(default)]
-    expected: BTreeMap<String, BTreeMap<String, BTreeMap<String, Prevented>>>,
-}
+mod form;
+mod programs;
 
 /// How to configure and start a real gateway.
 #[derive(Debug, Clone)]
@@ -89,6 +65,20 @@ pub enum RecipeError {
         /// What it has.
         known: String,
     },
+    /// The variant does not speak with clients what was asked for.
+    #[error("speak {asked} with {recipe}:{variant}: what it takes from clients is {spoken}; {advice}")]
+    Protocol {
+        /// Which recipe.
+        recipe: String,
+        /// Which variant.
+        variant: String,
+        /// What was asked for.
+        asked: Http,
+        /// What it speaks.
+        spoken: String,
+        /// What to try.
+        advice: String,
+    },
 }
 
 impl Recipe {
@@ -96,7 +86,7 @@ impl Recipe {
     pub fn built_in() -> Vec<Recipe> {
         let parse = |(name, files): &(&str, &'static [(&'static str, &'static str)])| {
             let text = files.iter().find(|(file, _)| *file == "recipe.toml").map(|(_, text)| *text);
-            let file = parse(Path::new(name), text.unwrap_or_default());
+            let file = RecipeFile::parse(Path::new(name), text.unwrap_or_default());
             Recipe { file: file.expect("the recipes of the binary are read by a test"), files: Files::BuiltIn(files) }
         };
         builtin::RECIPES.iter().map(parse).collect()
@@ -123,7 +113,7 @@ impl Recipe {
         let folder = folder
             .canonicalize()
             .map_err(|error| RecipeError::File { path: folder.to_owned(), reason: error.to_string() })?;
-        Ok(Recipe { file: parse(&path, &text)?, files: Files::Folder(folder) })
+        Ok(Recipe { file: RecipeFile::parse(&path, &text)?, files: Files::Folder(folder) })
     }
 
     /// Its name.
@@ -146,14 +136,28 @@ impl Recipe {
         &self.file.variants
     }
 
+    /// What one of its variants is.
+    pub fn described(&self, variant: &str) -> Option<&Variant> {
+        self.file.variant.get(variant)
+    }
+
     /// Whether it reuses upstream connections.
     pub fn pools(&self) -> bool {
         self.file.pools
     }
 
-    /// The obligations that it rightly prevents in a variant: scenario, obligation, witness.
+    /// The obligations that it rightly prevents in a variant: scenario, obligation, witness. What stores nothing answers
+    /// nothing from a store.
     pub fn expected(&self, variant: &str) -> BTreeMap<String, BTreeMap<String, Prevented>> {
-        self.file.expected.get(variant).cloned().unwrap_or_default()
+        let mut expected = self.file.expected.get(variant).cloned().unwrap_or_default();
+        if self.described(variant).is_some_and(|variant| !variant.stores) {
+            let hit = Obligation::DeliveredFromCache;
+            let asking = catalogue().all().iter().filter(|scenario| scenario.head.must_exercise.contains(&hit));
+            for scenario in asking {
+                expected.entry(scenario.name().to_owned()).or_default().insert(hit.to_string(), Prevented::NoHit);
+            }
+        }
+        expected
     }
 
     /// Whether everything that it needs is on this machine.
@@ -163,9 +167,7 @@ impl Recipe {
 
     /// The version that the installed product tells, if it is installed and tells one.
     pub fn installed_version(&self) -> Option<String> {
-        let (program, arguments) = self.file.version.split_first()?;
-        let output = std::process::Command::new(find_program(program)?).args(arguments).output().ok()?;
-        version_in(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
+        programs::version_of(&self.file.version)
     }
 
     pub(super) fn variant<'a>(&'a self, variant: Option<&'a str>) -> Result<&'a str, RecipeError> {
@@ -182,8 +184,31 @@ impl Recipe {
         }
     }
 
+    /// What clients speak with a variant: what is asked for, if it speaks that, else what it speaks first.
+    pub(super) fn down(&self, variant: &str, asked: Option<Http>) -> Result<Http, RecipeError> {
+        let speaks = |variant: &str| self.described(variant).map(|it| it.down.as_slice()).unwrap_or_default();
+        let spoken = speaks(variant);
+        let Some(asked) = asked else { return Ok(spoken.first().copied().unwrap_or_default()) };
+        if spoken.contains(&asked) {
+            return Ok(asked);
+        }
+        let others: Vec<&str> =
+            self.file.variants.iter().map(String::as_str).filter(|other| speaks(other).contains(&asked)).collect();
+        let advice = match (&self.files, others.as_slice()) {
+            (Files::BuiltIn(_), []) => format!("none of its variants takes {asked}"),
+            (Files::Folder(_), []) => format!(
+                "none of its variants says that it takes {asked}; if this one does, write below [variant.{variant}] in \
+                 recipe.toml: down = [\"{asked}\"]"
+            ),
+            (_, others) => format!("the variants that take {asked}: {}", others.join(", ")),
+        };
+        let spoken = spoken.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        let (recipe, variant) = (self.file.name.clone(), variant.to_owned());
+        Err(RecipeError::Protocol { recipe, variant, asked, spoken, advice })
+    }
+
     pub(super) fn require_programs(&self) -> Result<(), GatewayError> {
-        match self.file.programs.iter().find(|program| find_program(program).is_none()) {
+        match self.file.programs.iter().find(|program| programs::find(program).is_none()) {
             None => Ok(()),
             Some(program) => Err(GatewayError::MissingProgram {
                 gateway: self.file.name.clone(),
@@ -197,8 +222,12 @@ impl Recipe {
         &self.file.start
     }
 
-    pub(super) fn reply_timeout(&self) -> Duration {
-        Duration::from_millis(self.file.reply_timeout_ms)
+    pub(super) fn reply_timeout(&self, variant: &str) -> Option<Duration> {
+        self.file.reply_timeout(variant)
+    }
+
+    pub(super) fn ready_wait(&self) -> Duration {
+        self.file.ready_wait()
     }
 
     pub(super) fn base_path(&self) -> &str {
@@ -231,31 +260,6 @@ impl Recipe {
         write().map_err(|source| GatewayError::WorkFolder { folder: folder.clone(), source })?;
         Ok(folder)
     }
-}
-
-fn parse(path: &Path, text: &str) -> Result<RecipeFile, RecipeError> {
-    let error = |reason: String| RecipeError::File { path: path.to_owned(), reason };
-    let file: RecipeFile = toml::from_str(text).map_err(|failure| error(failure.to_string()))?;
-    match file.variants.is_empty() {
-        true => Err(error("`variants` names none: write variants = [\"h1\"]".to_owned())),
-        false => Ok(file),
-    }
-}
-
-/// The first word that looks like a version: `1.22.1` of `nginx version: nginx/1.22.1`; else the first that ends in one:
-/// `7.1.1` of `varnishd (varnish-7.1.1 revision 7cee1c581)`.
-fn version_in(text: &str) -> Option<String> {
-    let words = || text.split(|character: char| character.is_whitespace() || character == '/');
-    let version = |word: &&str| word.starts_with(|first: char| first.is_ascii_digit()) && word.contains('.');
-    let at_the_end = || words().filter_map(|word| word.rsplit_once('-')).map(|(_, end)| end.trim_end_matches(')'));
-    words().find(version).or_else(|| at_the_end().find(version)).map(str::to_owned)
-}
-
-/// The path of a program: where `PATH` says, or where Debian keeps servers.
-fn find_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-    folders.map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 #[cfg(test)]
@@ -293,13 +297,57 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_found_in_what_products_print() {
-        assert_eq!(version_in("nginx version: nginx/1.22.1\n").as_deref(), Some("1.22.1"));
-        let haproxy = "HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/";
-        assert_eq!(version_in(haproxy).as_deref(), Some("2.6.12-1+deb12u4"));
-        let varnish = "varnishd (varnish-7.1.1 revision 7cee1c581bead20e88d101ab3d72afb29f14d87a)";
-        assert_eq!(version_in(varnish).as_deref(), Some("7.1.1"));
-        assert_eq!(version_in("no version here"), None);
+    fn every_word_of_a_built_in_recipe_is_of_one_of_its_variants() {
+        for (recipe, (_, files)) in Recipe::built_in().iter().zip(builtin::RECIPES) {
+            let known = |name: &str| recipe.variants().iter().any(|variant| variant == name);
+            let expected = recipe.file.expected.keys().map(String::as_str);
+            let lines = files.iter().flat_map(|(_, text)| text.lines()).filter_map(|line| line.strip_prefix('#'));
+            let tags = lines.filter_map(|line| line.split_once(':')).map(|(tag, _)| tag);
+            // A comment begins with a space.
+            for name in expected.chain(tags.filter(|tag| !tag.contains(' '))) {
+                assert!(known(name), "{}: {name}", recipe.name());
+            }
+            assert!(
+                recipe.variants().iter().all(|name| !recipe.file.variant[name].about.is_empty()),
+                "{}",
+                recipe.name()
+            );
+        }
+    }
+
+    #[test]
+    fn what_stores_nothing_is_expected_to_answer_nothing_from_a_store() {
+        let haproxy = Recipe::find("haproxy").unwrap();
+        let answers = |variant| haproxy.expected(variant).contains_key("cache-auth-unkeyed");
+        assert!(answers("h1") && !answers("cache"));
+        assert!(!haproxy.expected("h1").contains_key("surplus-while-idle"));
+    }
+
+    #[test]
+    fn clients_speak_what_the_variant_speaks_first_or_what_they_are_told() {
+        let haproxy = Recipe::find("haproxy").unwrap();
+        assert_eq!(haproxy.down("h1", None).unwrap(), Http::H1);
+        assert_eq!(haproxy.down("h2c", None).unwrap(), Http::H2);
+        assert_eq!(haproxy.down("h2up", Some(Http::H2)).unwrap(), Http::H2);
+    }
+
+    #[test]
+    fn what_a_variant_does_not_speak_is_refused_with_those_that_do() {
+        let refused = |recipe: &Recipe, variant, asked| recipe.down(variant, Some(asked)).unwrap_err().to_string();
+        let nginx = Recipe::find("nginx").unwrap();
+        let error = refused(&nginx, "cache", Http::H2);
+        assert_eq!(
+            error,
+            "speak h2 with nginx:cache: what it takes from clients is h1; the variants that take h2: h2c"
+        );
+        let error = refused(&Recipe::find("squid").unwrap(), "h1", Http::H2);
+        assert!(error.contains("none of its variants takes h2"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let (_, files) = builtin::RECIPES.iter().find(|(name, _)| *name == "squid").unwrap();
+        let (_, text) = files.iter().find(|(name, _)| *name == "recipe.toml").unwrap();
+        std::fs::write(folder.path().join("recipe.toml"), text).unwrap();
+        let error = refused(&Recipe::from_folder(folder.path()).unwrap(), "h1", Http::H2);
+        assert!(error.contains("[variant.h1]") && error.contains("down = [\"h2\"]"), "{error}");
     }
 
     #[test]

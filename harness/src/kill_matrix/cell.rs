@@ -24,9 +24,9 @@ pub(super) fn run(wanted: &Wanted, program: Option<&str>, stop: &Stop) -> Option
         Some(reason) => Outcome::LeftOut { reason: reason.to_owned() },
         None => outcome(wanted, program, stop),
     };
-    let Wanted { specimen, scenario, seed, over, .. } = wanted.clone();
+    let Wanted { specimen, scenario, seed, over, crossing, .. } = wanted.clone();
     let ended_early = stop.is_asked() && !matches!(&outcome, Outcome::Ran { shown, .. } if !shown.is_empty());
-    (!ended_early).then_some(Cell { specimen, scenario, seed, over, outcome })
+    (!ended_early).then_some(Cell { specimen, scenario, seed, over, crossing, outcome })
 }
 
 fn outcome(wanted: &Wanted, program: Option<&str>, stop: &Stop) -> Outcome {
@@ -35,6 +35,7 @@ fn outcome(wanted: &Wanted, program: Option<&str>, stop: &Stop) -> Outcome {
         let out = tempfile::tempdir().map_err(RunError::Thread)?;
         let (watching, asked) = (Arc::clone(&watch), stop.clone());
         let run = builder().gateway(gateway).out(&out.path().join("run")).scenarios(&wanted.chosen_by);
+        let run = run.protocol(wanted.crossing.down);
         let run = run.cases(wanted.cases).seed(wanted.seed).time_limit(CELL_TIME);
         let run = run.shrink_time(Duration::ZERO).replays(0).stop(watch.stop.clone());
         let run = run.on_event(move |event| watching.take_note(&event, &asked));
@@ -48,7 +49,7 @@ fn outcome(wanted: &Wanted, program: Option<&str>, stop: &Stop) -> Outcome {
 
 fn gateway(wanted: &Wanted, program: Option<&str>) -> Result<Gateway, RunError> {
     let decisions = match &wanted.specimen {
-        Specimen::Reference => Decisions::reference(),
+        Specimen::Reference => Decisions { up: wanted.crossing.up, ..Decisions::reference() },
         Specimen::CachingReference => Decisions::caching(),
         Specimen::Mutant(name) => {
             let mutant = specimens::mutant(name).ok_or_else(|| RunError::NoMutant { glob: name.clone() })?;

@@ -356,6 +356,13 @@ impl Case<'_> {
                 let acknowledged = replied.and_then(|replied| replied.acknowledged_at);
                 Ruling::RuledOut(format!("the gateway's kernel had acknowledged {delivery} {}", before(acknowledged)))
             }
+            Proof::EndedStream => {
+                let stream = replied.and_then(|replied| replied.stream);
+                let stream = stream.map(|stream| format!(" {stream}")).unwrap_or_default();
+                Ruling::RuledOut(format!(
+                    "{delivery} came on the ended stream{stream} of {owner}{place}, not on {subject}'s"
+                ))
+            }
             Proof::PassedThrough | Proof::Race => Ruling::Applies,
         }
     }

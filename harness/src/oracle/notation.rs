@@ -19,6 +19,8 @@
 //! late:1>2                                  the owed reply to exchange 1 was baited: written when 2 had arrived
 //! aborted:1 interim-written:1 early-final:1 its client gave up; a 100 preceded its reply; that preceded its body
 //! http10:1                                  the gateway asked with HTTP/1.0
+//! h2                                        it asked in HTTP/2: each request is a stream
+//! after-reset:2<1                           frames of a stream that the client had reset, with a canary
 //! host:1=a arrived:1=b                      exchange 1 named a host, and arrived at the origin under another
 //! ```
 //! It panics on anything else: it is read only from this source code.
@@ -31,7 +33,9 @@ use vocabulary::history::{
     Completeness, DeliveryKind, Fault, Found, GaveUp, History, Observation, Performed, Place, Received, Replied, Seen,
     Sent, Unasked, UnaskedKind, Why,
 };
-use vocabulary::identity::{Attempt, ConnectionId, DeliveryId, ExchangeId, LaneId, Moment, Ordinal, TenantId};
+use vocabulary::identity::{
+    Attempt, ConnectionId, DeliveryId, ExchangeId, LaneId, Moment, Ordinal, StreamId, TenantId,
+};
 use vocabulary::plan::{Audience, Credential, EventKind, Lane, Plan, Request, RequestBody, Stimulus, Target};
 
 /// The history that a line describes.
@@ -54,6 +58,7 @@ struct Line {
     lanes: Vec<Vec<Number>>,
     pipelines: Vec<Vec<Number>>,
     sequential: bool,
+    streams: bool,
     same_url: bool,
     authorization: bool,
     stored: BTreeSet<Number>,
@@ -64,6 +69,7 @@ struct Line {
     echoes: Vec<(Number, Number)>,
     foreign_seen: Vec<(Number, Number)>,
     unasked: Vec<(Number, Option<Delivery>)>,
+    after_reset: Vec<(Number, Delivery)>,
     ghosts: BTreeMap<Number, Number>,
     tails: BTreeMap<Number, Number>,
     emitted: BTreeMap<Number, u16>,
@@ -101,6 +107,7 @@ impl Line {
     fn read(&mut self, token: &str) {
         match token {
             "seq" => return self.sequential = true,
+            "h2" => return self.streams = true,
             "same-url" => return self.same_url = true,
             "authorization" => return self.authorization = true,
             _ => {}
@@ -119,6 +126,7 @@ impl Line {
             "echo" => self.echoes.push((number(pair(rest, '<').0), number(pair(rest, '<').1))),
             "seen" => self.foreign_seen.push((number(pair(rest, '<').0), number(pair(rest, '<').1))),
             "unasked" => self.unasked.push((number(pair(rest, '<').0), Some(delivery(pair(rest, '<').1)))),
+            "after-reset" => self.after_reset.push((number(pair(rest, '<').0), delivery(pair(rest, '<').1))),
             "timeout" => self.unasked.push((number(rest), None)),
             "ghost" => drop(self.ghosts.insert(number(pair(rest, '>').0), number(pair(rest, '>').1))),
             "tail" => drop(self.tails.insert(number(pair(rest, '>').0), number(pair(rest, '>').1))),
@@ -313,6 +321,8 @@ impl Line {
             let at = Moment(self.at(*exchange, 1).0 + 1);
             Observation::Event { exchange: ExchangeId(*exchange), kind: EventKind::InterimWritten, at }
         }));
+        observations
+            .extend(self.after_reset.iter().map(|(after, what)| Observation::Unasked(self.after_reset(*after, *what))));
         observations.extend(self.unasked.iter().map(|(after, what)| Observation::Unasked(self.unasked(*after, *what))));
         observations
     }
@@ -346,7 +356,7 @@ impl Line {
             attempt: Attempt(1),
             connection,
             ordinal,
-            stream: None,
+            stream: self.stream(ordinal),
             at: self.at(exchange, 1),
             canaries: std::iter::once(own).chain(credential).chain(foreign).collect(),
             unverified: 0,
@@ -358,6 +368,10 @@ impl Line {
                 false => format!("GET /e{exchange} HTTP/1.1\nVia: 1.1 gateway"),
             },
         }
+    }
+
+    fn stream(&self, ordinal: Ordinal) -> Option<StreamId> {
+        self.streams.then_some(StreamId(ordinal.0 * 2 - 1))
     }
 
     fn replied(&self, (exchange, count): Delivery, kind: DeliveryKind) -> Replied {
@@ -379,7 +393,7 @@ impl Line {
             status: self.emitted.get(&exchange).copied().unwrap_or(200),
             connection,
             ordinal,
-            stream: None,
+            stream: self.stream(ordinal),
             at,
             done_at: at,
             performed: Performed::Fully,
@@ -435,6 +449,10 @@ impl Line {
             head: "HTTP/1.1 200 OK".to_owned(),
             body_start: String::new(),
         })
+    }
+
+    fn after_reset(&self, after: Number, delivery: Delivery) -> Unasked {
+        Unasked { looks_like: UnaskedKind::AfterReset, ..self.unasked(after, Some(delivery)) }
     }
 
     fn unasked(&self, after: Number, what: Option<Delivery>) -> Unasked {

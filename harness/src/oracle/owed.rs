@@ -79,7 +79,8 @@ pub(super) fn near_misses(history: &History) -> BTreeMap<String, u64> {
 fn arrivals(history: &History) -> BTreeMap<ConnectionId, Vec<Arrival>> {
     let mut by_connection: BTreeMap<ConnectionId, Vec<Arrival>> = BTreeMap::new();
     let of_the_plan = history.exchanges.values().flat_map(|exchange| &exchange.seen);
-    for seen in of_the_plan.chain(&history.strangers) {
+    // Streams are there to be open side by side (RFC 9113 §5): what one is owed says nothing of the next.
+    for seen in of_the_plan.chain(&history.strangers).filter(|seen| seen.stream.is_none()) {
         let exchange = seen.exchange.filter(|exchange| !exchange.is_of_earlier_case());
         let arrival = Arrival { ordinal: seen.ordinal, at: seen.at, exchange };
         by_connection.entry(seen.connection).or_default().push(arrival);
@@ -230,6 +231,12 @@ mod tests {
         let judged = super::super::judge(&pipelining, super::super::Known::VERBATIM).unwrap();
         assert!(judged.findings.is_empty() && judged.summary.observations.is_empty());
         assert_eq!(judged.summary.near_misses, [("a reply was owed".to_owned(), 2)].into(), "once for each reuse");
+    }
+
+    #[test]
+    fn streams_are_open_side_by_side_and_near_nothing() {
+        silent("h2 c1:1,2,3 1<1 2<2 3<3");
+        silent("h2 seq c1:1,2 late:1>2 aborted:1 1<- 2<1");
     }
 
     #[test]

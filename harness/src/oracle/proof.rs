@@ -57,6 +57,7 @@ impl Doubt {
             (DeliveryKind::Owed, _) if self.doubts(replied.connection, replied.ordinal) => Proof::Race,
             // Its own reply, once more: only a surplus before it can have put it there.
             (DeliveryKind::Owed, _) => Proof::Owed,
+            (DeliveryKind::Surplus, _) if replied.stream.is_some() => Proof::EndedStream,
             (DeliveryKind::Surplus, None) => Proof::Race,
             (DeliveryKind::Surplus, Some(over)) => {
                 // One moment later, so that the reply which ended the exchange counts as received.
@@ -82,6 +83,10 @@ pub(super) fn early(history: &History, surplus: &Replied, receiver: ExchangeId) 
     let Some(sent_at) = sent_at else { return Proof::Race };
     if surplus.performed != Performed::Fully {
         return Proof::Race;
+    }
+    // RFC 9113 §5.1: frames name their stream. That is another's, whenever they came.
+    if surplus.stream.is_some() {
+        return Proof::EndedStream;
     }
     if came_with_what_was_received(history, surplus, sent_at) {
         return Proof::SameSegment;
@@ -187,6 +192,13 @@ mod tests {
         assert_eq!(proof("seq c1:1,2 1<1 acknowledged:1.2 2<1.2", (1, 2), 2), Proof::Acknowledged);
         assert_eq!(proof("seq c1:1,2 1<1 surplus:1.2 2<1.2", (1, 2), 2), Proof::Race);
         assert_eq!(proof("c1:1,2 1<1 acknowledged:1.2 2<1.2", (1, 2), 2), Proof::Race, "something was in flight");
+    }
+
+    #[test]
+    fn surplus_on_an_ended_stream_is_nobody_elses_whenever_it_came_and_casts_no_doubt() {
+        assert_eq!(proof("h2 c1:1,2 1<1 surplus:1.2 2<1.2", (1, 2), 2), Proof::EndedStream);
+        assert_eq!(proof("h2 seq c1:1,2,3 1<1 surplus:1.2 2<1.2 3<2", (2, 1), 3), Proof::Owed);
+        assert_eq!(proof("c1:1,2 1<1 surplus:1.2 2<1.2", (1, 2), 2), Proof::Race, "HTTP/1.1 has no streams");
     }
 
     #[test]

@@ -235,7 +235,16 @@ impl<'a> Naming<'a> {
             let Some(after) = after.filter(|_| !deliveries::is_tail_behind_close(self.history, unasked)) else {
                 continue;
             };
-            let delivery = unasked.canaries.iter().find_map(|found| found.claim.delivery_id());
+            let mut deliveries = unasked.canaries.iter().filter_map(|found| found.claim.delivery_id());
+            let delivery = match unasked.looks_like {
+                // RFC 9113 §5.1: what was under way when the client reset the stream is to be ignored, as long as it is its own.
+                UnaskedKind::AfterReset => deliveries.find(|delivery| delivery.exchange != after),
+                UnaskedKind::ErrorBeforeClose
+                | UnaskedKind::EmptyLines
+                | UnaskedKind::Reply
+                | UnaskedKind::LateFrames
+                | UnaskedKind::Garbage => deliveries.next(),
+            };
             let Some(delivery) = delivery else {
                 if unasked.looks_like == UnaskedKind::Reply && !client_sent_more(self.history, unasked.connection) {
                     let fact = "was answered, and then a second final reply came on its connection unasked".to_owned();
@@ -595,6 +604,19 @@ mod tests {
             classify(&history, &map, Known::VERBATIM).len()
         };
         assert_eq!((answered(0), answered(-1)), (1, 0));
+    }
+
+    #[test]
+    fn what_was_under_way_when_a_stream_was_reset_counts_only_if_it_is_anothers() {
+        silent("h2 aborted:1 1<- after-reset:1<1 2<2");
+        check("h2 aborted:1 1<- after-reset:1<2 2<2", "desync, cross-tenant, reply leg");
+    }
+
+    #[test]
+    fn a_surplus_on_an_ended_stream_that_reaches_another_is_a_shift_with_proof() {
+        check("h2 c1:1,2 1<1 surplus:1.2 2<1.2", "shift 1, cross-tenant, reply leg");
+        silent_but_for_races("c1:1,2 1<1 surplus:1.2 2<1.2");
+        silent("h2 c1:1,2 1<1 surplus:1.2 2<2");
     }
 
     fn silent_but_for_races(notation: &str) {

@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Alarm, Cell, Column, Declared, Killer, MATRIX_SCHEMA, Matrix, MutantRow, MutantState, Outcome, ReferenceRow,
-    ScenarioRow, ScenarioState, Shown, Specimen, Trial, Way, is_enough,
+    Alarm, Cell, Column, Declared, InCrossing, Killer, MATRIX_SCHEMA, Matrix, MutantRow, MutantState, Outcome,
+    ReferenceRow, ScenarioRow, ScenarioState, Shown, Specimen, Trial, Way, is_enough,
 };
+use crate::crossing::Crossing;
 use crate::scenario::Level;
 use crate::verdict::Verdict;
 
 pub(super) fn judge(trial: Trial) -> Matrix {
     let Trial { mut cells, mutants, scenarios, all_mutants, interrupted, .. } = trial;
     cells.sort_by(|one, other| {
-        let key = |cell: &Cell| (cell.specimen.clone(), cell.scenario.clone(), cell.seed);
+        let key = |cell: &Cell| (cell.specimen.clone(), cell.scenario.clone(), cell.crossing, cell.seed);
         key(one).cmp(&key(other))
     });
     let references = references(&cells);
@@ -70,14 +71,24 @@ fn references(cells: &[Cell]) -> Vec<ReferenceRow> {
 
 /// What was found in the cells of a mutant under one scenario, seed by seed. Empty where none was run.
 fn shown<'a>(cells: &'a [Cell], mutant: &str, scenario: &str) -> Vec<&'a [Shown]> {
-    let own = cells
-        .iter()
-        .filter(|cell| cell.scenario == scenario && matches!(&cell.specimen, Specimen::Mutant(name) if name == mutant));
-    let ran = own.filter_map(|cell| match &cell.outcome {
+    shown_in(cells, mutant, scenario, |_| true).collect()
+}
+
+/// The same in some crossings.
+fn shown_in<'a>(
+    cells: &'a [Cell],
+    mutant: &str,
+    scenario: &str,
+    crossing: impl Fn(Crossing) -> bool,
+) -> impl Iterator<Item = &'a [Shown]> {
+    let own = cells.iter().filter(move |cell| {
+        let is_it = matches!(&cell.specimen, Specimen::Mutant(name) if name == mutant);
+        cell.scenario == scenario && is_it && crossing(cell.crossing)
+    });
+    own.filter_map(|cell| match &cell.outcome {
         Outcome::Ran { shown, .. } => Some(shown.as_slice()),
         Outcome::LeftOut { .. } | Outcome::Failed { .. } => None,
-    });
-    ran.collect()
+    })
 }
 
 fn mutant(declared: Declared, cells: &[Cell]) -> MutantRow {
@@ -88,9 +99,13 @@ fn mutant(declared: Declared, cells: &[Cell]) -> MutantRow {
     };
     let mut within: Vec<u32> = seeds.iter().filter_map(as_declared).collect();
     within.sort_unstable();
-    let (killed, ran) = (within.len() as u32, seeds.len() as u32);
-    let found = seeds.iter().filter(|shown| !shown.is_empty()).count() as u32;
-    let state = match (ran, is_enough(killed, ran), is_enough(found, ran)) {
+    let crossings = crossings(&declared, cells);
+    // It must be killed in each: what holds is the crossing in which it was killed least.
+    let least = crossings.iter().min_by_key(|row| u64::from(row.killed) * 1000 / u64::from(row.seeds.max(1))).copied();
+    let (killed, ran) = least.map_or((0, 0), |least| (least.killed, least.seeds));
+    let in_least = |crossing| least.is_some_and(|least| least.crossing == crossing);
+    let found = shown_in(cells, &declared.name, &declared.scenario, in_least).filter(|shown| !shown.is_empty());
+    let state = match (ran, is_enough(killed, ran), is_enough(found.count() as u32, ran)) {
         (0, _, _) => MutantState::NotJudged,
         (_, true, _) => MutantState::Killed,
         (_, false, true) => MutantState::KilledOtherwise,
@@ -102,11 +117,23 @@ fn mutant(declared: Declared, cells: &[Cell]) -> MutantRow {
         state,
         seeds: ran,
         killed,
+        crossings,
         within_cases: within.get(within.len() / 2).copied(),
         other_ways: other_ways.into_iter().collect(),
         killers: killers(&declared, cells),
         declared,
     }
+}
+
+fn crossings(declared: &Declared, cells: &[Cell]) -> Vec<InCrossing> {
+    let own = cells.iter().filter(|cell| cell.scenario == declared.scenario);
+    let all: BTreeSet<Crossing> = own.map(|cell| cell.crossing).collect();
+    let row = |crossing| {
+        let ran: Vec<_> = shown_in(cells, &declared.name, &declared.scenario, |other| other == crossing).collect();
+        let killed = ran.iter().filter(|shown| shown.iter().any(|shown| shown.way == declared.way));
+        InCrossing { crossing, seeds: ran.len() as u32, killed: killed.count() as u32 }
+    };
+    all.into_iter().map(row).filter(|row| row.seeds > 0).collect()
 }
 
 fn killers(declared: &Declared, cells: &[Cell]) -> Vec<Killer> {
@@ -236,6 +263,7 @@ impl Why {
 mod tests {
     use super::super::Over;
     use super::*;
+    use crate::crossing::Http;
     use crate::finding::{Boundary, Leg, Shape};
     use crate::record::SelfTest;
 
@@ -245,7 +273,14 @@ mod tests {
     fn ran(specimen: Specimen, scenario: &str, seed: u64, ways: &[Way]) -> Cell {
         let shown = |way: &Way| Shown { way: *way, within_cases: seed as u32, sentence: "a fact".to_owned() };
         let outcome = Outcome::Ran { cases: 9, shown: ways.iter().map(shown).collect() };
-        Cell { specimen, scenario: scenario.to_owned(), seed, over: Over::Simulation, outcome }
+        Cell {
+            specimen,
+            scenario: scenario.to_owned(),
+            seed,
+            over: Over::Simulation,
+            crossing: Crossing::default(),
+            outcome,
+        }
     }
 
     fn mutant(scenario: &str, seed: u64, ways: &[Way]) -> Cell {
@@ -319,6 +354,18 @@ mod tests {
             assert_eq!((matrix.mutants[0].seeds, matrix.mutants[0].killed), (20, 20 - missed as u32));
         }
         assert!(!is_enough(0, 0), "what was never run proves nothing");
+    }
+
+    #[test]
+    fn a_mutant_has_to_be_killed_in_every_crossing_in_which_it_was_run() {
+        let h2 = Crossing { down: Http::H2, up: Http::H1 };
+        let there = |ways: &[Way]| Cell { crossing: h2, ..mutant("hints", 1, ways) };
+        let both = judged(vec![mutant("hints", 1, &[SHIFT]), there(&[SHIFT])]);
+        assert_eq!((both.verdict, both.mutants[0].crossings.len()), (Verdict::Clean, 2));
+        let one = judged(vec![mutant("hints", 1, &[SHIFT]), mutant("hints", 2, &[SHIFT]), there(&[])]);
+        let row = &one.mutants[0];
+        assert_eq!((one.verdict, row.state, row.killed), (Verdict::Broken, MutantState::Missed, 0));
+        assert_eq!(row.crossings[1], InCrossing { crossing: h2, seeds: 1, killed: 0 });
     }
 
     #[test]

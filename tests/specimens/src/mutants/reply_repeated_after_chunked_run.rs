@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "plain-concurrency",
+    clients: None,
     // RFC 9112 §7.1.3: a chunked reply is what its own chunks held.
     decisions: || Decisions {
         repeats: Some(|stretch| stretch.chunked > 0 && stretch.chunked % 5 == 0),
