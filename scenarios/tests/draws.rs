@@ -3,6 +3,7 @@
 use std::hash::Hasher;
 
 use scenarios::{DrawContext, Draws, Scenario};
+use vocabulary::crossing::Http;
 use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::identity::CaseNumber;
 use vocabulary::plan::{ConnectionUse, Credential, Plan, RequestBody, Stimulus};
@@ -126,6 +127,14 @@ fn what_a_seed_draws_never_changes() {
 #[test]
 fn what_a_seed_draws_for_http_1_1_is_what_it_drew_before_http_2() {
     assert_eq!(hashed(&plans_of("y.toml", OPEN_IN_H1, &DrawContext::default(), 200)), 0x93bc_9116_eec4_a0eb);
+}
+
+#[test]
+fn what_a_seed_draws_for_http_2_never_changes() {
+    let context = DrawContext { down: Http::H2, ..DrawContext::default() };
+    let plans = plans_of("x.toml", OPEN, &context, 200);
+    assert!(plans.iter().all(|plan| plan.down == Http::H2));
+    assert_eq!(hashed(&plans), 0xa17b_a1ed_b8f8_8c09);
 }
 
 /// Something that a knob does to an exchange.
