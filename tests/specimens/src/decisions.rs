@@ -159,6 +159,8 @@ pub enum Keeps {
     BufferTwice,
     /// The trailers of the reply before: they go down with the next one that has none.
     ReplyTrailers,
+    /// The trailers of the request before, likewise.
+    RequestTrailers,
     /// What of a reply has to wait for its client's window, in a buffer of which there is one.
     StalledReply,
     /// What of a request has to wait for the origin's window, likewise.
@@ -193,6 +195,8 @@ pub enum Bends {
     DataShared,
     /// A block of fields that is too large is skipped, and its entries into the table with it.
     LargeBlockSkipped,
+    /// A block of fields that comes on a stream which was reset is skipped, likewise; nobody is told of the reset.
+    LateHeadSkipped,
     /// A block of fields that is too large is read twice: once for its size, once to get over it.
     LargeBlockTwice,
 }

@@ -113,6 +113,9 @@ impl Book {
         match self.bends {
             Bends::DataShared => Passed::on(self.share(frame)),
             Bends::LargeBlockSkipped | Bends::LargeBlockTwice => self.measure(frame),
+            Bends::LateHeadSkipped if self.streams.get(&frame.stream).is_some_and(|state| state.skipped) => {
+                Passed::default()
+            }
             _ => self.lead(frame),
         }
     }
@@ -122,6 +125,10 @@ impl Book {
         let state = self.state(frame.stream);
         if bends == Bends::LateFramesTaken && state.ended {
             // Crate `h2` minds the frames that it gets there.
+            return Passed::default();
+        }
+        if bends == Bends::LateHeadSkipped && state.waits() {
+            state.skipped = true;
             return Passed::default();
         }
         if bends == Bends::PlaceOfReset && state.waits() {
@@ -179,7 +186,7 @@ impl Book {
                 behind.or_else(|| self.waiting().filter(|&other| other < stream).last())
             }
             Bends::InOrderOfRequests if first => {
-                return self.waiting().next().map_or(Receiver::Own, Receiver::First);
+                return self.unanswered().next().map_or(Receiver::Own, Receiver::First);
             }
             Bends::PlaceOfReset => {
                 let Some(newest) = state.given_up else { return Receiver::Own };
@@ -201,6 +208,11 @@ impl Book {
     /// The streams that wait for a reply, oldest first.
     fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
         self.streams.iter().filter(|(_, state)| state.waits()).map(|(stream, _)| *stream)
+    }
+
+    /// The streams that have got no reply and may still get one, oldest first, whether or not their own has come.
+    fn unanswered(&self) -> impl Iterator<Item = u32> + '_ {
+        self.streams.iter().filter(|(_, state)| state.comes_from.is_none() && !state.reset).map(|(stream, _)| *stream)
     }
 
     /// One that waits and was refused before, or any that waits if this one was.
