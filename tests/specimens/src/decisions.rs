@@ -195,8 +195,6 @@ pub enum Bends {
     DataShared,
     /// A block of fields that is too large is skipped, and its entries into the table with it.
     LargeBlockSkipped,
-    /// A block of fields that comes on a stream which was reset is skipped, likewise; nobody is told of the reset.
-    LateHeadSkipped,
     /// A block of fields that is too large is read twice: once for its size, once to get over it.
     LargeBlockTwice,
 }

@@ -113,9 +113,6 @@ impl Book {
         match self.bends {
             Bends::DataShared => Passed::on(self.share(frame)),
             Bends::LargeBlockSkipped | Bends::LargeBlockTwice => self.measure(frame),
-            Bends::LateHeadSkipped if self.streams.get(&frame.stream).is_some_and(|state| state.skipped) => {
-                Passed::default()
-            }
             _ => self.lead(frame),
         }
     }
@@ -125,10 +122,6 @@ impl Book {
         let state = self.state(frame.stream);
         if bends == Bends::LateFramesTaken && state.ended {
             // Crate `h2` minds the frames that it gets there.
-            return Passed::default();
-        }
-        if bends == Bends::LateHeadSkipped && state.waits() {
-            state.skipped = true;
             return Passed::default();
         }
         if bends == Bends::PlaceOfReset && state.waits() {

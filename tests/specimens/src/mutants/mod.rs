@@ -50,7 +50,6 @@ mod interim_taken_as_final;
 mod large_block_decoded_twice;
 mod large_block_skipped;
 mod late_frames_taken_for_reply;
-mod late_head_not_decoded;
 mod late_request_overtakes_behind_chunked;
 mod length_outranks_chunks;
 mod line_feed_in_chunk_extension;
@@ -140,7 +139,6 @@ static MUTANTS: &[Mutant] = &[
     large_block_decoded_twice::MUTANT,
     large_block_skipped::MUTANT,
     late_frames_taken_for_reply::MUTANT,
-    late_head_not_decoded::MUTANT,
     late_request_overtakes_behind_chunked::MUTANT,
     length_outranks_chunks::MUTANT,
     line_feed_in_chunk_extension::MUTANT,
@@ -235,7 +233,6 @@ macro_rules! for_each_mutant {
             large_block_decoded_twice,
             large_block_skipped,
             late_frames_taken_for_reply,
-            late_head_not_decoded,
             late_request_overtakes_behind_chunked,
             length_outranks_chunks,
             line_feed_in_chunk_extension,

@@ -304,33 +304,6 @@ async fn large_block_skipped_or_decoded_twice_has_later_heads_say_what_others_sa
     }
 }
 
-#[tokio::test]
-async fn late_head_not_decoded_has_later_heads_say_what_others_say() {
-    async fn behind_a_reset(decisions: Decisions, resets: bool) -> String {
-        let stage = Stage::new(decisions).await;
-        let (mut clients, mut upstream, streams) = asked(&stage, &["/one", "/two", "/three"]).await;
-        upstream.put_reply(streams[0], 200, &[("x-account", "one")], true);
-        upstream.flush().await;
-        let (one, own) = &mut clients[0];
-        one.message(*own).await;
-        if resets {
-            let (two, own) = &mut clients[1];
-            two.reset(*own, ErrorCode::CANCEL).await;
-            two.settled().await;
-        }
-        upstream.put_reply(streams[1], 200, &[("x-account", "two")], true);
-        upstream.put_reply(streams[2], 200, &[("x-account", "two")], true);
-        upstream.flush().await;
-        let (three, own) = &mut clients[2];
-        let head = three.message(*own).await.head;
-        head.lines().find_map(|line| line.strip_prefix("x-account: ")).unwrap_or_default().to_owned()
-    }
-    let mutant = decisions_of("late-head-not-decoded");
-    assert_eq!(behind_a_reset(mutant, true).await, "one");
-    assert_eq!(behind_a_reset(mutant, false).await, "two");
-    assert_eq!(behind_a_reset(reference(), true).await, "two");
-}
-
 /// Two requests, one after the other, with different hosts and credentials: the second as the origin saw it.
 async fn second_of_two_hosts(decisions: Decisions) -> String {
     let stage = Stage::new(decisions).await;

@@ -652,14 +652,14 @@ async fn replies_swapped_after_page_sized_run_needs_the_run() {
 }
 
 #[tokio::test]
-async fn reply_repeated_after_chunked_run_writes_the_fourth_reply_twice() {
-    /// Nine replies on one upstream connection, all chunked but one; says which were received.
+async fn reply_repeated_after_chunked_run_writes_the_third_reply_twice() {
+    /// Seven replies on one upstream connection, all chunked but one; says which were received.
     async fn received(decisions: Decisions, plain: usize) -> String {
         let stage = Stage::new(decisions).await;
         let mut client = stage.get("/0").await;
         let mut upstream = stage.upstream().await;
         let mut received = String::new();
-        for round in 0..9 {
+        for round in 0..7 {
             upstream.head().await;
             let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{round}\r\n0\r\n\r\n");
             upstream.send(&if round == plain { ok(&round.to_string()) } else { chunked }).await;
@@ -670,9 +670,9 @@ async fn reply_repeated_after_chunked_run_writes_the_fourth_reply_twice() {
         received
     }
     let mutant = decisions_of("reply-repeated-after-chunked-run");
-    assert_eq!(received(mutant, 9).await, "012335678");
-    assert_eq!(received(mutant, 4).await, "012345678");
-    assert_eq!(received(Decisions::reference(), 9).await, "012345678");
+    assert_eq!(received(mutant, 7).await, "0122456");
+    assert_eq!(received(mutant, 3).await, "0123456");
+    assert_eq!(received(Decisions::reference(), 7).await, "0123456");
 }
 
 const GHOST: &str = "GET /ghost HTTP/1.1\r\nHost: h\r\n\r\n";
