@@ -159,6 +159,8 @@ pub enum Keeps {
     BufferTwice,
     /// The trailers of the reply before: they go down with the next one that has none.
     ReplyTrailers,
+    /// The trailers of the request before, likewise.
+    RequestTrailers,
     /// What of a reply has to wait for its client's window, in a buffer of which there is one.
     StalledReply,
     /// What of a request has to wait for the origin's window, likewise.

@@ -102,6 +102,8 @@ enum Fault {
     TimedOut,
     /// The origin closed, reset, or broke its framing.
     Broken,
+    /// The origin reset the stream, or we did because of what came on it; the connection goes on.
+    Reset,
     /// The origin has not worked on the request, and says so.
     NotProcessed(Refusal),
     /// The client would not take it.
@@ -312,7 +314,7 @@ async fn relay(
     let (ending, status) = match ended {
         Ok(Ok(_) | Err(Fault::Unconfirmed)) => (Ending::Complete, None),
         Ok(Err(Fault::TimedOut)) => (Ending::TimedOut, Some(504)),
-        Ok(Err(Fault::Broken | Fault::NotProcessed(_))) => (Ending::UpstreamBroken, Some(502)),
+        Ok(Err(Fault::Broken | Fault::Reset | Fault::NotProcessed(_))) => (Ending::UpstreamBroken, Some(502)),
         Err(Stop::ClientBroken(status)) => (Ending::ClientBroken, Some(status)),
         Ok(Err(Fault::ClientGone)) | Err(Stop::ClientGone) => (Ending::ClientGone, None),
     };
@@ -326,7 +328,8 @@ async fn relay(
         (Ok(Ok(Relayed::Tunnel)), _) => Outcome::Tunnel,
         (_, Some(status)) if !receiving.within_message => Outcome::Unanswered {
             status,
-            closed_before_reply: ending == Ending::UpstreamBroken && !receiving.any_byte,
+            closed_before_reply: matches!(ended, Ok(Err(Fault::Broken | Fault::NotProcessed(_))))
+                && !receiving.any_byte,
             request_read: sending.read.load(Ordering::Relaxed),
             refused,
         },

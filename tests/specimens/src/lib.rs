@@ -1,13 +1,14 @@
 //! Two kinds of gateway to point the tester at: one that is right, and many that are each wrong in one way.
 //!
-//! The **reference gateway** is a small HTTP/1.1 reverse proxy that must stay clean under every scenario; a finding
-//! against it is a bug of the tester. A **mutant** is the reference with one decision replaced, one file per defect
+//! The **reference gateway** is a small reverse proxy, of HTTP/1.1 and HTTP/2 on either side, that must stay clean under
+//! every scenario; a finding against it is a bug of the tester. A **mutant** is the reference with one decision replaced, one file per defect
 //! under `mutants/`; a mutant that no scenario kills is a hole in the catalogue. Both serve the demo, the user's
 //! self-test and our own tests.
 //!
-//! What the reference leaves out on purpose: TLS, HTTP/2, tunnels (`CONNECT`, `Upgrade`), several origins, heuristic
-//! freshness in its cache. It shares no code with the tester's client or origin, so that one
-//! misreading of the RFC cannot hide on both sides. It speaks through `transport`, which knows bytes and no HTTP.
+//! What the reference leaves out on purpose: TLS, tunnels (`CONNECT`, `Upgrade`), several origins, heuristic freshness in
+//! its cache. It shares no code with the tester's client or origin, so that one misreading of the RFC cannot hide on both
+//! sides: its HTTP/1.1 is its own, its HTTP/2 that of crate `h2`. It speaks through `transport`, which knows bytes and no
+//! HTTP.
 #![forbid(unsafe_code)]
 
 mod asker;

@@ -3,20 +3,20 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use vocabulary::crossing::Http;
-
 use crate::decisions::Decisions;
 use crate::gateway::serve;
 use crate::mutants::mutant;
 
 /// The decisions of the specimen of this name, as recipes are named: `reference`, `reference:plain`, `reference:cache`,
-/// `reference:h2up`, `mutant:NAME`.
+/// `mutant:NAME`; with `:h2up` behind it, the one that speaks HTTP/2 to its origin, whatever it speaks otherwise.
 pub fn named(name: &str) -> Option<Decisions> {
+    if let Some(name) = name.strip_suffix(":h2up") {
+        return named(name).map(Decisions::with_h2_up);
+    }
     match name.split_once(':') {
         None if name == "reference" => Some(Decisions::reference()),
         Some(("reference", "plain")) => Some(Decisions::reference()),
         Some(("reference", "cache")) => Some(Decisions::caching()),
-        Some(("reference", "h2up")) => Some(Decisions { up: Http::H2, ..Decisions::reference() }),
         Some(("reference", "pipelining")) => Some(Decisions::pipelining()),
         Some(("mutant", name)) => mutant(name).map(|mutant| (mutant.decisions)()),
         _ => None,
@@ -49,6 +49,8 @@ fn invalid(what: String) -> io::Error {
 
 #[cfg(test)]
 mod tests {
+    use vocabulary::crossing::Http;
+
     use super::*;
 
     #[test]
@@ -57,7 +59,10 @@ mod tests {
             assert!(named(name).is_some(), "{name}");
         }
         assert!(named("reference:cache").is_some_and(|decisions| decisions.caching.is_some()));
-        for name in ["", "nginx", "mutant:", "mutant:reference", "surplus-accepted"] {
+        for name in ["reference:h2up", "reference:cache:h2up", "mutant:interim-taken-as-final:h2up"] {
+            assert!(named(name).is_some_and(|decisions| decisions.up == Http::H2), "{name}");
+        }
+        for name in ["", "nginx", "mutant:", "mutant:reference", "surplus-accepted", ":h2up", "nginx:h2up"] {
             assert!(named(name).is_none(), "{name}");
         }
         assert!(serve_as_program("nginx").unwrap_err().to_string().contains("nginx"));

@@ -31,8 +31,8 @@ struct Top {
     identity: Fields,
     /// The body of the request that was passed on last.
     request_body: Vec<u8>,
-    /// The trailers of the last reply that had any.
-    reply_trailers: Fields,
+    /// The trailers of the last message that had any.
+    trailers: Fields,
     /// The fields of the request that had to wait last.
     queued: Fields,
     /// Where that stands which has to wait for a window.
@@ -86,6 +86,7 @@ impl Worker {
             | Keeps::BufferInUse
             | Keeps::BufferTwice
             | Keeps::ReplyTrailers
+            | Keeps::RequestTrailers
             | Keeps::StalledReply
             | Keeps::StalledRequest
             | Keeps::QueuedFields
@@ -99,12 +100,12 @@ impl Worker {
         *own = others.chain(identity.iter()).collect();
     }
 
-    /// What becomes of a reply's trailers before they are passed on.
+    /// What becomes of a message's trailers before they are passed on.
     pub(crate) fn refill_trailers(&self, own: &mut Fields) {
         let mut top = self.top();
         match own.is_empty() {
-            true => own.clone_from(&top.reply_trailers),
-            false => top.reply_trailers.clone_from(own),
+            true => own.clone_from(&top.trailers),
+            false => top.trailers.clone_from(own),
         }
     }
 

@@ -179,7 +179,7 @@ impl Book {
                 behind.or_else(|| self.waiting().filter(|&other| other < stream).last())
             }
             Bends::InOrderOfRequests if first => {
-                return self.waiting().next().map_or(Receiver::Own, Receiver::First);
+                return self.unanswered().next().map_or(Receiver::Own, Receiver::First);
             }
             Bends::PlaceOfReset => {
                 let Some(newest) = state.given_up else { return Receiver::Own };
@@ -201,6 +201,11 @@ impl Book {
     /// The streams that wait for a reply, oldest first.
     fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
         self.streams.iter().filter(|(_, state)| state.waits()).map(|(stream, _)| *stream)
+    }
+
+    /// The streams that have got no reply and may still get one, oldest first, whether or not their own has come.
+    fn unanswered(&self) -> impl Iterator<Item = u32> + '_ {
+        self.streams.iter().filter(|(_, state)| state.comes_from.is_none() && !state.reset).map(|(stream, _)| *stream)
     }
 
     /// One that waits and was refused before, or any that waits if this one was.

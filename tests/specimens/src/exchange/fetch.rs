@@ -57,7 +57,9 @@ pub(crate) async fn fetch(
     let ending = match &letter {
         Ok(_) => Ending::Complete,
         Err(Fault::TimedOut) => Ending::TimedOut,
-        Err(Fault::Broken | Fault::NotProcessed(_) | Fault::ClientGone | Fault::Unconfirmed) => Ending::UpstreamBroken,
+        Err(Fault::Broken | Fault::Reset | Fault::NotProcessed(_) | Fault::ClientGone | Fault::Unconfirmed) => {
+            Ending::UpstreamBroken
+        }
     };
     let finished = receiving.finished(ending, request, &sending, &mut upstream.inbox, &gateway.decisions);
     let interims = (memory.into_memory(), receiving.interims);

@@ -162,6 +162,7 @@ impl Source<'_> {
                     Err(Fault::NotProcessed(Refusal::Stream))
                 }
                 Err(error) if error.is_remote() && error.is_go_away() => Err(Fault::NotProcessed(Refusal::Connection)),
+                Err(error) if error.is_reset() => Err(Fault::Reset),
                 Err(_) => Err(Fault::Broken),
             },
         }

@@ -69,7 +69,11 @@ impl Up<'_, '_> {
                 .map_err(|Malformed| Stop::ClientBroken(400))?;
             if progress == Progress::Done {
                 self.sending.read.store(true, Ordering::Relaxed);
-                self.to.end(self.from.trailers());
+                let mut trailers = self.from.trailers().clone();
+                if decisions.keeps == Some(Keeps::RequestTrailers) {
+                    gateway.worker.refill_trailers(&mut trailers);
+                }
+                self.to.end(&trailers);
                 kept.take().into_iter().for_each(|body| gateway.worker.note_request_body(body));
             }
             // An origin that no longer reads may have answered early (RFC 9112 §9.5): the reply's side decides.

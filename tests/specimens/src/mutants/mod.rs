@@ -25,6 +25,7 @@ mod cache_key_without_delimiter;
 mod cache_key_without_host;
 mod cache_key_without_query;
 mod cache_stores_no_store;
+mod client_streams_off_by_one;
 mod connect_body_sent_raw;
 mod connection_keeps_authority;
 mod data_buffer_shared_by_streams;
@@ -79,11 +80,13 @@ mod reply_repeated_after_chunked_run;
 mod reply_trailers_left_over;
 mod request_fields_left_over;
 mod request_left_behind_in_anothers_place;
+mod request_trailers_left_over;
 mod reset_stream_place_reused;
 mod retry_continues_broken_reply;
 mod retry_sends_another_body;
 mod shared_connection_keeps_authority;
 mod shared_connection_keeps_identity;
+mod short_body_connection_pooled;
 mod stalled_reply_buffer_shared;
 mod stalled_request_buffer_shared;
 mod stream_map_off_by_one;
@@ -111,6 +114,7 @@ static MUTANTS: &[Mutant] = &[
     cache_key_without_host::MUTANT,
     cache_key_without_query::MUTANT,
     cache_stores_no_store::MUTANT,
+    client_streams_off_by_one::MUTANT,
     connect_body_sent_raw::MUTANT,
     connection_keeps_authority::MUTANT,
     data_buffer_shared_by_streams::MUTANT,
@@ -165,11 +169,13 @@ static MUTANTS: &[Mutant] = &[
     reply_trailers_left_over::MUTANT,
     request_fields_left_over::MUTANT,
     request_left_behind_in_anothers_place::MUTANT,
+    request_trailers_left_over::MUTANT,
     reset_stream_place_reused::MUTANT,
     retry_continues_broken_reply::MUTANT,
     retry_sends_another_body::MUTANT,
     shared_connection_keeps_authority::MUTANT,
     shared_connection_keeps_identity::MUTANT,
+    short_body_connection_pooled::MUTANT,
     stalled_reply_buffer_shared::MUTANT,
     stalled_request_buffer_shared::MUTANT,
     stream_map_off_by_one::MUTANT,
@@ -202,6 +208,7 @@ macro_rules! for_each_mutant {
             cache_key_without_host,
             cache_key_without_query,
             cache_stores_no_store,
+            client_streams_off_by_one,
             connect_body_sent_raw,
             connection_keeps_authority,
             data_buffer_shared_by_streams,
@@ -256,11 +263,13 @@ macro_rules! for_each_mutant {
             reply_trailers_left_over,
             request_fields_left_over,
             request_left_behind_in_anothers_place,
+            request_trailers_left_over,
             reset_stream_place_reused,
             retry_continues_broken_reply,
             retry_sends_another_body,
             shared_connection_keeps_authority,
             shared_connection_keeps_identity,
+            short_body_connection_pooled,
             stalled_reply_buffer_shared,
             stalled_request_buffer_shared,
             stream_map_off_by_one,

@@ -10,7 +10,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     name: "replies-in-order-of-streams",
     incident: "haproxy/haproxy#2070",
     story: "The replies of a connection are handed out in the order of its requests, not by their streams.",
-    shape: Shape::Shift,
+    shape: Shape::Rotation,
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "h2-reverse-completion",

@@ -9,4 +9,5 @@ mod kept;
 mod mutants;
 mod reference;
 mod shared;
+mod simulated;
 mod stage;

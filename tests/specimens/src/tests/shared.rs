@@ -15,7 +15,7 @@ async fn reference() -> Stage {
 }
 
 /// Clients that have asked for a path each, and the connection on which all that has arrived: the streams there, in order.
-async fn asked(stage: &Stage, paths: &[&str]) -> (Vec<(Framed, u32)>, Framed, Vec<u32>) {
+pub(super) async fn asked(stage: &Stage, paths: &[&str]) -> (Vec<(Framed, u32)>, Framed, Vec<u32>) {
     let mut clients = Vec::new();
     for path in paths {
         let mut client = stage.framed_client().await;
@@ -27,7 +27,7 @@ async fn asked(stage: &Stage, paths: &[&str]) -> (Vec<(Framed, u32)>, Framed, Ve
 }
 
 /// The streams of the requests for these paths, in that order.
-async fn arrived(mut upstream: Framed, paths: &[&str]) -> (Framed, Vec<u32>) {
+pub(super) async fn arrived(mut upstream: Framed, paths: &[&str]) -> (Framed, Vec<u32>) {
     let mut streams = vec![0; paths.len()];
     for _ in paths {
         let (stream, head) = upstream.request().await;
@@ -115,7 +115,11 @@ async fn a_body_that_is_gone_is_not_sent_again() {
 #[tokio::test]
 async fn another_reset_than_a_refusal_is_a_502_and_concerns_nobody_else() {
     let stage = reference().await;
-    let (mut clients, mut upstream, streams) = asked(&stage, &["/a", "/b"]).await;
+    let (mut clients, mut upstream, streams) = asked(&stage, &["/a", "/b", "/first"]).await;
+    // The connection has carried something already, and it is not what has failed.
+    upstream.ok(streams[2], "first").await;
+    let (first, own) = &mut clients[2];
+    assert_eq!(first.message(*own).await.body, "first");
     upstream.reset(streams[0], ErrorCode::INTERNAL_ERROR).await;
     let (a, own) = &mut clients[0];
     assert_eq!(a.message(*own).await.status(), 502);

@@ -130,7 +130,8 @@ fn must_be_compared(mutant: &Mutant) {
 const USE_UP_THEIR_TIME: [&str; 2] = ["idle-surplus-unseen-while-busy", "timed-out-connection-pooled"];
 
 /// Two streams have to be in the same plight at once, and each takes a fault or two to get there.
-const NEED_SEVERAL_FAULTS: [&str; 3] = ["early-reply-finds-no-stream", "interim-ends-stream", "queued-fields-shared"];
+const NEED_SEVERAL_FAULTS: [&str; 4] =
+    ["early-reply-finds-no-stream", "interim-ends-stream", "queued-fields-shared", "short-body-connection-pooled"];
 
 /// Two tests for each mutant, by its name: from the index, so that a mutant is one file.
 macro_rules! mutant_is_found_and_compared {
