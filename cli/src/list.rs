@@ -46,24 +46,11 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
         Gateways::List => {
             for recipe in Recipe::built_in() {
                 let state = if recipe.is_installed() { "installed" } else { "not installed" };
-                writeln!(
-                    text,
-                    "{:12} {state:14} {:12} {}",
-                    recipe.name(),
-                    recipe.variants().join(","),
-                    recipe.title()
-                )?;
+                line(&mut text, recipe.name(), state, &recipe.variants().join(","), recipe.title())?;
             }
-            writeln!(
-                text,
-                "{:12} {:14} {:12} the correct gateway that is part of crosswire",
-                "reference", "built in", "plain,cache,pipelining"
-            )?;
-            writeln!(
-                text,
-                "{:12} {:14} {:12} the same with one defect; `crosswire demo --list`",
-                "mutant:NAME", "built in", "-"
-            )?;
+            let reference = "the correct gateway that is part of crosswire";
+            line(&mut text, "reference", "built in", "plain,cache,pipelining", reference)?;
+            line(&mut text, "mutant:NAME", "built in", "-", "the same with one defect; `crosswire demo --list`")?;
         }
         Gateways::Show { name } => {
             let recipe = Recipe::find(&name).map_err(crosswire::GatewayError::from)?;
@@ -94,4 +81,9 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
     }
     to_stdout(&text)?;
     Ok(0)
+}
+
+/// One line of the list of gateways.
+fn line(text: &mut String, name: &str, state: &str, variants: &str, title: &str) -> std::fmt::Result {
+    writeln!(text, "{name:16} {state:14} {variants:24} {title}")
 }

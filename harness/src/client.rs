@@ -10,8 +10,10 @@
 mod batch;
 mod connection;
 mod cookies;
+mod exchange;
 mod framing;
 mod fuzzing;
+mod h2;
 mod lane;
 mod reading;
 mod receiving;
@@ -56,7 +58,7 @@ pub(crate) async fn run_plan(
         base,
         key: key.clone(),
         scanner: scanner.clone(),
-        target: target.for_case(),
+        target: target.for_case(plan.down),
         ledger: Arc::clone(ledger),
         notify: Arc::clone(notify),
         idle: Arc::clone(idle),

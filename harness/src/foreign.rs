@@ -241,7 +241,8 @@ impl Shared {
     /// One benign exchange: whether it passed unchanged, or why nothing right came back.
     async fn round_trip(&self, target: &Target) -> Result<Result<bool, String>, RunError> {
         let stimuli = vec![Stimulus::get(ExchangeId(1), TenantId(1))];
-        let plan = Plan::bare("ready", vec![Lane { name: "ready".to_owned(), stimuli, until: None }]);
+        let lane = Lane { name: "ready".to_owned(), stimuli, until: None };
+        let plan = Plan::bare("ready", vec![lane]);
         let history = self.perform(target, &plan).await?;
         let judged = oracle::judge(&history, Known::NOTHING).map_err(|panic| RunError::Broken(panic.to_string()))?;
         let end = history.exchanges.get(&ExchangeId(1)).and_then(|exchange| exchange.end.as_ref());

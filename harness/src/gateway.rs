@@ -339,6 +339,8 @@ impl Gateway {
         let authority = self.authority.clone().unwrap_or_else(|| address.to_string());
         let target = Target {
             address,
+            // A case says what it speaks.
+            http: Http::H1,
             authority,
             base_path: self.base_path.clone(),
             extra_fields: self.fields.clone(),

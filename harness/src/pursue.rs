@@ -238,7 +238,10 @@ impl Pursuit<'_> {
         // One with a cache, where the finding is about one.
         let (kept, decisions) = match finding.leg {
             Leg::Store => (&mut self.references.caching, specimens::Decisions::caching()),
-            Leg::Request | Leg::Reply | Leg::Mint => (&mut self.references.plain, specimens::Decisions::reference()),
+            Leg::Request | Leg::Reply | Leg::Mint => {
+                let decisions = specimens::Decisions { up: self.bench.up(), ..specimens::Decisions::reference() };
+                (&mut self.references.plain, decisions)
+            }
         };
         let bench = match kept.take() {
             Some(bench) => bench,

@@ -2,7 +2,8 @@
 //!
 //! Pure: no socket, no clock. Every decision about bytes is taken here, so that the driver has nothing left to decide:
 //! which canaries a reply carries, what stands in one write, what a request's version forbids, when a planned fault is
-//! done. The driver performs emission after emission and reports each [`Mark`] as it comes to it.
+//! done. The driver performs emission after emission and reports each [`Mark`] as it comes to it. What it hands to the
+//! kernel is bytes of HTTP/1.1 ([`Wire`]), or what frames of HTTP/2 are made of ([`Parts`]).
 
 use std::time::Duration;
 
@@ -16,10 +17,16 @@ use crate::head::{self, Method, RequestHead};
 
 mod compose;
 mod framing;
+mod medium;
+mod parts;
 mod text;
 mod wire;
 
+pub(crate) use compose::SEGMENT_BYTES_MAX;
+pub(crate) use medium::Medium;
+pub(crate) use parts::{Part, Parts};
 use text::Persistent;
+pub(crate) use text::fields;
 pub(crate) use wire::Wire;
 
 /// Bytes of a benign reply to an exchange of which nothing is planned.
@@ -27,8 +34,8 @@ pub(crate) const BENIGN_BYTES: u64 = 256;
 
 /// Everything that is done for one request, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Program {
-    pub(crate) emissions: Vec<Emission>,
+pub(crate) struct Program<W> {
+    pub(crate) emissions: Vec<Emission<W>>,
     /// The replies that the program emits; marks name them by their place here.
     pub(crate) deliveries: Vec<Delivery>,
     /// The planned faults; marks name them by their place here.
@@ -55,9 +62,9 @@ pub(crate) struct Delivery {
 
 /// One thing that the driver does.
 #[derive(Debug)]
-pub(crate) enum Emission {
+pub(crate) enum Emission<W> {
     /// Hand bytes to the kernel, in one write.
-    Write(Write),
+    Write(Write<W>),
     /// Wait until the request's body has been read.
     AwaitBody,
     /// Wait for a time.
@@ -67,7 +74,7 @@ pub(crate) enum Emission {
     /// Wait for something. The fault, where there is one, is performed when the hold ends as planned.
     Hold { hold: Hold, fault: Option<usize> },
     /// Write when the next request has arrived on the connection; if none comes, write nothing.
-    AfterNextRequest { write: Write, fault: Option<usize> },
+    AfterNextRequest { write: Write<W>, fault: Option<usize> },
     /// Wait until the peer's kernel has acknowledged everything: what comes next is a segment of its own.
     AwaitAcknowledgement,
     /// Wait until the peer's kernel has acknowledged everything, then report.
@@ -82,8 +89,8 @@ pub(crate) enum Emission {
 
 /// Bytes and what has happened when the kernel has them.
 #[derive(Debug, Default)]
-pub(crate) struct Write {
-    pub(crate) wire: Wire,
+pub(crate) struct Write<W> {
+    pub(crate) wire: W,
     pub(crate) marks: Vec<Mark>,
 }
 
@@ -114,7 +121,7 @@ pub(crate) struct Context<'a> {
 }
 
 /// The program for a request whose exchange is known.
-pub(crate) fn respond(directive: &Directive, head: &RequestHead, context: Context<'_>) -> Program {
+pub(crate) fn respond<W: Medium>(directive: &Directive, head: &RequestHead, context: Context<'_>) -> Program<W> {
     let benign;
     let mut acts = &directive.acts;
     let mut faults = directive.faults();
@@ -127,39 +134,35 @@ pub(crate) fn respond(directive: &Directive, head: &RequestHead, context: Contex
 }
 
 /// The reply to a request without any canary: the gateway's own.
-pub(crate) fn stranger(head: &RequestHead) -> Program {
-    let mut text = text::Head::new(200);
+pub(crate) fn stranger<W: Medium>(head: &RequestHead) -> Program<W> {
+    let mut text = text::Head::new(W::HTTP, 200);
     text.field("Content-Type", "text/plain");
     text.field("Content-Length", "3");
     text.connection(head.version, if head.persistent { Persistent::Stays } else { Persistent::Closes });
-    let mut wire = Wire::of(text.end());
-    if head.method != Method::Head {
-        wire.push(b"ok\n");
-    }
+    let body: &[u8] = if head.method == Method::Head { b"" } else { b"ok\n" };
     let mut emissions = Vec::new();
     if head.body != head::Framing::None {
         emissions.push(Emission::AwaitBody);
     }
-    emissions.push(Emission::Write(Write { wire, marks: Vec::new() }));
+    emissions.push(Emission::Write(Write::unmarked(W::plain(text.end(), body))));
     if !head.persistent {
         emissions.push(Emission::Close { close: Close::Fin, fault: None });
     }
     Program { emissions, ..Program::default() }
 }
 
-/// The reply to what is no request: an error and the end of the connection (RFC 9112 §2.2, §6.3).
-pub(crate) fn refuse(status: u16) -> Program {
-    let mut text = text::Head::new(status);
+/// The reply to what is no request: an error and the end (RFC 9112 §2.2, §6.3; RFC 9113 §8.1.1).
+pub(crate) fn refuse<W: Medium>(status: u16) -> Program<W> {
+    let mut text = text::Head::new(W::HTTP, status);
     text.field("Content-Length", "0");
     text.field("Connection", "close");
-    let write = Write { wire: Wire::of(text.end()), marks: Vec::new() };
-    let close = Emission::Close { close: Close::Fin, fault: None };
-    Program { emissions: vec![Emission::Write(write), close], ..Program::default() }
+    let write = Write::unmarked(W::plain(text.end(), b""));
+    Program { emissions: vec![Emission::Write(write), W::give_up()], ..Program::default() }
 }
 
 /// A plain 100 for a sender that waits for one before its exchange can be known.
-pub(crate) fn plain_continue() -> Wire {
-    Wire::of(text::Head::new(100).end())
+pub(crate) fn plain_continue<W: Medium>() -> W {
+    W::head(text::Head::new(W::HTTP, 100).end())
 }
 
 /// How many bytes of body the directive's final reply has.

@@ -10,36 +10,38 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
 use transport::Stream;
-use vocabulary::history::{Closer, Observation, Seen};
-use vocabulary::identity::{Attempt, ExchangeId, Ordinal};
-use vocabulary::limits::DRAIN_WAIT;
 
-use crate::behavior::Program;
-use crate::head::RequestHead;
-use crate::office::{Link, Office, Outcome};
+use crate::behavior::Wire;
+use crate::connection::End;
+use crate::office::{Link, Office};
+use crate::turn;
 
-mod account;
 mod inbound;
 mod outbound;
 
-/// Serves one connection until either end closes it.
-pub(crate) async fn serve(office: Arc<Office>, link: Arc<Link>, mut stream: Stream) {
-    let mut registered = Registered { office: &office, link: &link, outcome: Outcome::Reset };
-    // A write is a segment: nothing may be held back to be joined with what follows.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("cannot set TCP_NODELAY on {}: {error}", link.id);
-    }
+/// The turn of a reply of HTTP/1.1.
+type Turn = turn::Turn<Wire>;
+
+/// What came of serving a connection as one of HTTP/1.
+pub(crate) enum Served {
+    /// It is over.
+    Over(End),
+    /// It was none: it began with the preface of HTTP/2, and these bytes came behind it.
+    Preface(Vec<u8>),
+}
+
+/// Serves one connection until either end wants to close it.
+pub(crate) async fn serve(office: &Office, link: &Arc<Link>, stream: &mut Stream) -> Served {
     let line = Line {
-        office: &office,
-        link: &link,
+        office,
+        link,
         turns: RefCell::default(),
         heads: Cell::new(0),
         strays: Cell::new(false),
         over: Cell::new(None),
+        behind_preface: Cell::default(),
         progress: Notify::new(),
     };
     let end = {
@@ -56,79 +58,10 @@ pub(crate) async fn serve(office: Arc<Office>, link: Arc<Link>, mut stream: Stre
         }
     };
     line.give_up_turns();
-    registered.outcome = close(&line, stream, end).await;
-}
-
-/// How the writer left the connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The gateway has closed or reset it.
-    Gateway,
-    /// It is to be closed in order.
-    Fin,
-    /// It is to be reset.
-    Rst,
-    /// All connections are to be closed.
-    Drain,
-    /// The gateway does not take our bytes.
-    Stuck,
-}
-
-async fn close(line: &Line<'_>, mut stream: Stream, end: End) -> Outcome {
-    match end {
-        End::Gateway => {
-            line.office.report_end(line.link, Closer::Gateway);
-            Outcome::ClosedInOrder
-        }
-        End::Fin | End::Drain => {
-            line.office.report_end(line.link, Closer::Origin);
-            // Closing with unread bytes would send a RST, which may take the reply away from its reader.
-            let by_itself = Instant::now() + DRAIN_WAIT;
-            if stream.shutdown().await.is_err() {
-                return Outcome::ClosedInOrder;
-            }
-            let mut discarded = [0; 4096];
-            loop {
-                let told = line.link.close_by();
-                let deadline = told.unwrap_or(by_itself);
-                tokio::select! {
-                    biased;
-                    read = timeout_at(deadline, stream.read(&mut discarded)) => match read {
-                        Ok(Ok(0) | Err(_)) => return Outcome::ClosedInOrder,
-                        Ok(Ok(_)) => {}
-                        Err(_) if told.is_none() => return Outcome::ClosedInOrder,
-                        Err(_) => break,
-                    },
-                    // Woken for whatever reason, it looks whether it was told to close.
-                    () = line.link.changed.notified() => {}
-                }
-            }
-            reset(line, &stream)
-        }
-        End::Rst | End::Stuck => {
-            line.office.report_end(line.link, Closer::Origin);
-            reset(line, &stream)
-        }
-    }
-}
-
-fn reset(line: &Line<'_>, stream: &Stream) -> Outcome {
-    if let Err(error) = stream.set_zero_linger() {
-        tracing::debug!("cannot reset {}: {error}", line.link.id);
-    }
-    Outcome::Reset
-}
-
-/// Takes the link out of the register, also when the connection's task panics.
-struct Registered<'a> {
-    office: &'a Office,
-    link: &'a Link,
-    outcome: Outcome,
-}
-
-impl Drop for Registered<'_> {
-    fn drop(&mut self) {
-        self.office.close_link(self.link, self.outcome);
+    match (line.over.get(), end) {
+        (_, End::Drain) => Served::Over(end),
+        (Some(Over::Preface), _) => Served::Preface(line.behind_preface.take()),
+        _ => Served::Over(end),
     }
 }
 
@@ -144,6 +77,8 @@ struct Line<'a> {
     strays: Cell<bool>,
     /// Set when no further request can be read.
     over: Cell<Option<Over>>,
+    /// What was read behind the preface of HTTP/2.
+    behind_preface: Cell<Vec<u8>>,
     /// Wakes the reader: a turn is over, or an early final reply is written.
     progress: Notify,
 }
@@ -157,38 +92,8 @@ enum Over {
     Reset,
     /// What came was no request, or did not come in time.
     Unreadable,
-}
-
-/// A request and the turn of its reply.
-struct Turn {
-    ordinal: Ordinal,
-    head: RequestHead,
-    /// What will be reported of the request, until it is.
-    seen: RefCell<Option<Seen>>,
-    /// Whose it is, once that is known.
-    answers: Cell<Option<(ExchangeId, Attempt)>>,
-    /// What will be done, from when it is known until it is done.
-    program: RefCell<Option<Program>>,
-    body: Cell<Body>,
-    /// Whether the program leaves the body unread until its final reply is written.
-    early: Cell<bool>,
-    /// Whether the program turns the connection into a tunnel.
-    switches: Cell<bool>,
-    /// Whether a final reply was written, so that an unread body may be drained.
-    final_written: Cell<bool>,
-    /// Whether the request counts as unanswered.
-    in_flight: Cell<bool>,
-}
-
-/// How far the body of a request has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Body {
-    Coming,
-    /// All of it stands unread in our buffer.
-    Arrived,
-    Read,
-    /// It cannot be read; the status says why.
-    Unreadable(u16),
+    /// What came was the preface of HTTP/2.
+    Preface,
 }
 
 impl Line<'_> {
@@ -197,24 +102,10 @@ impl Line<'_> {
         matches!(self.over.get(), Some(Over::Closed | Over::Reset))
     }
 
-    /// Reports a request, once.
-    fn report_seen(&self, turn: &Turn) {
-        if let Some(seen) = turn.seen.take() {
-            self.office.report(Observation::Seen(seen));
-        }
-    }
-
-    /// Counts a request as answered, once.
-    fn leave(&self, turn: &Turn) {
-        if turn.in_flight.replace(false) {
-            self.office.leave();
-        }
-    }
-
     fn give_up_turns(&self) {
         for turn in self.turns.take() {
-            self.report_seen(&turn);
-            self.leave(&turn);
+            turn.report_seen(self.office);
+            turn.leave(self.office);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::mem::MaybeUninit;
 
+use vocabulary::crossing::Http;
 use vocabulary::limits::{BODY_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX};
 use vocabulary::plan::Version;
 
@@ -13,6 +14,8 @@ use vocabulary::plan::Version;
 pub(crate) struct RequestHead {
     pub(crate) method: Method,
     pub(crate) target: String,
+    pub(crate) http: Http,
+    /// What its request line names, in HTTP/1.
     pub(crate) version: Version,
     /// Whether the connection stays open after the reply (RFC 9112 §9.3).
     pub(crate) persistent: bool,
@@ -33,6 +36,16 @@ pub(crate) enum Method {
     Other,
 }
 
+impl Method {
+    pub(crate) fn of(name: &[u8]) -> Method {
+        match name {
+            b"HEAD" => Method::Head,
+            b"CONNECT" => Method::Connect,
+            _ => Method::Other,
+        }
+    }
+}
+
 /// How a request's head frames its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
@@ -46,6 +59,8 @@ pub(crate) enum Framing {
 pub(crate) enum Malformed {
     #[error("not the head of an HTTP/1 request: {0}")]
     Head(httparse::Error),
+    #[error("not the fields of an HTTP/2 request: {0}")]
+    Fields(&'static str),
     #[error("a head of more than {HEAD_BYTES_MAX} bytes or {FIELDS_MAX} fields")]
     TooLong,
     #[error("a Content-Length that is no number, or several that differ")]
@@ -60,6 +75,24 @@ pub(crate) enum Malformed {
     Chunk,
 }
 
+impl RequestHead {
+    /// The head of a request of which nothing is known.
+    pub(crate) fn unread(http: Http) -> RequestHead {
+        RequestHead {
+            method: Method::Other,
+            target: String::new(),
+            http,
+            version: Version::Http11,
+            persistent: http == Http::H2,
+            body: Framing::None,
+            expects_continue: false,
+            conditional: false,
+            authority: None,
+            upgrade: None,
+        }
+    }
+}
+
 impl Malformed {
     /// The status that says so.
     pub(crate) fn status(self) -> u16 {
@@ -67,6 +100,7 @@ impl Malformed {
             Malformed::TooLong => 431,
             Malformed::BodyTooLong => 413,
             Malformed::Head(_)
+            | Malformed::Fields(_)
             | Malformed::Length
             | Malformed::LengthAndCoding
             | Malformed::Coding
@@ -93,19 +127,10 @@ fn interpret(request: &httparse::Request<'_, '_>) -> Result<RequestHead, Malform
         _ => Version::Http11,
     };
     let mut head = RequestHead {
-        method: match request.method {
-            Some("HEAD") => Method::Head,
-            Some("CONNECT") => Method::Connect,
-            _ => Method::Other,
-        },
+        method: Method::of(request.method.unwrap_or_default().as_bytes()),
         target: request.path.unwrap_or_default().to_owned(),
         version,
-        persistent: false,
-        body: Framing::None,
-        expects_continue: false,
-        conditional: false,
-        authority: None,
-        upgrade: None,
+        ..RequestHead::unread(Http::H1)
     };
     let (mut length, mut coded) = (None, false);
     let (mut closes, mut keeps_alive) = (false, version == Version::Http11);
@@ -146,7 +171,7 @@ fn interpret(request: &httparse::Request<'_, '_>) -> Result<RequestHead, Malform
 }
 
 /// RFC 9112 §6.3 item 5: a list of equal values may be taken for one of them, anything else is an error.
-fn content_length(value: &[u8], mut before: Option<u64>) -> Result<u64, Malformed> {
+pub(crate) fn content_length(value: &[u8], mut before: Option<u64>) -> Result<u64, Malformed> {
     for number in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii) {
         let digits = (!number.is_empty() && number.iter().all(u8::is_ascii_digit)).then_some(number);
         let bytes =

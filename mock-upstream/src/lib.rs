@@ -8,16 +8,21 @@
 //! thread of its own, so that the caller may have any runtime or none; in a simulation it is a task of the caller's.
 #![forbid(unsafe_code)]
 
+mod account;
 mod behavior;
 mod body;
 mod book;
 mod clock;
+mod connection;
 mod gate;
 mod gatehouse;
 mod h1;
+mod h2;
 mod head;
 mod office;
+mod perform;
 mod server;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, JoinSet, LocalSet};
 use transport::Listener;
 
 use crate::office::Office;
-use crate::{Drained, OriginError, h1};
+use crate::{Drained, OriginError, connection};
 
 /// How long a drop waits for the thread. Nothing in it takes that long, unless the observer blocks.
 const JOIN_WAIT: Duration = Duration::from_secs(2);
@@ -134,7 +134,7 @@ async fn serve(listener: Listener, office: Arc<Office>, mut commands: commands::
             Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok(stream) => match office.open_link() {
-                    Some(link) => drop(tasks.spawn_local(h1::serve(office.clone(), link, stream))),
+                    Some(link) => drop(tasks.spawn_local(connection::serve(office.clone(), link, stream))),
                     None => tracing::warn!("refused an upstream connection: too many are open"),
                 },
                 Err(error) => {

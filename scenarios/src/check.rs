@@ -214,8 +214,8 @@ impl Lanes<'_> {
         let request = &lane.request;
         let formed = request.form.0.iter().any(|form| *form != FormWord::Plain);
         let ghost = request
-            .body
-            .iter()
+            .bodies()
+            .into_iter()
             .flat_map(|body| &body.0)
             .any(|body| matches!(body, BodyWord::Ghost { .. } | BodyWord::Misframed { .. }));
         let own = request.target.0.iter().all(|target| *target == Target::Own);
@@ -263,7 +263,15 @@ impl Lanes<'_> {
                 Act::Interim(_) if finals > 0 && !matches!(previous, Some(Act::Final(_))) => {
                     return error("an interim reply behind the final one is surplus, and must follow it directly");
                 }
-                Act::Hold(_) | Act::Wait(_) | Act::Interim(_) | Act::Close(_) | Act::Silence(_) | Act::Tunnel(_) => {}
+                Act::Hold(_)
+                | Act::Wait(_)
+                | Act::Interim(_)
+                | Act::Close(_)
+                | Act::Silence(_)
+                | Act::Tunnel(_)
+                | Act::Reset(_)
+                | Act::GoAway(_)
+                | Act::Settings(_) => {}
             }
             if let (Some(Act::Interim(interim)), Act::Hold(_) | Act::Wait(_) | Act::Silence(_)) = (previous, act)
                 && interim.segment.0.contains(&InterimSegment::Shared)

@@ -19,19 +19,19 @@ pub(crate) struct RequestForm {
     pub(crate) method: Option<Choice<Method>>,
     pub(crate) target: Choice<Target>,
     /// Whether the target is in absolute form, and whose authority it names.
-    pub(crate) absolute: Option<Choice<Absolute>>,
-    pub(crate) version: Choice<Version>,
+    pub(crate) absolute: Option<Spanned<Choice<Absolute>>>,
+    pub(crate) version: Option<Spanned<Choice<Version>>>,
     pub(crate) host: Option<Choice<String>>,
     pub(crate) credential: Option<Choice<Credential>>,
-    pub(crate) fields: Fields,
+    pub(crate) fields: Option<Spanned<Fields>>,
     /// Bytes of one more field, so that a gateway refuses the request for the size of its head.
     pub(crate) padding: Option<Draw<Number<0, 65_536>>>,
-    pub(crate) body: Option<Choice<BodyWord>>,
+    pub(crate) body: Option<Spanned<Choice<BodyWord>>>,
     pub(crate) pace: Option<Choice<PaceWord>>,
     pub(crate) expect: Option<Choice<String>>,
-    pub(crate) trailers: bool,
+    pub(crate) trailers: Choice<bool>,
     /// Whether bytes follow that spell a request of another, optional, exchange.
-    pub(crate) tail: bool,
+    pub(crate) tail: Option<Spanned<bool>>,
     /// The application's form in which the request is spelled; it brings a path and a body.
     pub(crate) form: Choice<FormWord>,
     /// Whether the request has everything a request can have, all of it with its canary.
@@ -256,6 +256,26 @@ pub(crate) struct ReadSlowly {
 }
 
 impl RequestForm {
+    /// The versions that its request line may name.
+    pub(crate) fn version(&self) -> Choice<Version> {
+        self.version.as_ref().map(|version| version.get_ref().clone()).unwrap_or_default()
+    }
+
+    /// Its further fields.
+    pub(crate) fn fields(&self) -> Fields {
+        self.fields.as_ref().map(|fields| fields.get_ref().clone()).unwrap_or_default()
+    }
+
+    /// The bodies that it may have, where it says so.
+    pub(crate) fn bodies(&self) -> Option<&Choice<BodyWord>> {
+        self.body.as_ref().map(Spanned::get_ref)
+    }
+
+    /// Whether bytes follow that spell another request.
+    pub(crate) fn has_tail(&self) -> bool {
+        self.tail.as_ref().is_some_and(|tail| *tail.get_ref())
+    }
+
     /// Every duration that the request names.
     pub(crate) fn times(&self) -> Vec<&Draw<Time>> {
         let paces = self.pace.iter().flat_map(|choice| &choice.0);

@@ -3,17 +3,18 @@
 use std::fmt::Write;
 
 use toml::Spanned;
-use vocabulary::directive::{ChunkDefect, Close};
+use vocabulary::crossing::Http;
+use vocabulary::directive::{ChunkDefect, Close, LastStream, Table};
 use vocabulary::plan::{AbortHow, Absolute, Audience, Credential, EventKind, Target, Until, Version};
 
 use crate::client::{BodyWord, ConnectionWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, RequestForm};
 use crate::draw::{Choice, Count, Draw, Time, one_of};
 use crate::language::{DirectiveAt, FreezeOf, Lane, Order, ProfileWord, Scenario, Variant};
 use crate::origin::{
-    Act, CutWord, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
-    SurplusWhen, SurplusWord,
+    Act, CutWord, FinalReply, FrameForm, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SettingWord,
+    SurplusBytes, SurplusWhen, SurplusWord,
 };
-use crate::plan_words::misframing;
+use crate::plan_words::{misframing, reset_code};
 
 impl Scenario {
     /// The scenario in words, for `crosswire scenarios show NAME`.
@@ -25,6 +26,9 @@ impl Scenario {
             text.push('\n');
             let rounds = variant.rounds();
             let rounds = if rounds.max().0 == 1 { "once".to_owned() } else { format!("in {rounds} rounds") };
+            let clients =
+                variant.down.as_ref().map(|down| format!(", where clients speak {}", version(*down.get_ref())));
+            let rounds = rounds + &clients.unwrap_or_default();
             // Writing to a string cannot fail.
             let _ = match variant.name.as_str() {
                 "" => writeln!(text, "Told {rounds}:"),
@@ -50,7 +54,8 @@ impl Scenario {
                     Order::Lifo => "the other way round".to_owned(),
                     Order::Random => "in any order".to_owned(),
                 });
-                let _ = writeln!(text, "  A gate releases {order}{}.", apart(&gate.gap));
+                let together = if gate.together { ", all requests of a round together" } else { "" };
+                let _ = writeln!(text, "  A gate releases {order}{}{together}.", apart(&gate.gap));
             }
             for lane in &variant.lanes {
                 let _ = writeln!(text, "  {}: {}", lane.name.get_ref(), client(lane, variant));
@@ -75,6 +80,7 @@ impl Scenario {
         );
         let prevented = head.may_be_prevented_by.iter().map(|witness| witness.word().to_owned()).collect();
         let _ = writeln!(text, "May rightly be prevented by: {}", list(prevented));
+        text.push_str(&spoken(self.head.down, self.head.up));
         if self.needs_gateway_timeout() {
             text.push_str("Needs the gateway's reply timeout (--gateway-timeout); skipped without it.\n");
         }
@@ -85,6 +91,21 @@ impl Scenario {
             let _ = writeln!(text, "Run in the profile {:?} or by its name.", self.profile.word());
         }
         text
+    }
+}
+
+/// Where the scenario is told, if it is not told everywhere.
+fn spoken(down: Option<Http>, up: Option<Http>) -> String {
+    let before = down.map(|down| format!("clients speak {}", version(down)));
+    let behind = up.map(|up| format!("the gateway speaks {} to the origin", version(up)));
+    let both: Vec<String> = before.into_iter().chain(behind).collect();
+    if both.is_empty() { String::new() } else { format!("Told where {}; skipped elsewhere.\n", both.join(" and ")) }
+}
+
+fn version(http: Http) -> &'static str {
+    match http {
+        Http::H1 => "HTTP/1.1",
+        Http::H2 => "HTTP/2",
     }
 }
 
@@ -165,7 +186,7 @@ fn request(lane: &Lane) -> String {
     let form = &lane.request;
     let mut text =
         form.method.as_ref().map_or("any method".to_owned(), |method| words(method, |method| method.0.clone()));
-    if let Some(body) = &form.body {
+    if let Some(body) = form.bodies() {
         let word = |body: &BodyWord| match body {
             BodyWord::None => "no body".to_owned(),
             BodyWord::Sized { bytes, declared_off_by } => match declared_off_by.0.as_slice() {
@@ -194,7 +215,7 @@ fn request(lane: &Lane) -> String {
         Target::Asterisk => "*".to_owned(),
         Target::Authority(authority) => authority.clone(),
     };
-    let _ = write!(text, " of {}{}", words(&form.target, word), form.fields);
+    let _ = write!(text, " of {}{}", words(&form.target, word), form.fields());
     request_details(form, &mut text);
     text
 }
@@ -209,14 +230,14 @@ fn request_details(form: &RequestForm, text: &mut String) {
             Absolute::Host => "its own host".to_owned(),
             Absolute::Other(authority) => authority.clone(),
         };
-        let _ = write!(text, ", in absolute form with {}", words(absolute, word));
+        let _ = write!(text, ", in absolute form with {}", words(absolute.get_ref(), word));
     }
-    if form.version.0.contains(&Version::Http10) {
+    if form.version().0.contains(&Version::Http10) {
         let word = |version: &Version| match version {
             Version::Http11 => "HTTP/1.1".to_owned(),
             Version::Http10 => "HTTP/1.0".to_owned(),
         };
-        let _ = write!(text, ", {}", words(&form.version, word));
+        let _ = write!(text, ", {}", words(&form.version(), word));
     }
     if let Some(host) = &form.host {
         let _ = write!(text, ", host {}", words(host, String::clone));
@@ -253,11 +274,17 @@ fn request_details(form: &RequestForm, text: &mut String) {
         };
         let _ = write!(text, ", the body {}", words(pace, word));
     }
-    if form.trailers {
-        text.push_str(", with a trailer");
-    }
-    if form.tail {
+    text.push_str(trailer(&form.trailers));
+    if form.has_tail() {
         text.push_str(", followed by bytes that spell another request");
+    }
+}
+
+fn trailer(choice: &Choice<bool>) -> &'static str {
+    match (choice.0.contains(&true), choice.0.contains(&false)) {
+        (true, false) => ", with a trailer",
+        (true, true) => ", some with a trailer",
+        (false, _) => "",
     }
 }
 
@@ -314,6 +341,16 @@ fn act(act: &Act) -> String {
         }
         Act::Silence(time) => format!("stays silent for {time}"),
         Act::Tunnel(tunnel) => format!("sends {} bytes into the tunnel", tunnel.bytes),
+        Act::Reset(code) => format!("resets the stream with {}", words(code, |code| reset_code(*code).to_owned())),
+        Act::GoAway(announced) => {
+            let last = words(&announced.last, |last| match last {
+                LastStream::This => "this stream".to_owned(),
+                LastStream::Before => "the stream before this one".to_owned(),
+                LastStream::Any => "the highest that there can be".to_owned(),
+            });
+            format!("announces the end of the connection, with {last} as the last one")
+        }
+        Act::Settings(word) => format!("from then on has {}", words(word, setting)),
     }
 }
 
@@ -337,7 +374,7 @@ fn final_reply(reply: &FinalReply) -> String {
     let status = reply.status.as_ref().map_or("200".to_owned(), |status| status.get_ref().to_string());
     let bytes = reply.bytes.as_ref().map_or("some".to_owned(), ToString::to_string);
     let mut text = format!("writes the final {status} with {bytes} bytes{}", reply.fields);
-    if let Some(framing) = &reply.framing {
+    if let Some(framing) = reply.framing.as_ref().map(Spanned::get_ref) {
         let word = |framing: &FramingWord| match framing {
             FramingWord::Length => "an exact length".to_owned(),
             FramingWord::LengthShort { by } => format!("a length {by} bytes too short"),
@@ -360,9 +397,7 @@ fn final_reply(reply: &FinalReply) -> String {
     if let Some(chunk) = &reply.chunk {
         let _ = write!(text, " of {chunk} bytes");
     }
-    if reply.trailers == Some(true) {
-        text.push_str(", with a trailer");
-    }
+    text.push_str(reply.trailers.as_ref().map_or("", trailer));
     if let Some(writes) = &reply.writes {
         let acknowledged = if writes.acknowledged { ", each acknowledged before the next" } else { "" };
         let _ = write!(text, ", in {} writes {} apart{acknowledged}", writes.count, writes.gap);
@@ -376,6 +411,12 @@ fn final_reply(reply: &FinalReply) -> String {
     if reply.validates {
         text.push_str(", or 304 to a conditional request");
     }
+    if let Some(padding) = &reply.padding {
+        let _ = write!(text, ", with a field of {padding} bytes");
+    }
+    if let Some(form) = &reply.frames {
+        let _ = write!(text, ", in {}", words(form.get_ref(), frames));
+    }
     if let Some(cut) = &reply.cut {
         let then = words(&cut.then, |then| match then {
             CutWord::Close(Close::Fin) => "the connection ends by FIN".to_owned(),
@@ -386,6 +427,47 @@ fn final_reply(reply: &FinalReply) -> String {
         let _ = write!(text, ", cut off after {} bytes, then {then}", cut.after_bytes);
     }
     text
+}
+
+fn frames(form: &FrameForm) -> String {
+    let mut text = match &form.data {
+        Some(data) if data.max().0 > 0 => format!("frames of {data} bytes"),
+        _ => "frames".to_owned(),
+    };
+    let parts = [
+        form.padding.as_ref().map(|padding| format!("padded by {padding}")),
+        sometimes(&form.empty, "empty ones between them"),
+        sometimes(&form.end_apart, "the end in one of its own"),
+        form.block.as_ref().map(|block| format!("the fields in blocks of {block} bytes")),
+        (form.table.0 != [Table::Shared]).then(|| {
+            let word = |table: &Table| match table {
+                Table::Shared => "the table used as is useful".to_owned(),
+                Table::Filled => "the table filled".to_owned(),
+                Table::Unused => "the table left alone".to_owned(),
+            };
+            words(&form.table, word)
+        }),
+    ];
+    for part in parts.into_iter().flatten() {
+        let _ = write!(text, ", {part}");
+    }
+    text
+}
+
+fn sometimes(choice: &Choice<bool>, what: &str) -> Option<String> {
+    match (choice.0.contains(&true), choice.0.contains(&false)) {
+        (true, false) => Some(what.to_owned()),
+        (true, true) => Some(format!("sometimes {what}")),
+        (false, _) => None,
+    }
+}
+
+fn setting(word: &SettingWord) -> String {
+    match word {
+        SettingWord::HeaderTable(bytes) => format!("a header table of {bytes} bytes"),
+        SettingWord::InitialWindow(bytes) => format!("a window of {bytes} bytes for each stream"),
+        SettingWord::ConcurrentStreams(streams) => format!("a limit of {streams} on open streams"),
+    }
 }
 
 fn surplus(surplus: &SurplusBytes) -> String {

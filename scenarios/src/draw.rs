@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use crate::dice::Dice;
 
@@ -304,6 +304,11 @@ impl<'de, T: Deserialize<'de> + Clone> Deserialize<'de> for Choice<T> {
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("one of the words for it, or a list of them")
+            }
+
+            fn visit_bool<E: Error>(self, yes: bool) -> Result<Choice<T>, E> {
+                let word = T::deserialize(yes.into_deserializer());
+                word.map(Choice::just).map_err(|_: E| E::invalid_type(Unexpected::Bool(yes), &self))
             }
 
             fn visit_i64<E: Error>(self, integer: i64) -> Result<Choice<T>, E> {

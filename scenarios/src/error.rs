@@ -190,6 +190,9 @@ fn noun(expected: &[String]) -> &'static str {
         Some("length") => "framing",
         Some("plain") => "form",
         Some("exchange") => "audience",
+        Some("h1") => "version",
+        Some("no-error") => "code",
+        Some("header-table") => "setting",
         _ => "word",
     }
 }

@@ -20,6 +20,11 @@ impl Fields {
     pub(crate) fn draw(&self, dice: &mut Dice) -> Vec<Field> {
         dice.pick(&self.0).clone()
     }
+
+    /// Every field of every set.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Field> {
+        self.0.iter().flatten()
+    }
 }
 
 impl Default for Fields {

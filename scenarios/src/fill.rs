@@ -1,8 +1,8 @@
 //! Closes one request and one program: what a lane spells out is drawn, what it leaves open the swarm decides.
 
 use vocabulary::directive::{
-    Cut, CutBy, Directive, Field, Final, Frames, Framing, Hold, Interim, InterimLength, OriginAct, Segment, Surplus,
-    SurplusKind, SurplusTiming, Writes,
+    Cut, CutBy, Directive, Field, Final, Frames, Framing, GoAway, Hold, Interim, InterimLength, OriginAct, Segment,
+    SettingsChange, Surplus, SurplusKind, SurplusTiming, Writes,
 };
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{
@@ -13,8 +13,8 @@ use crate::client::{BodyWord, GiveUp, GiveUpWhen, Login, PaceWord, ReadSlowly, R
 use crate::dice::Dice;
 use crate::draw::{Draw, Time};
 use crate::origin::{
-    Act, CutWord, EventOf, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
-    SurplusWhen, SurplusWord,
+    Act, CutWord, EventOf, FinalReply, FrameForm, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord,
+    SettingWord, SurplusBytes, SurplusWhen, SurplusWord,
 };
 use crate::swarm::Swarm;
 
@@ -61,7 +61,7 @@ impl Closer {
             body = if form.body.is_some() { body } else { RequestBody::None };
         }
         let dice = &mut self.dice;
-        let mut fields = form.fields.draw(dice);
+        let mut fields = form.fields().draw(dice);
         let padding = form.padding.as_ref().map_or(0, |padding| padding.draw(dice).0);
         for field in &mut fields {
             field.value = field.value.replace(ROUND_PLACE, &round.to_string());
@@ -92,7 +92,7 @@ impl Closer {
             }
             Some(PaceWord::Withheld) => BodyPace::Withheld,
         };
-        let version = *form.version.draw(dice);
+        let version = *form.version().draw(dice);
         let host = match &form.host {
             Some(host) => Some(host.draw(dice).clone()),
             None => self.swarm.host(&mut self.knobs),
@@ -116,9 +116,10 @@ impl Closer {
             body,
             pace,
             expect,
-            trailers: (form.trailers || form.rich) && matches!(body, RequestBody::Chunked { .. }),
-            tail: form.tail.then(|| self.exchange()),
-            absolute: form.absolute.as_ref().map(|absolute| absolute.draw(&mut self.dice).clone()),
+            trailers: (*form.trailers.draw_if_open(&mut self.dice) || form.rich)
+                && matches!(body, RequestBody::Chunked { .. }),
+            tail: form.has_tail().then(|| self.exchange()),
+            absolute: form.absolute.as_ref().map(|absolute| absolute.get_ref().draw(&mut self.dice).clone()),
             form: form_of,
             rich: form.rich,
             keep_cookies: false,
@@ -127,7 +128,7 @@ impl Closer {
 
     fn method_and_body(&mut self, form: &RequestForm) -> (String, RequestBody) {
         let method = form.method.as_ref().map(|method| method.draw(&mut self.dice).0.clone());
-        let word = form.body.as_ref().map(|body| body.draw(&mut self.dice).clone());
+        let word = form.bodies().map(|body| body.draw(&mut self.dice).clone());
         let body = match (&method, word) {
             (None, None) => {
                 let (method, body) = self.swarm.method_and_body(&mut self.knobs);
@@ -213,6 +214,14 @@ impl Closer {
             Act::Close(close) => vec![OriginAct::Close(*close.draw(&mut self.dice))],
             Act::Silence(time) => vec![OriginAct::Silence { us: self.us(time) }],
             Act::Tunnel(tunnel) => vec![OriginAct::Tunnel { bytes: tunnel.bytes.draw(&mut self.dice).0 }],
+            Act::Reset(code) => vec![OriginAct::Reset(*code.draw(&mut self.dice))],
+            Act::GoAway(announced) => {
+                vec![OriginAct::GoAway(GoAway { last: *announced.last.draw(&mut self.dice) })]
+            }
+            Act::Settings(word) => {
+                let word = word.draw_if_open(&mut self.dice);
+                vec![OriginAct::Settings(setting(word, &mut self.dice))]
+            }
         }
     }
 
@@ -249,7 +258,7 @@ impl Closer {
             Some(chunk) => chunk.draw(dice).0,
             None => *dice.pick(&[64, 512, 4096]),
         };
-        let framing = match reply.framing.as_ref().map(|framing| framing.draw(dice).clone()) {
+        let framing = match reply.framing.as_ref().map(|framing| framing.get_ref().draw(dice).clone()) {
             None => swarm.framing(chunk, knobs),
             Some(FramingWord::Length) => Framing::Length,
             Some(FramingWord::LengthShort { by }) => Framing::LengthShort { by: by.draw(dice).0.min(bytes.max(1)) },
@@ -283,14 +292,20 @@ impl Closer {
             framing,
             bytes,
             fields: reply.fields.draw(dice),
-            trailers: reply.trailers.unwrap_or_else(|| swarm.trailers(framing, knobs)),
+            trailers: match &reply.trailers {
+                Some(trailers) => *trailers.draw_if_open(dice),
+                None => swarm.trailers(framing, knobs),
+            },
             writes,
             cut,
             early: reply.early,
             segment: Segment::Own,
             private: reply.private,
-            frames: Frames::default(),
-            padding: 0,
+            frames: match &reply.frames {
+                Some(form) => frames(form.get_ref().draw_if_open(dice), dice),
+                None => swarm.frames(bytes, knobs),
+            },
+            padding: reply.padding.as_ref().map_or(0, |padding| padding.draw(dice).0),
             validates: reply.validates,
         }
     }
@@ -311,6 +326,26 @@ impl Closer {
             SurplusWhen::AfterNextRequest => SurplusTiming::AfterNextRequest,
         };
         Surplus { what, when }
+    }
+}
+
+/// What a reply leaves open of its frames is as plain as can be.
+fn frames(form: &FrameForm, dice: &mut Dice) -> Frames {
+    Frames {
+        data: form.data.as_ref().map_or(0, |bytes| bytes.draw(dice).0 as u32),
+        padding: form.padding.as_ref().map_or(0, |bytes| bytes.draw(dice).0 as u32),
+        empty: *form.empty.draw_if_open(dice),
+        end_apart: *form.end_apart.draw_if_open(dice),
+        block: form.block.as_ref().map_or(0, |bytes| bytes.draw(dice).0 as u32),
+        table: *form.table.draw_if_open(dice),
+    }
+}
+
+fn setting(word: &SettingWord, dice: &mut Dice) -> SettingsChange {
+    match word {
+        SettingWord::HeaderTable(bytes) => SettingsChange::HeaderTable(bytes.draw(dice).0 as u32),
+        SettingWord::InitialWindow(bytes) => SettingsChange::InitialWindow(bytes.draw(dice).0 as u32),
+        SettingWord::ConcurrentStreams(streams) => SettingsChange::ConcurrentStreams(streams.draw(dice).0 as u32),
     }
 }
 

@@ -24,7 +24,7 @@ pub struct DrawContext {
     pub gateway_timeout: Option<Duration>,
     /// How the swarm's knobs act.
     pub draws: Draws,
-    /// What the clients speak.
+    /// What the clients speak. A scenario that is for clients of one kind only is drawn for those.
     pub down: Http,
 }
 
@@ -46,13 +46,14 @@ const USUAL_TIMEOUT_US: u64 = 1_000_000;
 impl Scenario {
     /// The plan of one case of a run. The same seed and case give the same bytes of JSON.
     pub fn plan(&self, seed: u64, case: CaseNumber, context: &DrawContext) -> Plan {
-        let (variant, turn) = self.variant_of(case);
+        let down = self.head.down.unwrap_or(context.down);
+        let (variant, turn) = self.variant_of(case, down);
         let mut dice = Dice::of_case(seed, self.name(), case);
         let mut knobs = dice.fork();
-        let swarm = Swarm::draw(&self.swarm, context.draws, &mut knobs);
+        let swarm = Swarm::draw(&self.swarm, context.draws, down, &mut knobs);
         let timeout = context.gateway_timeout.map(|timeout| u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX / 2));
         let closer = Closer::new(dice, knobs, swarm, timeout.unwrap_or(USUAL_TIMEOUT_US));
-        let mut stage = Stage::new(closer);
+        let mut stage = Stage::new(closer, down);
         match (&variant.schedule, variant.lanes.as_slice()) {
             (Some(schedule), [lane]) => stage.enumerate(schedule.get_ref(), lane, variant.rounds().max().0, turn),
             _ => stage.tell(variant),
@@ -64,26 +65,27 @@ impl Scenario {
             case,
             note: stage.note,
             tenants: stage.tenants,
-            down: context.down,
+            down,
             gates: stage.gates,
             lanes: stage.lanes,
         }
     }
 
-    /// The variant that a case takes, and how many cases have taken it before.
-    fn variant_of(&self, case: CaseNumber) -> (&Variant, u64) {
-        let shares = self.cases_per_cycle();
+    /// The variant that a case takes, of those that are told to such clients, and how many cases have taken it before.
+    fn variant_of(&self, case: CaseNumber, down: Http) -> (&Variant, u64) {
+        let told: Vec<&Variant> = self.variants.iter().filter(|variant| variant.is_told_in(down)).collect();
+        let shares = told.iter().map(|variant| u64::from(variant.weight.get())).sum::<u64>();
         let (cycle, mut position) = (u64::from(case.0) / shares, u64::from(case.0) % shares);
         // Heavy variants are spread over the cycle: the one furthest behind its share comes next.
-        let mut taken = vec![0_u64; self.variants.len()];
+        let mut taken = vec![0_u64; told.len()];
         loop {
             let behind = |index: usize| {
-                let weight = u64::from(self.variants[index].weight.get());
+                let weight = u64::from(told[index].weight.get());
                 // (taken + 1) / weight, in whole numbers: smaller is further behind.
                 (taken[index] + 1) * shares * 1000 / weight
             };
-            let next = (0..self.variants.len()).min_by_key(|index| behind(*index)).unwrap_or(0);
-            let variant = &self.variants[next];
+            let next = (0..told.len()).min_by_key(|index| behind(*index)).unwrap_or(0);
+            let variant = told[next];
             if position == 0 {
                 return (variant, cycle * u64::from(variant.weight.get()) + taken[next]);
             }

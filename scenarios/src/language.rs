@@ -8,7 +8,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 use toml::Spanned;
-use vocabulary::crossing::Http;
+use vocabulary::crossing::{Crossing, Http};
 use vocabulary::finding::Shape;
 use vocabulary::identity::CaseNumber;
 use vocabulary::plan::{Audience, Until};
@@ -16,6 +16,7 @@ use vocabulary::scenario::{Level, Obligation, Prevented, ScenarioHead};
 
 use crate::check::check;
 use crate::client::{ConnectionWord, GiveUp, Login, ReadSlowly, RequestForm, at_once};
+use crate::crossing;
 use crate::draw::{Choice, Count, Draw, Number, Time};
 use crate::error::{ScenarioError, Source};
 use crate::generate::DrawContext;
@@ -83,10 +84,13 @@ impl Scenario {
         let document = toml::Deserializer::parse(text).map_err(|error| source.syntax(&error))?;
         let file = File::deserialize(document).map_err(|error| source.data(&error))?;
         check(source, &file, Path::new(path).file_stem().and_then(|stem| stem.to_str()))?;
+        crossing::check(source, &file)?;
         let name = file.name.span();
         let scenario = file.into_scenario();
         // What only shows when everything is drawn: words of one part beside those of another.
-        let plans = (0..CASES_TRIED).map(|case| scenario.plan(1, CaseNumber(case), &DrawContext::default()));
+        let tried = scenario.versions().flat_map(|down| (0..CASES_TRIED).map(move |case| (down, case)));
+        let plans = tried
+            .map(|(down, case)| scenario.plan(1, CaseNumber(case), &DrawContext { down, ..DrawContext::default() }));
         match plans.filter_map(|plan| plan.defect()).next() {
             Some(defect) => Err(source.contradiction(name, format!("a plan that it draws cannot be run: {defect}"))),
             None => Ok(scenario),
@@ -103,7 +107,20 @@ impl Scenario {
         &self.head.family
     }
 
-    /// How many cases tell it in each of its ways, every one as often as its weight says.
+    /// Whether it makes sense where this is spoken before and behind the gateway.
+    pub fn suits(&self, crossing: Crossing) -> bool {
+        let fits = |wanted: Option<Http>, spoken| wanted.is_none_or(|wanted| wanted == spoken);
+        fits(self.head.down, crossing.down) && fits(self.head.up, crossing.up)
+    }
+
+    /// What its clients may speak.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = Http> + use<> {
+        let only = self.head.down;
+        [Http::H1, Http::H2].into_iter().filter(move |down| only.is_none_or(|only| only == *down))
+    }
+
+    /// How many cases tell it in each of its ways, every one as often as its weight says. Ways for one kind of clients only
+    /// are counted too.
     pub fn cases_per_cycle(&self) -> u64 {
         self.variants.iter().map(|variant| u64::from(variant.weight.get())).sum()
     }
@@ -134,14 +151,14 @@ pub(crate) struct File {
     requirement: String,
     level: Level,
     may_reveal: Vec<Shape>,
-    must_exercise: Vec<Obligation>,
+    pub(crate) must_exercise: Vec<Spanned<Obligation>>,
     may_be_prevented_by: Vec<Prevented>,
     /// What the clients must speak for it to make sense.
     #[serde(default)]
-    down: Option<Http>,
+    pub(crate) down: Option<Http>,
     /// What the gateway must speak to the origin for it to make sense.
     #[serde(default)]
-    up: Option<Http>,
+    pub(crate) up: Option<Http>,
     #[serde(default)]
     needs_directive_at: DirectiveAt,
     /// The smallest profile that runs the scenario without being asked to by its name.
@@ -167,6 +184,9 @@ pub(crate) struct Variant {
     /// Its share of the cases.
     #[serde(default = "one_share")]
     pub(crate) weight: NonZeroU8,
+    /// What the clients must speak for this way to make sense, where the others make sense in any case.
+    #[serde(default)]
+    pub(crate) down: Option<Spanned<Http>>,
     /// How often the story is told in a case.
     #[serde(default)]
     pub(crate) rounds: Option<Spanned<Draw<Number<1, 32>>>>,
@@ -185,11 +205,14 @@ pub(crate) struct Variant {
 pub(crate) struct GateRelease {
     pub(crate) order: Choice<Order>,
     pub(crate) gap: Draw<Time>,
+    /// Whether all requests of a round are held at once, rather than the first of each worker, then the second of each.
+    pub(crate) together: bool,
 }
 
 impl Default for GateRelease {
     fn default() -> GateRelease {
-        GateRelease { order: Choice(vec![Order::Fifo, Order::Lifo, Order::Random]), gap: at_once() }
+        let order = Choice(vec![Order::Fifo, Order::Lifo, Order::Random]);
+        GateRelease { order, gap: at_once(), together: false }
     }
 }
 
@@ -305,6 +328,7 @@ impl File {
         let told = Variant {
             name: String::new(),
             weight: one_share(),
+            down: None,
             rounds: self.rounds,
             gate: self.gate.map(Spanned::into_inner),
             schedule: None,
@@ -324,7 +348,7 @@ impl File {
                 requirement: self.requirement,
                 level: self.level,
                 may_reveal: self.may_reveal,
-                must_exercise: self.must_exercise,
+                must_exercise: self.must_exercise.into_iter().map(Spanned::into_inner).collect(),
                 may_be_prevented_by: self.may_be_prevented_by,
                 down: self.down,
                 up: self.up,
@@ -338,6 +362,11 @@ impl File {
 }
 
 impl Variant {
+    /// Whether it is told where the clients speak this.
+    pub(crate) fn is_told_in(&self, down: Http) -> bool {
+        self.down.as_ref().is_none_or(|only| *only.get_ref() == down)
+    }
+
     /// Its rounds, 1 where it does not say.
     pub(crate) fn rounds(&self) -> Draw<Number<1, 32>> {
         self.rounds.as_ref().map_or(Draw::just(Number(1)), |rounds| rounds.get_ref().clone())

@@ -20,6 +20,7 @@
 mod catalogue;
 mod check;
 mod client;
+mod crossing;
 mod describe;
 mod dice;
 mod draw;

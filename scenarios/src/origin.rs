@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IntoDeserializer};
 use toml::Spanned;
-use vocabulary::directive::{ChunkDefect, Close};
+use vocabulary::directive::{ChunkDefect, Close, LastStream, ResetCode, Table};
 use vocabulary::plan::EventKind;
 
 use crate::draw::{Choice, Draw, Number, Time};
@@ -25,7 +25,7 @@ pub(crate) enum Act {
     /// One or several interim replies.
     Interim(InterimReply),
     /// The reply that is owed.
-    Final(FinalReply),
+    Final(Box<FinalReply>),
     /// Bytes that nobody asked for.
     Surplus(SurplusBytes),
     /// The end of the connection.
@@ -34,6 +34,12 @@ pub(crate) enum Act {
     Silence(Draw<Time>),
     /// Stripes into a tunnel, after a 101.
     Tunnel(TunnelBytes),
+    /// The end of the exchange's stream, by RST_STREAM.
+    Reset(Choice<ResetCode>),
+    /// The end of the connection announced, by GOAWAY.
+    GoAway(Announcement),
+    /// Other settings while streams are open, by SETTINGS.
+    Settings(Choice<SettingWord>),
 }
 
 /// What the origin waits for.
@@ -134,15 +140,19 @@ pub(crate) enum InterimSegment {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FinalReply {
     pub(crate) status: Option<Spanned<Draw<Number<101, 599>>>>,
-    pub(crate) framing: Option<Choice<FramingWord>>,
+    pub(crate) framing: Option<Spanned<Choice<FramingWord>>>,
     pub(crate) chunk: Option<Draw<Number<1, 1_048_576>>>,
     pub(crate) bytes: Option<Bytes>,
     pub(crate) fields: Fields,
-    pub(crate) trailers: Option<bool>,
+    pub(crate) trailers: Option<Choice<bool>>,
     pub(crate) writes: Option<WriteCount>,
     pub(crate) cut: Option<CutOff>,
     pub(crate) early: bool,
     pub(crate) private: bool,
+    /// How it stands in the frames of HTTP/2.
+    pub(crate) frames: Option<Spanned<Choice<FrameForm>>>,
+    /// Bytes of one more field, so that a gateway refuses the reply for the size of its head.
+    pub(crate) padding: Option<Draw<Number<0, 262_144>>>,
     /// Whether a conditional request (`If-None-Match`) is answered 304 instead, with the same fields.
     pub(crate) validates: bool,
 }
@@ -160,6 +170,41 @@ pub(crate) enum FramingWord {
     ChunkedBroken(Choice<ChunkDefect>),
     Close,
     BodyWhereNone,
+}
+
+/// How a reply stands in frames.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FrameForm {
+    /// Bytes of body in a DATA frame; 0 is as many as the gateway takes.
+    pub(crate) data: Option<Draw<Number<0, 16_384>>>,
+    /// Bytes of padding in each DATA frame.
+    pub(crate) padding: Option<Draw<Number<0, 255>>>,
+    /// Whether an empty DATA frame stands before each.
+    pub(crate) empty: Choice<bool>,
+    /// Whether END_STREAM comes on an empty DATA frame of its own.
+    pub(crate) end_apart: Choice<bool>,
+    /// Bytes of a block of fields in a HEADERS or CONTINUATION frame; 0 is as many as the gateway takes.
+    pub(crate) block: Option<Draw<Number<0, 16_384>>>,
+    /// What its fields have to do with the table that all streams of the connection share.
+    pub(crate) table: Choice<Table>,
+}
+
+/// The end of the connection, announced.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Announcement {
+    /// The last stream that is still worked on.
+    pub(crate) last: Choice<LastStream>,
+}
+
+/// A setting.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum SettingWord {
+    HeaderTable(Draw<Number<0, 65_536>>),
+    InitialWindow(Draw<Number<0, 1_048_576>>),
+    ConcurrentStreams(Draw<Number<0, 1_000>>),
 }
 
 /// In how many writes a body goes out.
@@ -245,7 +290,13 @@ impl Act {
                 reply.writes.iter().map(|writes| &writes.gap).chain(cut).collect()
             }
             Act::Surplus(surplus) => surplus.when.0.iter().filter_map(SurplusWhen::time).collect(),
-            Act::Hold(_) | Act::Interim(_) | Act::Close(_) | Act::Tunnel(_) => Vec::new(),
+            Act::Hold(_)
+            | Act::Interim(_)
+            | Act::Close(_)
+            | Act::Tunnel(_)
+            | Act::Reset(_)
+            | Act::GoAway(_)
+            | Act::Settings(_) => Vec::new(),
         }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use vocabulary::crossing::Http;
 use vocabulary::directive::{
-    ChunkDefect, Close, CutBy, Field, Final, Framing, GoAway, Hold, Interim, InterimLength, LastStream, OriginAct,
-    ResetCode, Segment, SettingsChange, Surplus, SurplusKind, SurplusTiming,
+    ChunkDefect, Close, CutBy, Field, Final, Frames, Framing, GoAway, Hold, Interim, InterimLength, LastStream,
+    OriginAct, ResetCode, Segment, SettingsChange, Surplus, SurplusKind, SurplusTiming, Table,
 };
 use vocabulary::identity::ExchangeId;
 use vocabulary::plan::{
@@ -36,7 +37,7 @@ pub fn describe_plan(plan: &Plan) -> String {
         let of_name = told.entry(&lane.name).or_default();
         *of_name += 1;
         if *of_name <= LANES_TOLD {
-            text.push_str(&self::lane(lane));
+            text.push_str(&self::lane(lane, plan.down));
         } else {
             untold.push(lane);
         }
@@ -89,13 +90,16 @@ fn header(plan: &Plan) -> String {
     }
     let kinds: Vec<String> = faults.iter().map(|(kind, count)| format!("{count} {}", kind.word())).collect();
     let _ = writeln!(text, " · {}", if kinds.is_empty() { "no fault".to_owned() } else { kinds.join(", ") });
+    if plan.down == Http::H2 {
+        text.push_str("clients speak HTTP/2\n");
+    }
     if !plan.note.is_empty() {
         let _ = writeln!(text, "schedules: {}", plan.note);
     }
     text
 }
 
-fn lane(lane: &Lane) -> String {
+fn lane(lane: &Lane, down: Http) -> String {
     let until = match lane.until {
         Some(Until::UpstreamServed(served)) => {
             format!(", until each upstream connection has served {served} more")
@@ -114,7 +118,7 @@ fn lane(lane: &Lane) -> String {
                 let _ = writeln!(text, "  … {untold} more");
                 untold = 0;
             }
-            let _ = writeln!(text, "  {}", self::stimulus(stimulus, index == 0));
+            let _ = writeln!(text, "  {}", self::stimulus(stimulus, index == 0, down));
         } else {
             untold += 1;
         }
@@ -125,7 +129,7 @@ fn lane(lane: &Lane) -> String {
     text
 }
 
-fn stimulus(stimulus: &Stimulus, first: bool) -> String {
+fn stimulus(stimulus: &Stimulus, first: bool, down: Http) -> String {
     let Stimulus { exchange, tenant, start, connection, freeze, request, abort, read, audience, directive } = stimulus;
     let mut text = format!("{exchange} {tenant}");
     if let Some(start) = self::start(*start) {
@@ -136,7 +140,11 @@ fn stimulus(stimulus: &Stimulus, first: bool) -> String {
         ConnectionUse::Kept => {}
         ConnectionUse::Fresh if first => {}
         ConnectionUse::Fresh => text.push_str(", new connection"),
-        ConnectionUse::Pipelined => text.push_str(", pipelined"),
+        ConnectionUse::Pipelined => text.push_str(match down {
+            Http::H1 => ", pipelined",
+            Http::H2 if first => "",
+            Http::H2 => ", a stream beside",
+        }),
         ConnectionUse::Affinity { with, among } => {
             let with: Vec<String> = with.iter().map(ToString::to_string).collect();
             let _ = write!(text, ", by affinity with {}", with.join(" "));
@@ -151,7 +159,7 @@ fn stimulus(stimulus: &Stimulus, first: bool) -> String {
     }
     let _ = write!(text, ": {}", self::request(request));
     if let Some(abort) = abort {
-        let _ = write!(text, "; gives up {}", self::abort(*abort));
+        let _ = write!(text, "; gives up {}", self::abort(*abort, down));
     }
     if let Some(read) = read {
         let _ = write!(text, "; reads {} every {}", bytes(u64::from(read.bytes)), time(read.gap_us));
@@ -282,11 +290,12 @@ fn target(request: &Request) -> String {
     }
 }
 
-fn abort(abort: Abort) -> String {
-    let how = match abort.how {
-        AbortHow::Fin => "by FIN",
-        AbortHow::Rst => "by RST",
-        AbortHow::HalfClose => "by half-close",
+fn abort(abort: Abort, down: Http) -> String {
+    let how = match (down, abort.how) {
+        (Http::H1, AbortHow::Fin) => "by FIN",
+        (Http::H1, AbortHow::Rst) => "by RST",
+        (Http::H1, AbortHow::HalfClose) => "by half-close",
+        (Http::H2, _) => "by RST_STREAM",
     };
     let when = match abort.when {
         AbortWhen::AfterSent { us } => format!("{} after sending", time(us)),
@@ -321,18 +330,19 @@ fn act(act: &OriginAct) -> String {
         OriginAct::Close(close) => self::close(*close).to_owned(),
         OriginAct::Silence { us } => format!("silent for {}", time(*us)),
         OriginAct::Tunnel { bytes: sent } => format!("tunnel with {}", bytes(*sent)),
-        OriginAct::Reset(code) => reset(*code).to_owned(),
+        OriginAct::Reset(code) => format!("stream reset with {}", reset_code(*code)),
         OriginAct::GoAway(go_away) => self::go_away(*go_away).to_owned(),
         OriginAct::Settings(change) => settings(*change),
     }
 }
 
-fn reset(code: ResetCode) -> &'static str {
+/// The code, as RFC 9113 §7 spells it.
+pub(crate) fn reset_code(code: ResetCode) -> &'static str {
     match code {
-        ResetCode::NoError => "stream reset with NO_ERROR",
-        ResetCode::RefusedStream => "stream reset with REFUSED_STREAM",
-        ResetCode::Cancel => "stream reset with CANCEL",
-        ResetCode::InternalError => "stream reset with INTERNAL_ERROR",
+        ResetCode::NoError => "NO_ERROR",
+        ResetCode::RefusedStream => "REFUSED_STREAM",
+        ResetCode::Cancel => "CANCEL",
+        ResetCode::InternalError => "INTERNAL_ERROR",
     }
 }
 
@@ -348,7 +358,7 @@ fn settings(change: SettingsChange) -> String {
     match change {
         SettingsChange::HeaderTable(bytes) => format!("header table of {bytes} bytes"),
         SettingsChange::InitialWindow(bytes) => format!("window of {bytes} bytes for each stream"),
-        SettingsChange::ConcurrentStreams(streams) => format!("{streams} streams at once"),
+        SettingsChange::ConcurrentStreams(streams) => format!("{} at once", counted(streams as usize, "stream")),
     }
 }
 
@@ -405,6 +415,35 @@ fn final_reply(reply: &Final) -> String {
     }
     if reply.validates {
         text.push_str(", 304 if conditional");
+    }
+    if reply.padding > 0 {
+        let _ = write!(text, ", a field of {}", bytes(reply.padding));
+    }
+    if reply.frames != Frames::default() {
+        let _ = write!(text, ", in {}", frames(reply.frames));
+    }
+    text
+}
+
+fn frames(frames: Frames) -> String {
+    let mut text =
+        if frames.data > 0 { format!("frames of {}", bytes(frames.data.into())) } else { "frames".to_owned() };
+    if frames.padding > 0 {
+        let _ = write!(text, " padded by {}", frames.padding);
+    }
+    if frames.empty {
+        text.push_str(" and empty ones");
+    }
+    if frames.end_apart {
+        text.push_str(" with the end apart");
+    }
+    if frames.block > 0 {
+        let _ = write!(text, " with fields in blocks of {}", frames.block);
+    }
+    match frames.table {
+        Table::Shared => {}
+        Table::Filled => text.push_str(" that fill the table"),
+        Table::Unused => text.push_str(" without the table"),
     }
     text
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use vocabulary::crossing::Http;
 use vocabulary::directive::Directive;
 use vocabulary::identity::{ExchangeId, GateId, TenantId};
 use vocabulary::plan::{self, Audience, ConnectionUse, Event, EventKind, Freeze, Gate, Start, Stimulus};
@@ -24,6 +25,8 @@ const WARM_UP_BYTES: u64 = 64;
 /// The plan that is being drawn.
 pub(crate) struct Stage {
     pub(crate) closer: Closer,
+    /// What the clients speak.
+    down: Http,
     pub(crate) tenants: u16,
     pub(crate) gates: Vec<Gate>,
     pub(crate) lanes: Vec<plan::Lane>,
@@ -52,6 +55,8 @@ struct Round {
     number: u64,
     parts: Vec<Vec<Part>>,
     gates: Vec<Option<GateId>>,
+    /// Whether one gate holds them all.
+    together: bool,
 }
 
 /// The exchanges of the warm-ups, by lane of the scenario and by worker.
@@ -64,6 +69,11 @@ fn of_worker(warm_ups: &WarmUps, lane: Option<usize>, worker: usize) -> Vec<Exch
 }
 
 impl Round {
+    /// The gate of a worker's request in this position.
+    fn gate(&self, position: usize) -> Option<GateId> {
+        self.gates.get(if self.together { 0 } else { position }).copied().flatten()
+    }
+
     /// The event of the worker of a lane that a worker of another lane is paired with.
     fn event(&self, lane: usize, worker: usize, kind: EventKind) -> Event {
         let workers = &self.parts[lane];
@@ -75,8 +85,8 @@ impl Round {
 }
 
 impl Stage {
-    pub(crate) fn new(closer: Closer) -> Stage {
-        Stage { closer, tenants: 0, gates: Vec::new(), lanes: Vec::new(), note: String::new() }
+    pub(crate) fn new(closer: Closer, down: Http) -> Stage {
+        Stage { closer, down, tenants: 0, gates: Vec::new(), lanes: Vec::new(), note: String::new() }
     }
 
     /// Tells the story of a variant, as often as its rounds say.
@@ -205,6 +215,7 @@ impl Stage {
     fn number(&mut self, variant: &Variant, casts: &[Cast], number: u64) -> Round {
         let mut parts = Vec::new();
         let mut held: Vec<Vec<ExchangeId>> = Vec::new();
+        let release = variant.gate.clone().unwrap_or_default();
         for (lane, cast) in variant.lanes.iter().zip(casts) {
             // Workers that meet at a gate do equally much: a gate that waits for somebody who is done never opens.
             let in_step = holds_at_gate(lane).then(|| lane.requests.draw(&mut self.closer.dice).0);
@@ -216,17 +227,17 @@ impl Stage {
                 let plain_after = lane.plain_after.draw(&mut self.closer.dice).0;
                 let own: Vec<ExchangeId> = (0..requests).map(|_| self.closer.exchange()).collect();
                 for (position, exchange) in own.iter().enumerate().filter(|_| in_step.is_some()) {
-                    held.resize_with(held.len().max(position + 1), Vec::new);
-                    held[position].push(*exchange);
+                    let gate = if release.together { 0 } else { position };
+                    held.resize_with(held.len().max(gate + 1), Vec::new);
+                    held[gate].push(*exchange);
                 }
                 let plain_after = (0..plain_after).map(|_| self.closer.exchange()).collect();
                 of_lane.push(Part { logins, own, plain_after });
             }
             parts.push(of_lane);
         }
-        let release = variant.gate.clone().unwrap_or_default();
         let gates = held.into_iter().map(|awaits| (awaits.len() > 1).then(|| self.gate(awaits, &release))).collect();
-        Round { number, parts, gates }
+        Round { number, parts, gates, together: release.together }
     }
 
     fn gate(&mut self, awaits: Vec<ExchangeId>, release: &GateRelease) -> GateId {
@@ -279,7 +290,7 @@ impl Stage {
                 0 => self.start(variant, lane, (index, worker), previous, event),
                 _ => Start { after: None, delay_us: self.closer.us(&lane.think) },
             };
-            let gate = round.gates.get(position).copied().flatten();
+            let gate = round.gate(position);
             // Later requests follow close behind: one standstill a round is enough.
             let freeze = lane.freeze.as_ref().filter(|_| position == 0).map(|freeze| {
                 let until = event(freeze.until.get_ref());
@@ -299,12 +310,17 @@ impl Stage {
                 Some(other) if other < index => vec![round.event(other, worker, EventKind::Seen).exchange],
                 other => of_worker(warm_ups, other, worker),
             };
-            let connection = match self.connection(lane, with) {
+            let connection = match (self.down, self.connection(lane, with)) {
                 // What goes out behind a request that is given up goes down with it.
-                ConnectionUse::Pipelined if self.has_just_given_up(target) => ConnectionUse::Kept,
-                connection => connection,
+                (Http::H1, ConnectionUse::Pipelined) if self.has_just_given_up(target) => ConnectionUse::Kept,
+                // Streams beside each other are those of one round: it begins when all of the one before are done.
+                (Http::H2, ConnectionUse::Pipelined) if position == 0 && lane.connection.is_none() => {
+                    ConnectionUse::Kept
+                }
+                (_, connection) => connection,
             };
-            let alone = connection != ConnectionUse::Pipelined;
+            // RFC 9113 §5.4.2: whoever resets a stream lets the others be.
+            let alone = self.down == Http::H2 || connection != ConnectionUse::Pipelined;
             let stimulus = Stimulus {
                 exchange: *exchange,
                 tenant: tenant_at(position),

@@ -4,7 +4,8 @@
 //! touched. A knob that is off touches none, so that a case with large HEAD-free uploads and nothing else exists.
 
 use serde::Deserialize;
-use vocabulary::directive::{Field, Final, Framing, Writes};
+use vocabulary::crossing::Http;
+use vocabulary::directive::{Field, Final, Frames, Framing, Table, Writes};
 use vocabulary::plan::{Abort, AbortHow, AbortWhen, BodyPace, ConnectionUse, Credential, EventKind, RequestBody};
 
 use crate::dice::Dice;
@@ -46,6 +47,9 @@ pub(crate) enum Knob {
     Aborts,
     /// Half of the requests with a body send it after `100 Continue`, or 10 ms without one.
     Expect,
+    /// Half of the replies stand in frames of odd sizes, padded, or with empty ones among them, their fields in or out of
+    /// the table; nothing where the gateway speaks HTTP/1.1 to the origin.
+    Frames,
 }
 
 impl Knob {
@@ -68,6 +72,7 @@ impl Knob {
             Knob::Hosts => "hosts",
             Knob::Aborts => "aborts",
             Knob::Expect => "expect",
+            Knob::Frames => "frames",
         }
     }
 }
@@ -83,6 +88,11 @@ const BOUNDARY_SIZES: [u64; 17] =
 /// Half of all replies are no larger: the sizes at which a reply and its neighbour share a buffer.
 const SMALL_BYTES_MAX: u64 = 3 * 1024;
 
+/// A knob that no scenario needs to list where clients speak HTTP/2: what else would their streams be for?
+const ALWAYS_IN_H2: Knob = Knob::Pipelining;
+/// A reply in frames of a byte each is no longer than this: its frames are ten times as long.
+const DRIBBLED_BYTES_MAX: u64 = 256;
+
 /// What the knobs do in one case.
 #[derive(Debug, Clone)]
 pub(crate) struct Swarm {
@@ -94,13 +104,20 @@ pub(crate) struct Swarm {
 }
 
 impl Swarm {
-    /// Switches each of a scenario's knobs on or off.
-    pub(crate) fn draw(knobs: &[Knob], draws: Draws, dice: &mut Dice) -> Swarm {
-        let on = match draws {
+    /// Switches each of a scenario's knobs on or off, as far as it has a meaning to such clients.
+    pub(crate) fn draw(knobs: &[Knob], draws: Draws, down: Http, dice: &mut Dice) -> Swarm {
+        let mut on: Vec<Knob> = match draws {
             Draws::Swarm => knobs.iter().copied().filter(|_| dice.one_in(2)).collect(),
             Draws::Uniform => knobs.to_vec(),
         };
-        Swarm { on, draws, long_delays: dice.one_in(2) }
+        let long_delays = dice.one_in(2);
+        if down == Http::H2 {
+            // RFC 9113 §8.2.2: no request speaks of its connection.
+            on.retain(|knob| *knob != Knob::ConnectionClose);
+            let is_listed = knobs.contains(&ALWAYS_IN_H2);
+            on.extend(Some(ALWAYS_IN_H2).filter(|_| !is_listed && (draws == Draws::Uniform || dice.one_in(2))));
+        }
+        Swarm { on, draws, long_delays }
     }
 
     fn is_on(&self, knob: Knob) -> bool {
@@ -210,6 +227,24 @@ impl Swarm {
         }
     }
 
+    /// How a reply of so many bytes stands in frames.
+    pub(crate) fn frames(&self, bytes: u64, dice: &mut Dice) -> Frames {
+        if !self.touches(Knob::Frames, 2, dice) {
+            return Frames::default();
+        }
+        let data = *dice.pick(&[0, 1, 9, 100, 1000]);
+        let data = if data < 100 && bytes > DRIBBLED_BYTES_MAX { 100 } else { data };
+        Frames {
+            data,
+            padding: if dice.one_in(4) { dice.within(1, 255) as u32 } else { 0 },
+            empty: dice.one_in(4),
+            end_apart: dice.one_in(2),
+            // More than a few CONTINUATION frames are taken for an attack.
+            block: *dice.pick(&[0, 0, 150, 400]),
+            table: *dice.pick(&[Table::Shared, Table::Shared, Table::Filled, Table::Unused]),
+        }
+    }
+
     /// The wait before a plain reply, in microseconds.
     pub(crate) fn delay_us(&self, dice: &mut Dice) -> u64 {
         let long = match self.draws {
@@ -236,6 +271,6 @@ impl Swarm {
         let framing = self.framing(|dice| *dice.pick(&[64, 512, 4096]), dice);
         let trailers = self.trailers(framing, dice);
         let writes = self.writes(bytes, dice);
-        Final { framing, trailers, writes, ..Final::ok(bytes) }
+        Final { framing, trailers, writes, frames: self.frames(bytes, dice), ..Final::ok(bytes) }
     }
 }

@@ -59,7 +59,7 @@ fn unknown_keys() {
     check(
         "title = \"An",
         "banner = \"An",
-        "3:1: unknown key \"banner\", expected one of \"name\", \"family\", \"title\", \"story\", \"incidents\", \"requirement\", \"level\", \"may_reveal\", \"must_exercise\", \"may_be_prevented_by\", \"needs_directive_at\", \"profile\", \"swarm\", \"rounds\", \"gate\", \"lane\", \"variant\"",
+        "3:1: unknown key \"banner\", expected one of \"name\", \"family\", \"title\", \"story\", \"incidents\", \"requirement\", \"level\", \"may_reveal\", \"must_exercise\", \"may_be_prevented_by\", \"down\", \"up\", \"needs_directive_at\", \"profile\", \"swarm\", \"rounds\", \"gate\", \"lane\", \"variant\"",
     );
 }
 
@@ -359,6 +359,193 @@ fn schedules() {
             "14:12: a schedule says how many exchanges it has, or which orders: exchanges = 2 or orders = [\"0110\"]"
         )
     );
+}
+
+/// The sound scenario with a line in its head, and something else where its second lane says how many tenants it has.
+#[track_caller]
+fn told(head: &str, lane: &str) -> Result<Scenario, String> {
+    let text = SOUND.replace("level = \"must\"", &format!("level = \"must\"\n{head}"));
+    parse(&text.replace("tenants = \"1..=3\"", lane)).map_err(|error| error.to_string())
+}
+
+/// What only one version has is refused where the scenario does not ask for that version, or asks for the other one.
+#[track_caller]
+fn needs(side: &str, version: &str, lane: &str, column: usize, what: &str) {
+    let (other, name) = if version == "h1" { ("h2", "HTTP/2") } else { ("h1", "HTTP/1.1") };
+    let place = if side == "down" { "in the head, or in the variant" } else { "in the head" };
+    for (head, line) in [("# nothing".to_owned(), 23), (format!("{side} = \"{other}\""), 23)] {
+        let expected = format!(
+            "scenarios/x.toml:{line}:{column}: {what} means nothing in {name}: say {side} = \"{version}\" {place}"
+        );
+        assert_eq!(told(&head, lane).expect_err("it was read"), expected);
+    }
+    assert!(told(&format!("{side} = \"{version}\""), lane).is_ok());
+}
+
+#[test]
+fn what_only_clients_of_http_1_1_can_say() {
+    needs("down", "h1", "request = { tail = true }", 20, "a tail");
+    needs("down", "h1", "request = { version = [\"http11\", \"http10\"] }", 23, "HTTP/1.0");
+    needs("down", "h1", "request = { absolute = \"host\" }", 24, "a target in absolute form");
+    needs(
+        "down",
+        "h1",
+        "request = { body = [\"none\", { misframed = { by = \"length-with-sign\" } }] }",
+        20,
+        "a misframed body",
+    );
+    needs("down", "h1", "request = { fields = [[], [\"Connection: close\"]] }", 22, "the field Connection");
+    needs("down", "h1", "request = { fields = [\"TE: gzip\"] }", 22, "the field TE");
+    let own = "request = { form = { own = { path = \"/\", fields = [\"Upgrade: h2c\"] } } }";
+    assert!(told("", own).unwrap_err().ends_with(
+        "22:8: the field Upgrade means nothing in HTTP/2: say down = \"h1\" in the head, or in the variant"
+    ));
+    for everywhere in ["request = { tail = false, version = \"http11\" }", "request = { fields = [\"TE: trailers\"] }"]
+    {
+        assert!(told("", everywhere).is_ok(), "{everywhere}");
+    }
+}
+
+#[test]
+fn what_only_an_origin_of_http_1_1_can_do() {
+    needs("up", "h1", "origin = [{ tunnel = { bytes = 9 } }]", 11, "a tunnel behind a 101");
+    needs("up", "h1", "origin = [{ final = { status = 101 } }]", 32, "a 101");
+    needs(
+        "up",
+        "h1",
+        "origin = [{ final = { framing = [\"length\", \"length-and-chunked\"] } }]",
+        33,
+        "a Transfer-Encoding",
+    );
+    needs(
+        "up",
+        "h1",
+        "origin = [{ final = { framing = { chunked-broken = \"bad-size\" } } }]",
+        33,
+        "a Transfer-Encoding",
+    );
+    needs(
+        "up",
+        "h1",
+        "origin = [{ wait = \"1ms\" }, { final = { fields = [\"Keep-Alive: max=9\"] } }]",
+        29,
+        "the field Keep-Alive",
+    );
+    needs(
+        "up",
+        "h1",
+        "origin = [{ interim = { status = 103, fields = [\"Upgrade: h2c\"] } }]",
+        11,
+        "the field Upgrade",
+    );
+    let garbled = "{ surplus = { what = { reply = { bytes = 9, garbage = 1 } }, when = \"after-next-request\" } }";
+    needs("up", "h1", &format!("origin = [{garbled}]"), 11, "garbage before a status line");
+    assert!(
+        told("", "origin = [{ final = { framing = [\"length\", \"chunked\", \"close\", \"body-where-none\"] } }]")
+            .is_ok()
+    );
+}
+
+#[test]
+fn what_only_an_origin_of_http_2_can_do() {
+    needs("up", "h2", "origin = [{ reset = \"cancel\" }]", 11, "a reset stream");
+    needs("up", "h2", "origin = [{ go-away = { last = \"any\" } }]", 11, "GOAWAY");
+    needs("up", "h2", "origin = [{ settings = { header-table = 0 } }]", 11, "a setting");
+    needs("up", "h2", "origin = [{ final = { bytes = 9, frames = { data = 1 } } }]", 43, "a frame");
+    assert!(told("", "origin = [{ final = { padding = 20000, trailers = [true, false] } }]").is_ok());
+    let (unknown, up) = (|lane: &str| told("up = \"h2\"", lane).unwrap_err(), "scenarios/x.toml:23:");
+    assert_eq!(
+        unknown("origin = [{ reset = \"refused\" }]"),
+        format!(
+            "{up}21: unknown code \"refused\", expected one of \"no-error\", \"refused-stream\", \"cancel\", \"internal-error\""
+        )
+    );
+    assert_eq!(
+        unknown("origin = [{ settings = { header-tabel = 0 } }]"),
+        format!("{up}26: unknown setting \"header-tabel\", did you mean \"header-table\"?")
+    );
+    assert_eq!(
+        unknown("origin = [{ final = { frames = { end-apart = true } } }]"),
+        format!("{up}34: unknown key \"end-apart\", did you mean \"end_apart\"?")
+    );
+    assert_eq!(
+        unknown("origin = [{ final = { frames = { padding = 256 } } }]"),
+        format!("{up}44: 256 is out of range, expected 0 to 255")
+    );
+    assert_eq!(
+        unknown("origin = [{ final = { frames = { empty = \"yes\" } } }]"),
+        format!("{up}42: expected a boolean, found string \"yes\"")
+    );
+    assert_eq!(
+        told("up = \"h3\"", "tenants = 1").unwrap_err(),
+        "scenarios/x.toml:8:6: unknown version \"h3\", did you mean \"h1\"?"
+    );
+}
+
+#[test]
+fn obligations_that_only_one_version_can_meet() {
+    let of = |obligation: &str| {
+        let changed = SOUND.replace("{ follow-ups = 3 }", obligation);
+        let in_up = |up: &str| parse(&changed.replace("level = \"must\"", &format!("level = \"must\"\n{up}")));
+        let refused = in_up("# nothing").expect_err("it was read").to_string();
+        (refused, [in_up("up = \"h1\"").is_ok(), in_up("up = \"h2\"").is_ok()])
+    };
+    let at = "scenarios/x.toml:10:51: ";
+    let (refused, told) = of("{ streams-held = 2 }");
+    assert_eq!(
+        (refused, told),
+        (format!("{at}a stream means nothing in HTTP/1.1: say up = \"h2\" in the head"), [false, true])
+    );
+    let (refused, told) = of("{ fault-performed = \"go-away\" }");
+    let expected = format!("{at}the fault \"go-away\" means nothing in HTTP/1.1: say up = \"h2\" in the head");
+    assert_eq!((refused, told), (expected, [false, true]));
+    let (refused, told) = of("{ fault-performed = \"tunnel\" }");
+    assert_eq!(
+        (refused, told),
+        (format!("{at}a tunnel means nothing in HTTP/2: say up = \"h1\" in the head"), [true, false])
+    );
+}
+
+#[test]
+fn a_variant_for_one_kind_of_clients() {
+    let varied = SOUND.replace("[[lane]]", "[[variant.lane]]");
+    let (head, lanes) = varied.split_once("\n[[variant.lane]]").unwrap();
+    let told = |side: &str, variants: &[&str]| {
+        let each = variants
+            .iter()
+            .zip(1..)
+            .map(|(down, number)| format!("[[variant]]\nname = \"v{number}\"\n{down}\n[[variant.lane]]{lanes}\n"));
+        let text = format!("{head}\n{}", each.collect::<String>())
+            .replace("level = \"must\"", &format!("level = \"must\"\n{side}"));
+        parse(&text).map(|_| ()).map_err(|error| error.to_string())
+    };
+    assert_eq!(told("# nothing", &["down = \"h2\"", "# open"]), Ok(()));
+    assert_eq!(told("# nothing", &["down = \"h2\"", "down = \"h1\""]), Ok(()));
+    let alone = "scenarios/x.toml:13:1: no variant is told where clients speak h1: say down in the head, not in each";
+    assert_eq!(told("# nothing", &["down = \"h2\""]), Err(alone.to_owned()));
+    let never = "scenarios/x.toml:15:8: the head says down = \"h1\", so this variant would never be told";
+    assert_eq!(told("down = \"h1\"", &["down = \"h2\"", "# open"]), Err(never.to_owned()));
+    assert_eq!(told("down = \"h1\"", &["down = \"h1\""]), Ok(()));
+}
+
+#[test]
+fn requests_that_are_held_together_must_not_await_each_other() {
+    let held = |down: &str, words: &str| {
+        let lines =
+            SOUND.replace("level = \"must\"", &format!("level = \"must\"\n{down}\ngate = {{ together = true }}"));
+        let lines = lines.replace("{ hold = \"bait\" }", "{ hold = \"gate\" }");
+        parse(&lines.replace("requests = \"1..=3\"", words)).map(|_| ()).map_err(|error| error.to_string())
+    };
+    let awaits = "scenarios/x.toml:19:3: all requests of a round are held together here, so that they must not await each \
+                  other's replies: say connection = \"pipelined\"";
+    assert_eq!(held("# open", "requests = 2"), Err(awaits.to_owned()));
+    let some = held("# open", "requests = 2\nconnection = [\"pipelined\", \"kept\"]");
+    assert_eq!(some, Err(awaits.replace("19:3", "20:3")));
+    let beside = "scenarios/x.toml:20:3: a second request beside one that is held means nothing in HTTP/1.1: say down = \
+                  \"h2\" in the head, or in the variant";
+    assert_eq!(held("# open", "requests = 2\nconnection = \"pipelined\""), Err(beside.to_owned()));
+    assert_eq!(held("down = \"h2\"", "requests = 2\nconnection = \"pipelined\""), Ok(()));
+    assert_eq!(held("# open", "requests = 1"), Ok(()));
 }
 
 #[test]

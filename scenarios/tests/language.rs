@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use scenarios::{DirectiveAt, DrawContext, ProfileWord, Scenario, SelectError, catalogue, select};
+use vocabulary::crossing::{Crossing, Http};
 use vocabulary::directive::{
-    ChunkDefect, Close, Cut, CutBy, FaultKind, Framing, Hold, OriginAct, SurplusKind, SurplusTiming,
+    ChunkDefect, Close, Cut, CutBy, FaultKind, Frames, Framing, GoAway, Hold, LastStream, OriginAct, ResetCode,
+    SettingsChange, SurplusKind, SurplusTiming, Table,
 };
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::plan::{
@@ -37,9 +39,13 @@ fn draw_with(lines: &str, context: &DrawContext) -> Plan {
     plan
 }
 
-/// The acts of a program, drawn.
+/// The acts of a program towards HTTP/1.1, drawn.
 fn acts(program: &str) -> Vec<OriginAct> {
-    let plan = draw(&format!("[[lane]]\nname = \"a\"\norigin = [{program}]"));
+    acts_in("h1", program)
+}
+
+fn acts_in(up: &str, program: &str) -> Vec<OriginAct> {
+    let plan = draw(&format!("up = \"{up}\"\n[[lane]]\nname = \"a\"\norigin = [{program}]"));
     plan.lanes[0].stimuli[0].directive.acts.clone()
 }
 
@@ -98,9 +104,159 @@ fn every_act_of_the_origin_has_a_form() {
 }
 
 #[test]
+fn every_act_of_http_2_has_a_form() {
+    let reset = |code: &str| acts_in("h2", &format!("{{ reset = \"{code}\" }}"));
+    for (word, code) in [
+        ("no-error", ResetCode::NoError),
+        ("refused-stream", ResetCode::RefusedStream),
+        ("cancel", ResetCode::Cancel),
+        ("internal-error", ResetCode::InternalError),
+    ] {
+        assert_eq!(reset(word), [OriginAct::Reset(code)]);
+    }
+    for (word, last) in [("this", LastStream::This), ("before", LastStream::Before), ("any", LastStream::Any)] {
+        let announced = acts_in("h2", &format!("{{ go-away = {{ last = \"{word}\" }} }}"));
+        assert_eq!(announced, [OriginAct::GoAway(GoAway { last })]);
+    }
+    let settings = acts_in(
+        "h2",
+        "{ settings = { header-table = 0 } }, { settings = [{ initial-window = 100 }] }, { settings = { concurrent-streams = 3 } }",
+    );
+    let changes =
+        [SettingsChange::HeaderTable(0), SettingsChange::InitialWindow(100), SettingsChange::ConcurrentStreams(3)];
+    assert_eq!(settings, changes.map(OriginAct::Settings));
+
+    let final_reply = |words: &str| match acts_in("h2", &format!("{{ final = {{ bytes = 9, {words} }} }}")).remove(0) {
+        OriginAct::Final(reply) => reply,
+        other => panic!("{other:?} is no final reply"),
+    };
+    let reply = final_reply(
+        "padding = 20000, frames = { data = 1, padding = 255, empty = true, end_apart = true, block = 150, table = \"filled\" }",
+    );
+    let frames = Frames { data: 1, padding: 255, empty: true, end_apart: true, block: 150, table: Table::Filled };
+    assert_eq!((reply.frames, reply.padding, reply.fault()), (frames, 20_000, Some(FaultKind::LargeHead)));
+    let plain = final_reply("frames = {}");
+    assert_eq!((plain.frames, plain.padding, plain.fault()), (Frames::default(), 0, None));
+}
+
+#[test]
+fn what_a_reply_leaves_open_of_its_frames_is_drawn_for_each() {
+    let plan = draw(
+        r#"up = "h2"
+        [[lane]]
+        name = "a"
+        requests = 256
+        origin = [{ final = { bytes = 9, trailers = [true, false], padding = ["3*0", "1000..=1999"], frames = [{}, { data = "1..=3", empty = [true, false], table = ["2*unused", "filled"] }] } }]"#,
+    );
+    let replies: Vec<_> = plan.stimuli().filter_map(|(_, stimulus)| stimulus.directive.acts[0].final_reply()).collect();
+    let seen =
+        |what: &dyn Fn(&vocabulary::directive::Final) -> bool| replies.iter().filter(|reply| what(reply)).count();
+    assert!((90..=166).contains(&seen(&|reply| reply.trailers)));
+    assert!((40..=90).contains(&seen(&|reply| reply.padding >= 1_000)));
+    assert!((90..=166).contains(&seen(&|reply| reply.frames == Frames::default())));
+    for data in 1..=3 {
+        for empty in [true, false] {
+            for table in [Table::Unused, Table::Filled] {
+                assert!(seen(&|reply| reply.frames == Frames { data, empty, table, ..Frames::default() }) > 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_scenario_is_told_where_it_makes_sense() {
+    let all = [(Http::H1, Http::H1), (Http::H1, Http::H2), (Http::H2, Http::H1), (Http::H2, Http::H2)];
+    let told = |head: &str| {
+        let scenario = Scenario::parse("x.toml", &format!("{HEAD}{head}\n[[lane]]\nname = \"a\"")).unwrap();
+        let fits = all.into_iter().filter(|(down, up)| scenario.suits(Crossing { down: *down, up: *up }));
+        fits.map(|(down, up)| Crossing { down, up }.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(""), ["h1→h1", "h1→h2", "h2→h1", "h2→h2"]);
+    assert_eq!(told("down = \"h2\""), ["h2→h1", "h2→h2"]);
+    assert_eq!(told("up = \"h2\""), ["h1→h2", "h2→h2"]);
+    assert_eq!(told("down = \"h2\"\nup = \"h1\""), ["h2→h1"]);
+    let described =
+        |head: &str| Scenario::parse("x.toml", &format!("{HEAD}{head}\n[[lane]]\nname = \"a\"")).unwrap().describe();
+    assert!(described("down = \"h2\"\nup = \"h1\"").contains(
+        "Told where clients speak HTTP/2 and the gateway speaks HTTP/1.1 to the origin; skipped elsewhere.\n"
+    ));
+    assert!(!described("").contains("skipped elsewhere"));
+}
+
+/// What the clients speak decides which variants there are to take.
+#[test]
+fn a_variant_may_be_told_to_one_kind_of_clients_only() {
+    let lines = r#"
+        [[variant]]
+        name = "everywhere"
+        weight = 2
+        [[variant.lane]]
+        name = "a"
+        [[variant]]
+        name = "old"
+        down = "h1"
+        [[variant.lane]]
+        name = "b"
+        request = { tail = true }
+        [[variant]]
+        name = "streams"
+        down = "h2"
+        weight = 3
+        [[variant.lane]]
+        name = "c""#;
+    let scenario = Scenario::parse("x.toml", &format!("{HEAD}{lines}")).unwrap();
+    let names = |down| {
+        let context = DrawContext { down, ..DrawContext::default() };
+        (0..30).map(|case| scenario.plan(1, CaseNumber(case), &context).lanes[0].name.clone()).collect::<Vec<_>>()
+    };
+    let count = |names: &[String], name: &str| names.iter().filter(|lane| *lane == name).count();
+    let (old, new) = (names(Http::H1), names(Http::H2));
+    assert_eq!([count(&old, "a"), count(&old, "b"), count(&old, "c")], [20, 10, 0]);
+    assert_eq!([count(&new, "a"), count(&new, "b"), count(&new, "c")], [12, 0, 18]);
+}
+
+#[test]
+fn a_scenario_for_one_kind_of_clients_is_drawn_for_them_whatever_is_asked_for() {
+    let plan = draw_with("down = \"h2\"\n[[lane]]\nname = \"a\"", &DrawContext::default());
+    assert_eq!(plan.down, Http::H2);
+    let told = scenarios::describe_plan(&plan);
+    assert!(told.contains("clients speak HTTP/2"), "{told}");
+}
+
+#[test]
+fn a_gate_may_hold_all_streams_of_a_round_at_once() {
+    let context = DrawContext { down: Http::H2, ..DrawContext::default() };
+    let lines = r#"down = "h2"
+        rounds = 2
+        gate = { order = "lifo", together = true }
+        [[lane]]
+        name = "a"
+        tenants = 3
+        in_turn = true
+        requests = 5
+        connection = "pipelined"
+        origin = [{ hold = "gate" }, { final = {} }]
+        [[lane]]
+        name = "b"
+        origin = [{ hold = "gate" }, { final = {} }]"#;
+    let plan = draw_with(lines, &context);
+    assert_eq!(plan.gates.len(), 2, "one for each round");
+    for gate in &plan.gates {
+        let reversed: Vec<_> = gate.awaits.iter().rev().copied().collect();
+        assert_eq!((gate.awaits.len(), &gate.release), (6, &reversed));
+    }
+    let held =
+        plan.stimuli().filter(|(_, one)| matches!(one.directive.acts[0], OriginAct::Hold(Hold::Gate(_)))).count();
+    assert_eq!(held, 12);
+    let alone = lines.replace("requests = 5", "requests = 1");
+    assert_eq!(draw_with(&alone, &context).gates[0].awaits.len(), 2);
+}
+
+#[test]
 fn every_part_of_a_request_has_a_form() {
     let plan = draw(
-        r#"[[lane]]
+        r#"down = "h1"
+        [[lane]]
         name = "a"
         request = { method = "PUT", target = { shared = "/p" }, version = "http10", host = "b.test", credential = "cookie", fields = ["Upgrade: websocket", "Connection: upgrade"], body = { sized = { bytes = 5, declared_off_by = 2 } }, pace = { slow = { writes = 2, gap = "1ms" } }, expect = "100-continue" }
         abort = { how = "rst", when = { after-reply-bytes = 12 } }
@@ -363,7 +519,8 @@ fn a_rich_request_has_trailers_where_it_can() {
 #[test]
 fn one_path_under_several_authorities_can_be_asked_for() {
     let plan = draw(
-        r#"[[lane]]
+        r#"down = "h1"
+        [[lane]]
         name = "a"
         requests = 64
         request = { target = { shared = "/p" }, host = ["a.test", "A.test", "a.test:8080"], absolute = ["host", { other = "b.test" }] }"#,

@@ -4,15 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use scenarios::{DrawContext, catalogue};
+use scenarios::{DrawContext, Draws, Scenario, catalogue};
+use vocabulary::crossing::Http;
 use vocabulary::directive::{FaultKind, Framing, Hold, InterimLength, OriginAct, SurplusTiming};
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::plan::{AbortHow, AbortWhen, EventKind, Plan, Stimulus};
 use vocabulary::scenario::{Level, Obligation};
 
 fn plans(name: &str, cases: u32) -> Vec<Plan> {
+    plans_for(Http::H1, name, cases)
+}
+
+fn plans_for(down: Http, name: &str, cases: u32) -> Vec<Plan> {
     let scenario = catalogue().find(name).unwrap_or_else(|| panic!("there is no scenario {name}"));
-    (0..cases).map(|case| scenario.plan(7, CaseNumber(case), &DrawContext::default())).collect()
+    let context = DrawContext { down, ..DrawContext::default() };
+    (0..cases).map(|case| scenario.plan(7, CaseNumber(case), &context)).collect()
+}
+
+/// Every scenario, once for each kind of clients that it is told to.
+fn all() -> impl Iterator<Item = (&'static Scenario, Http)> {
+    let each = catalogue().all().iter().flat_map(|scenario| [(scenario, Http::H1), (scenario, Http::H2)]);
+    each.filter(|(scenario, down)| scenario.head.down.is_none_or(|only| only == *down))
 }
 
 fn acts(plans: &[Plan]) -> impl Iterator<Item = &OriginAct> {
@@ -21,9 +33,9 @@ fn acts(plans: &[Plan]) -> impl Iterator<Item = &OriginAct> {
 
 #[test]
 fn every_plan_can_be_run() {
-    for scenario in catalogue().all() {
-        for plan in plans(scenario.name(), 200) {
-            assert_eq!(plan.defect(), None, "{} {}", scenario.name(), plan.case);
+    for (scenario, down) in all() {
+        for plan in plans_for(down, scenario.name(), 200) {
+            assert_eq!((plan.defect(), plan.down), (None, down), "{} {}", scenario.name(), plan.case);
             assert!(plan.lanes.len() <= 256 && plan.stimuli().count() <= 1000);
         }
     }
@@ -31,10 +43,9 @@ fn every_plan_can_be_run() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_another_plan() {
-    for scenario in catalogue().all() {
-        let json = |seed, case| {
-            serde_json::to_string(&scenario.plan(seed, CaseNumber(case), &DrawContext::default())).unwrap()
-        };
+    for (scenario, down) in all() {
+        let context = DrawContext { down, ..DrawContext::default() };
+        let json = |seed, case| serde_json::to_string(&scenario.plan(seed, CaseNumber(case), &context)).unwrap();
         for case in 0..20 {
             assert_eq!(json(1, case), json(1, case));
             let exchanges = |json: &str| json.split_once("\"tenants\"").unwrap().1.to_owned();
@@ -58,14 +69,14 @@ fn the_strategy_yields_plans_that_their_own_seed_and_case_draw_again() {
 /// A regression would be a scenario whose fault is spelt, but never drawn.
 #[test]
 fn the_faults_that_must_be_performed_are_planned_in_every_case_or_in_most() {
-    for scenario in catalogue().all() {
+    for (scenario, down) in all() {
         for obligation in &scenario.head.must_exercise {
             let Obligation::FaultPerformed(kind) = obligation else { continue };
-            let plans = plans(scenario.name(), 70);
+            let plans = plans_for(down, scenario.name(), 70);
             let with = plans.iter().filter(|plan| plan.faults().iter().any(|(_, fault)| fault == kind)).count();
             // plain-concurrency has free-running cases, which hold nothing.
             let least = if *kind == FaultKind::Reorder { 40 } else { 70 };
-            assert!(with >= least, "{}: {kind:?} is planned in {with} of 70 cases", scenario.name());
+            assert!(with >= least, "{}: {kind:?} is planned in {with} of 70 cases for {down}", scenario.name());
         }
     }
 }
@@ -77,13 +88,13 @@ fn every_fault_has_three_followers_of_other_tenants_on_fresh_connections() {
     // Where the only fault is an order nobody comes after it, all are in it.
     let has_trigger =
         |obligation: &Obligation| matches!(obligation, Obligation::FaultPerformed(kind) if *kind != FaultKind::Reorder);
-    let faulty = catalogue().all().iter().filter(|scenario| {
+    let faulty = all().filter(|(scenario, _)| {
         let must = &scenario.head.must_exercise;
         // A store is asked on whatever connection a request comes.
         scenario.family() != "cache" && must.iter().any(follows) && must.iter().any(has_trigger)
     });
-    for scenario in faulty {
-        for plan in plans(scenario.name(), 200) {
+    for (scenario, down) in faulty {
+        for plan in plans_for(down, scenario.name(), 200) {
             let triggers: BTreeMap<ExchangeId, &Stimulus> =
                 plan.stimuli().filter(|(_, stimulus)| is_trigger(stimulus)).map(|(_, s)| (s.exchange, s)).collect();
             assert!(!triggers.is_empty(), "{} {}", scenario.name(), plan.case);
@@ -97,7 +108,7 @@ fn every_fault_has_three_followers_of_other_tenants_on_fresh_connections() {
                     followers += u32::from(other && stimulus.connection == vocabulary::plan::ConnectionUse::Fresh);
                 }
             }
-            assert!(followers >= 3, "{} {}: {followers} followers", scenario.name(), plan.case);
+            assert!(followers >= 3, "{} {} for {down}: {followers} followers", scenario.name(), plan.case);
         }
     }
 }
@@ -202,6 +213,96 @@ fn surplus_in_the_same_segment_fits_into_one_write() {
         sizes.insert(bytes);
     }
     assert!(sizes.len() > 100);
+}
+
+/// What a client of HTTP/2 would have to leave out is not planned for it.
+#[test]
+fn nothing_is_asked_of_clients_of_http_2_that_their_protocol_has_no_words_for() {
+    use vocabulary::plan::{RequestBody, Version};
+    for (scenario, down) in all().filter(|(_, down)| *down == Http::H2) {
+        for plan in plans_for(down, scenario.name(), 100) {
+            for request in plan.stimuli().map(|(_, stimulus)| &stimulus.request) {
+                let plain = (request.version, &request.absolute, request.tail) == (Version::Http11, &None, None);
+                let misframed = matches!(request.body, RequestBody::Misframed { .. });
+                let names = request.fields.iter().map(|field| field.name.to_ascii_lowercase());
+                let of_connection = names.into_iter().find(|name| ["connection", "upgrade"].contains(&name.as_str()));
+                assert!(plain && !misframed && of_connection.is_none(), "{} {}", scenario.name(), plan.case);
+            }
+        }
+    }
+}
+
+/// What the gateway speaks to the origin is not known when a plan is drawn, unless the scenario asks for it.
+#[test]
+fn acts_of_one_version_only_are_planned_where_the_scenario_says_so() {
+    for (scenario, down) in all() {
+        for act in acts(&plans_for(down, scenario.name(), 100)) {
+            let needs = match act {
+                OriginAct::Reset(_) | OriginAct::GoAway(_) | OriginAct::Settings(_) => Some(Http::H2),
+                OriginAct::Tunnel { .. } => Some(Http::H1),
+                OriginAct::Final(reply) => match reply.framing {
+                    Framing::LengthAndChunked | Framing::ChunkedBroken(_) => Some(Http::H1),
+                    _ => (reply.status == 101).then_some(Http::H1),
+                },
+                _ => None,
+            };
+            assert!(needs.is_none() || scenario.head.up == needs, "{}: {act:?}", scenario.name());
+        }
+    }
+}
+
+/// Otherwise a gateway's streams would never lie beside each other on a client's connection.
+#[test]
+fn clients_of_http_2_use_streams_in_half_of_the_cases_of_any_scenario_that_lets_them() {
+    let streams = |plan: &Plan| {
+        let pipelined = |stimulus: &Stimulus| stimulus.connection == vocabulary::plan::ConnectionUse::Pipelined;
+        plan.stimuli().filter(|(_, stimulus)| pipelined(stimulus)).count()
+    };
+    for name in ["plain-concurrency", "cache-auth-unkeyed", "retry-duplicate-body", "client-abort-before-headers"] {
+        assert!(plans(name, 60).iter().all(|plan| streams(plan) == 0), "{name}");
+        let with = plans_for(Http::H2, name, 60).iter().filter(|plan| streams(plan) > 0).count();
+        assert!((18..=42).contains(&with), "{name}: {with} of 60 cases");
+    }
+    let uniform = DrawContext { down: Http::H2, draws: Draws::Uniform, ..DrawContext::default() };
+    let crowd = catalogue().find("crowd").unwrap();
+    let with = (0..60).filter(|case| streams(&crowd.plan(7, CaseNumber(*case), &uniform)) > 0).count();
+    assert!(with > 40, "{with} of 60 cases");
+}
+
+/// A round ends before the next one begins, whoever asks without awaiting replies.
+#[test]
+fn a_batch_of_streams_begins_with_a_request_that_awaits_those_of_the_round_before() {
+    for plan in plans_for(Http::H2, "crowd", 60) {
+        for lane in &plan.lanes {
+            let pipelined = |stimulus: &Stimulus| stimulus.connection == vocabulary::plan::ConnectionUse::Pipelined;
+            let rounds = if lane.name == "eager" { 4 } else { 1 };
+            assert!(!lane.stimuli.iter().step_by(rounds).any(pipelined), "{} of case {}", lane.name, plan.case);
+        }
+    }
+}
+
+#[test]
+fn sixteen_streams_and_more_of_four_tenants_are_released_in_reverse() {
+    for down in [Http::H1, Http::H2] {
+        let mut reversed = 0;
+        let plans = plans_for(down, "h2-reverse-completion", 100);
+        let gates = || plans.iter().flat_map(|plan| plan.gates.iter().map(move |gate| (plan, gate)));
+        for (plan, gate) in gates() {
+            let tenant = |exchange: &ExchangeId| plan.stimulus(*exchange).unwrap().1.tenant;
+            let tenants: BTreeSet<_> = gate.awaits.iter().map(tenant).collect();
+            assert!(gate.awaits.len() >= 16 && tenants.len() >= 4, "{} tenants", tenants.len());
+            reversed += usize::from(gate.awaits.iter().rev().eq(&gate.release));
+        }
+        assert!(reversed * 2 > gates().count());
+        let of_one_client = |plan: &&Plan| {
+            plan.gates.iter().any(|gate| {
+                let lanes: BTreeSet<_> = gate.awaits.iter().map(|held| plan.stimulus(*held).unwrap().0).collect();
+                lanes.len() == 1
+            })
+        };
+        let on_one_connection = plans.iter().filter(of_one_client).count();
+        assert_eq!(on_one_connection > 20, down == Http::H2, "{on_one_connection} of 100 cases");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::{env, fs};
 
 use scenarios::{DrawContext, Scenario, catalogue, describe_plan};
+use vocabulary::crossing::Http;
 use vocabulary::identity::CaseNumber;
 
 /// Compares with a file under `tests/golden`, or rewrites it.
@@ -41,10 +42,19 @@ fn a_plan_of_a_schedule_shows_the_string_that_can_be_pasted() {
 }
 
 #[test]
+fn what_only_http_2_has_is_told_in_words() {
+    let streams = Scenario::parse("streams.toml", include_str!("golden/streams.toml")).expect("it is sound");
+    compare("streams-scenario.txt", &streams.describe());
+    let context = DrawContext { down: Http::H2, ..DrawContext::default() };
+    let plans = (0..2).map(|case| describe_plan(&streams.plan(1, CaseNumber(case), &context)));
+    compare("streams-plans.txt", &plans.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
 fn a_long_plan_is_abbreviated() {
-    for scenario in catalogue().all() {
+    for (scenario, down) in catalogue().all().iter().flat_map(|scenario| [(scenario, Http::H1), (scenario, Http::H2)]) {
         for case in 0..20 {
-            let plan = scenario.plan(1, CaseNumber(case), &DrawContext::default());
+            let plan = scenario.plan(1, CaseNumber(case), &DrawContext { down, ..DrawContext::default() });
             let text = describe_plan(&plan);
             let names = plan.lanes.iter().map(|lane| lane.name.as_str()).collect::<std::collections::BTreeSet<_>>();
             assert!(text.lines().count() <= 4 + names.len() * 3 * 11 + 10, "{} lines", text.lines().count());

@@ -8,21 +8,21 @@
 use std::cell::Cell;
 use std::io;
 use std::pin::pin;
-use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep_until};
 use transport::ReadHalf;
 use vocabulary::history::{Performed, Why};
 use vocabulary::identity::LaneId;
-use vocabulary::plan::{AbortHow, AbortWhen, Event, Stimulus};
+use vocabulary::plan::{AbortHow, Stimulus};
 
 use super::Run;
 use super::connection::{Account, Connection, READ_BYTES};
+use super::exchange::{Asking, framing_fault};
 use super::framing::{Asked, Reuse};
 use super::reading::Reply;
 use super::receiving::{Ending, Talk};
-use super::sending::{Asking, Progress, Sender, framing_fault};
+use super::sending::{Progress, Sender};
 use super::waiting::Patience;
 use crate::gateway::Frozen;
 
@@ -126,7 +126,7 @@ async fn converse(
     out: &mut Vec<u8>,
     buffer: &mut [u8],
 ) -> Ending {
-    let Connection { stream, account } = connection;
+    let Connection { stream, account, .. } = connection;
     let (mut from, mut to) = stream.split();
     let run = talk.run;
     let mut writer = pin!(sender.send(&mut to, out));
@@ -202,24 +202,15 @@ async fn converse(
 
 /// Resolves when a request is to be aborted for a reason that no reply byte brings about.
 async fn abort_due(run: &Run, progress: &Progress, askings: &[Asking<'_>], armed: Option<usize>) {
-    let planned = armed.and_then(|index| Some((index, askings[index].abort()?.when)));
-    match planned {
-        Some((index, AbortWhen::AfterSent { us })) => {
-            while progress.over.get() <= index {
-                progress.went_on.notified().await;
-            }
-            // The client will act by itself: what the origin holds for it must be held until then.
-            let _busy = run.idle.begin();
-            run.pause(Duration::from_micros(us)).await;
+    let Some((index, abort)) = armed.and_then(|index| Some((index, askings[index].abort()?))) else {
+        return std::future::pending().await;
+    };
+    let sent = async {
+        while progress.over.get() <= index {
+            progress.went_on.notified().await;
         }
-        Some((index, AbortWhen::AfterEvent { event, us })) => {
-            run.ledger.happened(Event { exchange: askings[index].exchange, kind: event }).await;
-            let _busy = run.idle.begin();
-            run.pause(Duration::from_micros(us)).await;
-        }
-        // The reader counts.
-        Some((_, AbortWhen::AfterReplyBytes { .. })) | None => std::future::pending().await,
-    }
+    };
+    run.abort_due(askings[index].exchange, abort.when, sent).await;
 }
 
 /// Reads as soon as a slow reader may.
@@ -234,12 +225,13 @@ async fn read_at(next: Option<Instant>, from: &mut ReadHalf<'_>, window: &mut [u
 mod tests {
     use super::super::stage::{after, body, deliveries, get, lane, play, reply};
     use super::*;
+    use std::time::Duration;
     use vocabulary::canary::BodyState;
     use vocabulary::directive::{FaultKind, Field};
     use vocabulary::history::{Completeness, Place};
     use vocabulary::identity::{ExchangeId, Ordinal};
     use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT};
-    use vocabulary::plan::{Abort, ConnectionUse, EventKind, SlowRead, Version};
+    use vocabulary::plan::{Abort, AbortWhen, ConnectionUse, EventKind, SlowRead, Version};
 
     fn pipelined(exchange: u32) -> Stimulus {
         Stimulus { connection: ConnectionUse::Pipelined, ..get(exchange) }

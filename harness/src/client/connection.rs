@@ -12,14 +12,17 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 use transport::Stream;
+use vocabulary::crossing::Http;
 use vocabulary::history::Unasked;
 use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Moment, Ordinal};
 use vocabulary::limits::{CONNECT_WAIT, UNASKED_BYTES_MAX};
 
 use super::Run;
 use super::framing::Reuse;
-use super::reading::{CameOn, keep_within, unasked};
+use super::h2::Session;
+use super::reading::{CameOn, keep_within, looks_like, unasked};
 use super::request::Target;
+use super::waiting::all;
 
 /// Bytes of one read: more than most replies, so that one system call fetches one reply.
 pub(super) const READ_BYTES: usize = 32 * 1024;
@@ -29,6 +32,8 @@ pub(super) const READ_BYTES: usize = 32 * 1024;
 pub(crate) struct Connection {
     pub(super) stream: Stream,
     pub(super) account: Account,
+    /// What must be remembered of it, in HTTP/2.
+    pub(super) session: Option<Box<Session>>,
 }
 
 /// What has happened on a connection.
@@ -61,9 +66,23 @@ impl Account {
     }
 }
 
+impl Account {
+    /// Takes in frames that came while nothing was asked; whether there may be more to read.
+    fn take_frames(&mut self, session: &mut Session, bytes: &[u8], now: Moment) -> bool {
+        let read = session.take_idle(bytes, now).map_err(|no_frames| no_frames.map(<[u8]>::to_vec));
+        if let Err(Some(no_frames)) = &read {
+            self.add_unasked(no_frames, now);
+        }
+        if read.is_err() || !session.is_usable() {
+            self.reuse = Reuse::Closing;
+        }
+        read.is_ok()
+    }
+}
+
 impl Connection {
-    /// Opens a connection within [`CONNECT_WAIT`].
-    pub(crate) async fn open(target: &Target) -> io::Result<Connection> {
+    /// Opens a connection within [`CONNECT_WAIT`]. In HTTP/2 its streams have room for so many bytes when they are opened.
+    pub(super) async fn open(target: &Target, stream_room: u32) -> io::Result<Connection> {
         let stream = match tokio::time::timeout(CONNECT_WAIT, target.address.connect()).await {
             Ok(connected) => connected?,
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
@@ -77,27 +96,19 @@ impl Connection {
             unasked: Vec::new(),
             unasked_at: None,
         };
-        Ok(Connection { stream, account })
+        let session = match target.http {
+            Http::H1 => None,
+            Http::H2 => Some(Box::new(Session::new(stream_room))),
+        };
+        Ok(Connection { stream, account, session })
     }
 
     /// Opens so many connections at once, and returns those that are open within [`CONNECT_WAIT`], in the order in which
     /// they were begun.
-    pub(super) async fn open_several(target: &Target, count: u32) -> Vec<Connection> {
-        let mut opening: Vec<_> = (0..count).map(|place| (place, Box::pin(Connection::open(target)))).collect();
-        let mut opened = Vec::new();
-        poll_fn(|context| {
-            opening.retain_mut(|(place, one)| match one.as_mut().poll(context) {
-                Poll::Pending => true,
-                Poll::Ready(done) => {
-                    opened.extend(done.ok().map(|connection| (*place, connection)));
-                    false
-                }
-            });
-            if opening.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        opened.sort_by_key(|(place, _)| *place);
-        opened.into_iter().map(|(_, connection)| connection).collect()
+    pub(super) async fn open_several(target: &Target, stream_room: u32, count: u32) -> Vec<Connection> {
+        let open = |_| Box::pin(Connection::open(target, stream_room)) as Pin<Box<dyn Future<Output = _>>>;
+        let opening = (0..count).map(open);
+        all(opening.collect()).await.into_iter().flatten().collect()
     }
 
     /// Reads what can be read now, and has the task woken when there is more.
@@ -106,6 +117,16 @@ impl Connection {
             && let Poll::Ready(read) = poll_read(&mut self.stream, context, buffer)
             && self.take(read, buffer, run)
         {}
+        self.poll_answer(context);
+    }
+
+    /// Writes what the session has to say, as far as it can be written now.
+    fn poll_answer(&mut self, context: &mut Context<'_>) {
+        if let Some(session) = &mut self.session
+            && let Poll::Ready(Err(_)) = session.out().poll_flush(&mut self.stream, context)
+        {
+            self.account.reuse = Reuse::Closing;
+        }
     }
 
     /// Reads what can be read now, and says whether the connection may be used again.
@@ -116,15 +137,27 @@ impl Connection {
             && let Some(read) = readable_now(&mut self.stream, buffer).await
             && self.take(read, buffer, run)
         {}
+        poll_fn(|context| {
+            self.poll_answer(context);
+            Poll::Ready(())
+        })
+        .await;
         self.account.reuse
     }
 
-    /// Looks once more for bytes that nobody asked for, and closes the connection.
-    pub(super) async fn retire(mut self, lane: LaneId, run: &Run, buffer: &mut [u8]) -> Option<Unasked> {
+    /// Looks once more for what nobody asked for, and closes the connection.
+    pub(super) async fn retire(mut self, lane: LaneId, run: &Run, buffer: &mut [u8]) -> Vec<Unasked> {
         self.glance(run, buffer).await;
         let Account { id, last, unasked: bytes, unasked_at, .. } = self.account;
-        let came_on = CameOn { lane, connection: id, after: last, at: unasked_at? };
-        Some(unasked(&bytes, came_on, &run.key, &run.scanner))
+        let mut found = match self.session {
+            Some(session) => session.report_late(lane, id, run),
+            None => Vec::new(),
+        };
+        found.extend(unasked_at.map(|at| {
+            let came_on = CameOn { lane, connection: id, after: last, at };
+            unasked(&bytes, looks_like(&bytes), came_on, &run.key, &run.scanner)
+        }));
+        found
     }
 
     /// Whether there may be more to read.
@@ -135,7 +168,11 @@ impl Connection {
                 false
             }
             Ok(bytes) => {
-                self.account.add_unasked(&buffer[..bytes], run.ledger.now());
+                let (bytes, now) = (&buffer[..bytes], run.ledger.now());
+                match &mut self.session {
+                    None => self.account.add_unasked(bytes, now),
+                    Some(session) => return self.account.take_frames(session, bytes, now),
+                }
                 true
             }
         }

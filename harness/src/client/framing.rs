@@ -18,7 +18,7 @@ pub(crate) enum Framing {
     Length(u64),
     /// Chunks.
     Chunked,
-    /// Everything up to the end of the connection.
+    /// Everything up to the end of the connection, or of the stream.
     UntilClose,
     /// The connection is a tunnel from here on.
     Tunnel,
@@ -104,18 +104,26 @@ impl HeadFacts {
         let (true, Some(status @ 100..), Some(minor)) = (whole, parsed.code, parsed.version) else {
             return Err(Defect::BrokenHead);
         };
+        let mut facts = HeadFacts { is_http_1_0: minor == 0, ..HeadFacts::of_stream(status, std::iter::empty()) };
+        for field in parsed.headers.iter() {
+            facts.add(field.name, field.value);
+        }
+        Ok(facts)
+    }
+
+    /// Of a head that stands on a stream of its own, with the values of its `content-length`: nothing else frames its body
+    /// there (RFC 9113 §8.1.1).
+    pub(super) fn of_stream<'a>(status: u16, lengths: impl Iterator<Item = &'a [u8]>) -> HeadFacts {
         let mut facts = HeadFacts {
             status,
-            is_http_1_0: minor == 0,
+            is_http_1_0: false,
             length: Length::Absent,
             coding: Coding::Absent,
             says_close: false,
             says_keep_alive: false,
         };
-        for field in parsed.headers.iter() {
-            facts.add(field.name, field.value);
-        }
-        Ok(facts)
+        lengths.for_each(|length| facts.add("content-length", length));
+        facts
     }
 
     fn add(&mut self, name: &str, value: &[u8]) {

@@ -1,5 +1,6 @@
 //! One client worker: its stimuli, one batch after the other, each on the connection that the plan names.
 
+use vocabulary::crossing::Http;
 use vocabulary::history::{GaveUp, Observation, Why};
 use vocabulary::identity::{ConnectionId, ExchangeId, LaneId};
 use vocabulary::plan::{CANDIDATES_MAX, ConnectionUse, Event, EventKind, Freeze, Lane, Start, Stimulus, Until};
@@ -8,6 +9,7 @@ use super::Run;
 use super::batch::{self, Buffers};
 use super::connection::{self, Connection};
 use super::framing::Reuse;
+use super::h2;
 use crate::affinity;
 use crate::gateway::Frozen;
 
@@ -17,7 +19,14 @@ const STIMULI_MIN: usize = 3;
 
 /// Does the stimuli of a lane.
 pub(super) async fn run(run: &Run, id: LaneId, lane: &Lane) {
-    let mut worker = Worker { run, id, connection: None, candidates: Vec::new(), buffers: Buffers::default() };
+    let mut worker = Worker {
+        run,
+        id,
+        stream_room: h2::stream_room(lane),
+        connection: None,
+        candidates: Vec::new(),
+        buffers: Buffers::default(),
+    };
     let mut done = 0;
     while done < lane.stimuli.len() {
         if done >= STIMULI_MIN && may_stop(run, lane.until) {
@@ -52,6 +61,8 @@ fn next_batch(stimuli: &[Stimulus]) -> &[Stimulus] {
 struct Worker<'a> {
     run: &'a Run,
     id: LaneId,
+    /// For how many bytes streams have room when they are opened, in HTTP/2.
+    stream_room: u32,
     /// The lane's connection, as long as it may be used again.
     connection: Option<Connection>,
     /// Others that are open because they may turn out to have affinity, oldest first.
@@ -59,10 +70,43 @@ struct Worker<'a> {
     buffers: Buffers,
 }
 
-impl Worker<'_> {
-    /// Does a batch, or as much of it as its connection carries. Returns how many stimuli that were, at least one.
-    async fn perform(&mut self, stimuli: &[Stimulus]) -> usize {
-        let first = &stimuli[0];
+impl<'a> Worker<'a> {
+    /// Does a batch, or as much of it as one connection carries. Returns how many stimuli that were, at least one.
+    async fn perform(&mut self, stimuli: &'a [Stimulus]) -> usize {
+        match self.run.target.http {
+            Http::H1 => {
+                let Some((connection, frozen)) = self.begin(&stimuli[0]).await else { return 1 };
+                let (sent, connection) =
+                    batch::perform(self.run, self.id, connection, stimuli, frozen, &mut self.buffers).await;
+                self.connection = connection;
+                self.retire_closing().await;
+                sent
+            }
+            Http::H2 => {
+                self.perform_side_by_side(stimuli.iter().collect()).await;
+                stimuli.len()
+            }
+        }
+    }
+
+    /// Does a batch of streams. What one connection does not carry goes out on another: streams have no order, so that those
+    /// which were not begun may stand anywhere in the batch.
+    async fn perform_side_by_side(&mut self, mut stimuli: Vec<&'a Stimulus>) {
+        while let Some(first) = stimuli.first() {
+            let Some((mut connection, frozen)) = self.begin(first).await else {
+                stimuli.remove(0);
+                continue;
+            };
+            let read = &mut self.buffers.read;
+            stimuli = h2::perform(self.run, self.id, &mut connection, &stimuli, frozen, read).await;
+            self.connection = Some(connection);
+            self.retire_closing().await;
+        }
+    }
+
+    /// Waits until a batch may start, and gives the connection for it; stops the gateway, if that is planned. None if there is
+    /// no connection: the first exchange is over then.
+    async fn begin(&mut self, first: &Stimulus) -> Option<(Connection, Option<Frozen>)> {
         self.await_start(&first.start).await;
         let (mut usage, mut frozen) = (&first.connection, None);
         if let Some(freeze) = &first.freeze {
@@ -73,20 +117,18 @@ impl Worker<'_> {
                 usage = &ConnectionUse::Kept;
             }
         }
-        let connection = match self.connection_for(usage).await {
-            Some(connection) => connection,
-            None => {
-                self.unreachable(first);
-                return 1;
-            }
-        };
-        let (sent, connection) =
-            batch::perform(self.run, self.id, connection, stimuli, frozen, &mut self.buffers).await;
-        self.connection = connection;
+        let connection = self.connection_for(usage).await;
+        if connection.is_none() {
+            self.unreachable(first);
+        }
+        connection.map(|connection| (connection, frozen))
+    }
+
+    /// Closes the lane's connection, if it cannot be used again.
+    async fn retire_closing(&mut self) {
         if self.connection.as_ref().is_some_and(|connection| connection.account.reuse == Reuse::Closing) {
             self.retire().await;
         }
-        sent
     }
 
     /// Waits until a stimulus may start; meanwhile its connection is watched.
@@ -124,7 +166,7 @@ impl Worker<'_> {
             return reused;
         }
         self.retire().await;
-        Connection::open(&self.run.target).await.ok()
+        Connection::open(&self.run.target, self.stream_room).await.ok()
     }
 
     /// The lane's connection, if it may be used again.
@@ -149,7 +191,7 @@ impl Worker<'_> {
         }
         if self.candidates.iter().all(|candidate| candidate.account.requests > 0) {
             self.retire_candidates((CANDIDATES_MAX - among) as usize).await;
-            self.candidates.extend(Connection::open_several(&self.run.target, among).await);
+            self.candidates.extend(Connection::open_several(&self.run.target, self.stream_room, among).await);
         }
         let mut unused = self.candidates.iter().filter(|candidate| candidate.account.requests == 0);
         let unused = unused.next().map(|candidate| candidate.account.id);
@@ -170,10 +212,10 @@ impl Worker<'_> {
 
     /// Closes the lane's connection, if there is one, and reports what came on it unasked.
     async fn retire(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && let Some(unasked) = connection.retire(self.id, self.run, &mut self.buffers.read).await
-        {
-            self.run.ledger.record(Observation::Unasked(unasked));
+        if let Some(connection) = self.connection.take() {
+            for unasked in connection.retire(self.id, self.run, &mut self.buffers.read).await {
+                self.run.ledger.record(Observation::Unasked(unasked));
+            }
         }
     }
 

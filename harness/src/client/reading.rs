@@ -8,7 +8,7 @@ use vocabulary::canary::{
 use vocabulary::directive::OriginAct;
 use vocabulary::excerpt::excerpt;
 use vocabulary::history::{Completeness, Found, Place, Received, Unasked, UnaskedKind};
-use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, LaneId, Moment, Ordinal};
+use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, LaneId, Moment, Ordinal, StreamId};
 use vocabulary::limits::UNASKED_BYTES_MAX;
 use vocabulary::plan::Stimulus;
 
@@ -120,14 +120,14 @@ impl Reply {
                 reading.state
             }
         };
-        let ReadFor { exchange, lane, connection, ordinal, first_at, at } = read_for;
+        let ReadFor { exchange, lane, connection, ordinal, stream, first_at, at } = read_for;
         let (found, unverified) = canaries.sorted();
         Received {
             exchange,
             lane,
             connection,
             ordinal,
-            stream: None,
+            stream,
             first_at,
             at,
             status: self.status,
@@ -150,6 +150,7 @@ pub(crate) struct ReadFor {
     pub(crate) lane: LaneId,
     pub(crate) connection: ConnectionId,
     pub(crate) ordinal: Ordinal,
+    pub(crate) stream: Option<StreamId>,
     pub(crate) first_at: Moment,
     pub(crate) at: Moment,
 }
@@ -178,7 +179,13 @@ pub(crate) struct CameOn {
 }
 
 /// Bytes that nobody asked for, as they go into the history.
-pub(crate) fn unasked(bytes: &[u8], came_on: CameOn, key: &CanaryKey, scanner: &Scanner) -> Unasked {
+pub(crate) fn unasked(
+    bytes: &[u8],
+    looks_like: UnaskedKind,
+    came_on: CameOn,
+    key: &CanaryKey,
+    scanner: &Scanner,
+) -> Unasked {
     let mut canaries = Canaries::default();
     canaries.add(Place::Outside, scanner.scan(key, bytes));
     let CameOn { lane, connection, after, at } = came_on;
@@ -187,14 +194,15 @@ pub(crate) fn unasked(bytes: &[u8], came_on: CameOn, key: &CanaryKey, scanner: &
         connection,
         after,
         at,
-        looks_like: looks_like(bytes),
+        looks_like,
         bytes: bytes.len() as u64,
         canaries: canaries.sorted().0,
         excerpt: excerpt(bytes),
     }
 }
 
-fn looks_like(bytes: &[u8]) -> UnaskedKind {
+/// What bytes outside any reply look like, in HTTP/1.1.
+pub(crate) fn looks_like(bytes: &[u8]) -> UnaskedKind {
     let Some(start) = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')) else {
         return UnaskedKind::EmptyLines;
     };
@@ -251,7 +259,7 @@ mod tests {
         parser.feed(wire.as_bytes(), &mut |event| reply.take(event));
         let (exchange, at) = (ExchangeId(1 + BASE), Moment(0));
         let (lane, connection, ordinal) = (LaneId(0), ConnectionId(1), Ordinal(1));
-        let read_for = ReadFor { exchange, lane, connection, ordinal, first_at: at, at };
+        let read_for = ReadFor { exchange, lane, connection, ordinal, stream: None, first_at: at, at };
         let expected = expected_body(&get(1), exchange, &key());
         reply.received(read_for, &key(), &Scanner::new(), expected.as_ref())
     }

@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use transport::ReadHalf;
-use vocabulary::directive::FaultKind;
-use vocabulary::history::{Completeness, Fault, GaveUp, Observation, Performed, Received, Why};
+use vocabulary::history::{Completeness, Performed, Why};
 use vocabulary::identity::{ConnectionId, LaneId, Moment};
 use vocabulary::limits::UNASKED_BYTES_MAX;
 use vocabulary::plan::{Abort, AbortHow, AbortWhen, EventKind};
 
 use super::Run;
 use super::connection::{Account, readable_now};
+use super::exchange::{Asking, Exchange};
 use super::framing::{Framing, Reuse};
-use super::reading::{ReadFor, Reply, expected_body};
+use super::reading::Reply;
 use super::request::ends_cleanly;
-use super::sending::{Asking, Leave, Progress};
+use super::sending::{Leave, Progress};
 use super::waiting::Patience;
 use super::wire::ReplyParser;
 
@@ -202,8 +202,8 @@ impl<'a> Talk<'a> {
         self.half_closed = Some(index);
         self.progress.stopped.set(true);
         self.progress.over.set(self.progress.begun.get());
-        self.client_abort(index, Performed::Fully);
-        self.run.tell(self.askings[index].exchange, EventKind::Aborted);
+        self.exchange(index).client_abort(Performed::Fully);
+        self.exchange(index).tell(EventKind::Aborted);
     }
 
     /// Bytes that cannot be read may still show whose they were.
@@ -217,12 +217,13 @@ impl<'a> Talk<'a> {
 
     /// The front's reply is there.
     fn received(&mut self, account: &mut Account) {
-        self.run.ledger.record(Observation::Received(self.reading()));
-        if self.askings[self.front].abort().is_some() && self.half_closed != Some(self.front) {
-            self.client_abort(self.front, Performed::Expired);
+        let exchange = self.exchange(self.front);
+        exchange.received(self.reply, self.first_at);
+        if exchange.asking.abort().is_some() && self.half_closed != Some(self.front) {
+            exchange.client_abort(Performed::Expired);
         }
         let says_close = self.reply.connection == Some(Reuse::Closing);
-        let Asking { stimulus, patience, .. } = self.askings[self.front];
+        let Asking { stimulus, patience, .. } = exchange.asking;
         if says_close || (patience == Patience::Owed && !ends_cleanly(&stimulus.request)) {
             account.reuse = Reuse::Closing;
         }
@@ -240,38 +241,26 @@ impl<'a> Talk<'a> {
             // Half a head is shown as well.
             self.parser.end_of_stream(&mut |event| self.reply.take(event));
             self.reply.end = Some(Completeness::CutOff);
-            let exchange = self.askings[self.front].exchange;
-            self.run.ledger.record(Observation::GaveUp(GaveUp {
-                exchange,
-                lane: self.lane,
-                connection: Some(self.connection),
-                why,
-                at: self.run.ledger.now(),
-                partial: (!self.reply.is_empty()).then(|| Box::new(self.reading())),
-            }));
+            let exchange = self.exchange(self.front);
+            exchange.gave_up(why, self.reply, self.first_at);
             if aborted == Some(self.front) {
-                self.client_abort(self.front, Performed::Fully);
-                self.run.tell(exchange, EventKind::Aborted);
-            } else if self.askings[self.front].abort().is_some() && self.half_closed != Some(self.front) {
-                let performed = match why {
-                    Why::Closed | Why::Reset | Why::Refused => Performed::PeerClosedFirst,
-                    Why::Aborted | Why::NoReply | Why::Malformed | Why::Unreachable => Performed::Expired,
-                };
-                self.client_abort(self.front, performed);
+                exchange.client_abort(Performed::Fully);
+                exchange.tell(EventKind::Aborted);
+            } else if exchange.asking.abort().is_some() && self.half_closed != Some(self.front) {
+                exchange.abort_forestalled(why);
             }
             self.conclude();
         }
     }
 
-    fn client_abort(&self, index: usize, performed: Performed) {
-        let (exchange, at) = (self.askings[index].exchange, self.run.ledger.now());
-        let fault = Fault { exchange, kind: FaultKind::ClientAbort, performed, connection: None, at };
-        self.run.ledger.record(Observation::Fault(fault));
+    fn exchange(&self, index: usize) -> Exchange<'a> {
+        let Talk { run, lane, connection, askings, .. } = *self;
+        Exchange { run, lane, connection, stream: None, asking: askings[index] }
     }
 
     /// Goes on to the next request.
     fn conclude(&mut self) {
-        self.run.tell(self.askings[self.front].exchange, EventKind::Concluded);
+        self.exchange(self.front).tell(EventKind::Concluded);
         self.front += 1;
         if let Some(next) = self.askings.get(self.front) {
             self.parser = ReplyParser::new(next.asked);
@@ -279,22 +268,5 @@ impl<'a> Talk<'a> {
         self.reply.clear();
         self.reply_bytes = 0;
         self.first_at = None;
-    }
-
-    /// What has been read of the front's reply.
-    fn reading(&self) -> Received {
-        let Run { key, scanner, ledger, .. } = self.run;
-        let Asking { stimulus, exchange, ordinal, patience, .. } = self.askings[self.front];
-        let at = ledger.now();
-        let first_at = self.first_at.unwrap_or(at);
-        let read_for = ReadFor { exchange, lane: self.lane, connection: self.connection, ordinal, first_at, at };
-        let expected = match patience {
-            Patience::Owed => expected_body(stimulus, exchange, key),
-            Patience::Optional => None,
-        };
-        if stimulus.request.keep_cookies {
-            self.run.target.cookies.keep(stimulus.tenant, self.reply.cookies());
-        }
-        self.reply.received(read_for, key, scanner, expected.as_ref())
     }
 }

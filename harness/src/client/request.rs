@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use transport::Address;
 use vocabulary::canary::{CanaryKey, CanaryText, Claim, Role, Site, StripedBody};
+use vocabulary::crossing::Http;
 use vocabulary::directive::Field;
 use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, TenantId};
 use vocabulary::plan::{
@@ -27,6 +28,8 @@ const RICH_FIELDS: u32 = 30;
 pub(crate) struct Target {
     /// Where it listens.
     pub(crate) address: Address,
+    /// What is spoken there, where no plan says so: with a probe, with a rinse.
+    pub(crate) http: Http,
     /// The `Host` that requests name.
     pub(crate) authority: String,
     /// What every path begins with: empty, or like `/api`.
@@ -42,9 +45,9 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The same for another case: nobody has logged in yet.
-    pub(crate) fn for_case(&self) -> Target {
-        Target { cookies: CookieJar::default(), ..self.clone() }
+    /// The same for a case that speaks this: nobody has logged in yet.
+    pub(crate) fn for_case(&self, http: Http) -> Target {
+        Target { http, cookies: CookieJar::default(), ..self.clone() }
     }
 }
 
@@ -81,30 +84,7 @@ pub(crate) fn spell(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Ta
     let mut head = String::with_capacity(768);
     line(&mut head, &[&request.method, " ", &target_of(request, base, &minter, target), " ", version(request)]);
     field(&mut head, "Host", &[host_of(request, target)]);
-    field(&mut head, "User-Agent", &["crosswire/", env!("CARGO_PKG_VERSION")]);
-    field(&mut head, "x-crosswire", &[minter.request(Site::Header).as_str()]);
-    credential(&mut head, request, &minter, &target.cookies);
-    for (name, value) in request.form.spelling().iter().flat_map(|form| &form.fields) {
-        // Who has no credential does not show one in a field of another name either.
-        if request.credential != Credential::None || !value.contains(TENANT_PLACE) {
-            field(&mut head, name, &[&minter.fill(value, Site::Header)]);
-        }
-    }
-    if request.rich {
-        rich_fields(&mut head, &minter);
-    }
-    for Field { name, value } in request.fields.iter().chain(&target.extra_fields) {
-        field(&mut head, name, &[&value.replace(CASE_PLACE, &base.to_string())]);
-    }
-    if request.padding > 0 {
-        field(&mut head, "x-padding", &[&"-".repeat(usize::try_from(request.padding).unwrap_or(usize::MAX))]);
-    }
-    if let Some(expect) = &request.expect {
-        field(&mut head, "Expect", &[expect]);
-    }
-    if let Some(body) = &body {
-        body.announce(&mut head, request);
-    }
+    fields(&mut head, request, body.as_ref(), base, &minter, target);
     line(&mut head, &[]);
     out.extend_from_slice(head.as_bytes());
     let body_start = out.len();
@@ -113,9 +93,7 @@ pub(crate) fn spell(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Ta
         body.write(out);
         if is_chunked {
             let mut end = String::from("0\r\n");
-            if request.trailers {
-                field(&mut end, "x-crosswire-end", &[minter.request(Site::Trailer).as_str()]);
-            }
+            end.push_str(&trailer(request, &minter).unwrap_or_default());
             line(&mut end, &[]);
             out.extend_from_slice(end.as_bytes());
         }
@@ -125,6 +103,109 @@ pub(crate) fn spell(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Ta
         out.extend_from_slice(minter.of(tail, base).whole_request(target).as_bytes());
     }
     Spelled { start, body: body_start, tail: tail_start, end: out.len() }
+}
+
+/// A request as it goes out on a stream of its own (RFC 9113 §8.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Streamed {
+    /// Its head, spelled like one of HTTP/1.1: the request line, then `host`, then each field in a line, then an empty one.
+    pub(crate) head: String,
+    /// Its body.
+    pub(crate) body: Option<StreamedBody>,
+}
+
+/// A body as it goes out on a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StreamedBody {
+    /// Its bytes.
+    pub(crate) content: Vec<u8>,
+    /// Bytes of it in a frame, at most; at least 1.
+    pub(crate) frame_bytes: usize,
+    /// The fields behind it, each in a line.
+    pub(crate) trailer: Option<String>,
+}
+
+/// The request of a stimulus, for a stream. What HTTP/2 has no place for is left out ([`fits_a_stream`]).
+pub(crate) fn spell_streamed(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Target) -> Streamed {
+    let minter = Minter { key, tenant: stimulus.tenant, exchange: ExchangeId(stimulus.exchange.0 + base) };
+    let mut request = Request { absolute: None, ..stimulus.request.clone() };
+    if let RequestBody::Misframed { .. } = request.body {
+        request.body = RequestBody::None;
+    }
+    let body = body(&request, base, &minter, target);
+    let mut spelled = String::with_capacity(768);
+    fields(&mut spelled, &request, body.as_ref(), base, &minter, target);
+    let mut head = String::with_capacity(768);
+    line(&mut head, &[&request.method, " ", &target_of(&request, base, &minter, target), " HTTP/2"]);
+    field(&mut head, "host", &[host_of(&request, target)]);
+    for (name, value) in spelled.lines().filter_map(|line| line.split_once(": ")) {
+        // RFC 9113 §8.2.1: names are in lower case.
+        let name = name.to_ascii_lowercase();
+        if !is_of_the_connection(&name, value) {
+            field(&mut head, &name, &[value]);
+        }
+    }
+    line(&mut head, &[]);
+    let body = body.map(|body| {
+        let (frame_bytes, trailer) = match body.framing {
+            BodyFraming::Chunks { bytes_each } => {
+                (usize::try_from(bytes_each).unwrap_or(usize::MAX), trailer(&request, &minter))
+            }
+            BodyFraming::Length { .. } | BodyFraming::AsItStands { .. } => (usize::MAX, None),
+        };
+        StreamedBody { content: body.content.into_bytes(), frame_bytes, trailer }
+    });
+    Streamed { head, body }
+}
+
+/// Whether HTTP/2 has a place for what is wrong with a request: in a stream nothing stands behind the message, and its end
+/// is where END_STREAM is (RFC 9113 §8.1).
+pub(crate) fn fits_a_stream(request: &Request) -> bool {
+    request.tail.is_none() && !matches!(request.body, RequestBody::Misframed { .. })
+}
+
+/// RFC 9113 §8.2.2: fields that are about the connection have no meaning in HTTP/2.
+fn is_of_the_connection(name: &str, value: &str) -> bool {
+    match name {
+        "connection" | "proxy-connection" | "keep-alive" | "transfer-encoding" | "upgrade" => true,
+        "te" => !value.eq_ignore_ascii_case("trailers"),
+        _ => false,
+    }
+}
+
+/// Every field behind `Host`, each in a line.
+fn fields(head: &mut String, request: &Request, body: Option<&Body>, base: u32, minter: &Minter<'_>, target: &Target) {
+    field(head, "User-Agent", &["crosswire/", env!("CARGO_PKG_VERSION")]);
+    field(head, "x-crosswire", &[minter.request(Site::Header).as_str()]);
+    credential(head, request, minter, &target.cookies);
+    for (name, value) in request.form.spelling().iter().flat_map(|form| &form.fields) {
+        // Who has no credential does not show one in a field of another name either.
+        if request.credential != Credential::None || !value.contains(TENANT_PLACE) {
+            field(head, name, &[&minter.fill(value, Site::Header)]);
+        }
+    }
+    if request.rich {
+        rich_fields(head, minter);
+    }
+    for Field { name, value } in request.fields.iter().chain(&target.extra_fields) {
+        field(head, name, &[&value.replace(CASE_PLACE, &base.to_string())]);
+    }
+    if request.padding > 0 {
+        field(head, "x-padding", &[&"-".repeat(usize::try_from(request.padding).unwrap_or(usize::MAX))]);
+    }
+    if let Some(expect) = &request.expect {
+        field(head, "Expect", &[expect]);
+    }
+    if let Some(body) = body {
+        body.announce(head, request);
+    }
+}
+
+/// The fields behind a body whose end does not depend on its length, each in a line.
+fn trailer(request: &Request, minter: &Minter<'_>) -> Option<String> {
+    let mut trailer = String::new();
+    field(&mut trailer, "x-crosswire-end", &[minter.request(Site::Trailer).as_str()]);
+    request.trailers.then_some(trailer)
 }
 
 /// Whether the gateway can tell where the request ends: otherwise its connection cannot be used again.
@@ -399,6 +480,13 @@ impl Content {
             Content::Text(text) => text.len() as u64,
         }
     }
+
+    fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Content::Stripes(stripes) => stripes.to_vec(),
+            Content::Text(text) => text.into_bytes(),
+        }
+    }
 }
 
 impl Body {
@@ -423,10 +511,7 @@ impl Body {
 
     /// Without the last chunk.
     fn write(self, out: &mut Vec<u8>) {
-        let content = match self.content {
-            Content::Stripes(stripes) => stripes.to_vec(),
-            Content::Text(text) => text.into_bytes(),
-        };
+        let content = self.content.into_bytes();
         match self.framing {
             BodyFraming::Length { .. } | BodyFraming::AsItStands { .. } => out.extend_from_slice(&content),
             BodyFraming::Chunks { bytes_each } => {
@@ -716,7 +801,7 @@ mod tests {
         assert!(head(&own, &target).contains("; sid=abc\r\n"));
         assert!(!head(&other, &target).contains("sid="));
         assert!(!head(&with(|request| request.credential = Credential::None), &target).contains("sid="));
-        assert!(!head(&own, &target.for_case()).contains("sid="));
+        assert!(!head(&own, &target.for_case(Http::H1)).contains("sid="));
     }
 
     #[tokio::test]

@@ -7,43 +7,15 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use transport::WriteHalf;
-use vocabulary::directive::FaultKind;
-use vocabulary::excerpt::excerpt;
-use vocabulary::history::{Fault, Observation, Performed, Sent};
-use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Ordinal};
+use vocabulary::history::Performed;
+use vocabulary::identity::{ConnectionId, LaneId};
 use vocabulary::limits::WRITE_WAIT;
-use vocabulary::plan::{Abort, BodyPace, EventKind, Start, Stimulus};
+use vocabulary::plan::{BodyPace, EventKind, Start, Stimulus};
 
 use super::Run;
-use super::framing::Asked;
+use super::exchange::{Asking, Exchange, framing_fault};
 use super::request::{Spelled, spell};
-use super::waiting::Patience;
 use crate::gateway::Frozen;
-
-/// A request whose reply the batch reads: a planned one, or the tail of one.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asking<'a> {
-    /// The stimulus that holds it.
-    pub(super) stimulus: &'a Stimulus,
-    /// Its number on the wire.
-    pub(super) exchange: ExchangeId,
-    /// Its position on the connection.
-    pub(super) ordinal: Ordinal,
-    /// Whether a reply is owed.
-    pub(super) patience: Patience,
-    /// What the framing of its reply depends on.
-    pub(super) asked: Asked,
-}
-
-impl Asking<'_> {
-    /// The planned abort; a tail has none.
-    pub(super) fn abort(&self) -> Option<Abort> {
-        match self.patience {
-            Patience::Owed => self.stimulus.abort,
-            Patience::Optional => None,
-        }
-    }
-}
 
 /// How far the writer has got, and what the reader has seen that the writer waits for. Both run in one task.
 #[derive(Debug, Default)]
@@ -236,54 +208,43 @@ impl Sender<'_> {
         let begun = self.progress.begun.get();
         let asking = &self.askings[begun];
         self.progress.begun.set(begun + 1);
-        self.run.ledger.record(Observation::Sent(Sent {
-            exchange: asking.exchange,
-            lane: self.lane,
-            tenant: asking.stimulus.tenant,
-            connection: self.connection,
-            ordinal: asking.ordinal,
-            stream: None,
-            at: self.run.ledger.now(),
-            head: excerpt(&out[head]),
-        }));
+        let Sender { run, lane, connection, .. } = *self;
+        Exchange { run, lane, connection, stream: None, asking: *asking }.sent(&out[head]);
     }
 
     fn account_for_framing(&self, stimulus: &Stimulus, sent: Extent) {
         self.progress.framed.set(self.progress.framed.get() + 1);
-        let performed = match sent {
-            Extent::Whole | Extent::HeadOnly => Performed::Fully,
-            Extent::Refused => Performed::Expired,
-            Extent::PeerClosed => Performed::PeerClosedFirst,
-        };
-        framing_fault(self.run, stimulus, performed);
-    }
-}
-
-/// Reports what became of a stimulus's broken framing, if that was planned.
-pub(super) fn framing_fault(run: &Run, stimulus: &Stimulus, performed: Performed) {
-    if let Some(kind @ FaultKind::RequestFraming) = stimulus.request.fault() {
-        let exchange = run.wire(stimulus.exchange);
-        let fault = Fault { exchange, kind, performed, connection: None, at: run.ledger.now() };
-        run.ledger.record(Observation::Fault(fault));
+        framing_fault(self.run, stimulus, sent.performed());
     }
 }
 
 /// How much of what was planned has been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
+pub(super) enum Extent {
+    /// All of it.
     Whole,
     /// The body is withheld, as planned.
     HeadOnly,
-    /// The body was not wanted any more.
+    /// The body was not wanted any more, or there was no room for it.
     Refused,
+    /// Less than that, for the peer does not take it.
     PeerClosed,
 }
 
 impl Extent {
-    fn by(written: bool) -> Extent {
+    pub(super) fn by(written: bool) -> Extent {
         match written {
             true => Extent::Whole,
             false => Extent::PeerClosed,
+        }
+    }
+
+    /// What that means for a fault that the request is.
+    pub(super) fn performed(self) -> Performed {
+        match self {
+            Extent::Whole | Extent::HeadOnly => Performed::Fully,
+            Extent::Refused => Performed::Expired,
+            Extent::PeerClosed => Performed::PeerClosedFirst,
         }
     }
 }
@@ -307,8 +268,9 @@ async fn write(to: &mut WriteHalf<'_>, bytes: &[u8]) -> bool {
 mod tests {
     use super::super::stage::{body, deliveries, get, lane, play, reply};
     use super::*;
+    use vocabulary::directive::FaultKind;
     use vocabulary::history::Why;
-    use vocabulary::plan::{AbortHow, AbortWhen, RequestBody};
+    use vocabulary::plan::{Abort, AbortHow, AbortWhen, RequestBody};
 
     fn post(exchange: u32, bytes: u64, pace: BodyPace) -> Stimulus {
         let mut stimulus = get(exchange);

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody};
+use vocabulary::crossing::Http;
 use vocabulary::directive::{Directive, FaultKind};
 use vocabulary::history::{ExchangeEnd, GaveUp, History, Observation, Performed, Received, Seen, Sent, Unasked};
 use vocabulary::identity::{Attempt, ConnectionId, ExchangeId, Ordinal, TenantId};
@@ -47,6 +48,7 @@ pub(super) fn lane(stimuli: impl IntoIterator<Item = Stimulus>) -> Lane {
 pub(super) fn target(addr: std::net::SocketAddr) -> Target {
     Target {
         address: addr.into(),
+        http: Http::H1,
         authority: "gateway.test".to_owned(),
         base_path: "/api".to_owned(),
         extra_fields: Vec::new(),
@@ -87,10 +89,14 @@ pub(super) struct Gateway {
 
 impl Gateway {
     pub(super) async fn accept(&self) -> Peer {
+        Peer { stream: self.accept_stream().await, held: Vec::new(), ledger: Arc::clone(&self.ledger) }
+    }
+
+    pub(super) async fn accept_stream(&self) -> TcpStream {
         let listener = self.listener.take().expect("one accepts at a time");
         let stream = listener.accept().await.unwrap().0;
         self.listener.replace(Some(listener));
-        Peer { stream, held: Vec::new(), ledger: Arc::clone(&self.ledger) }
+        stream
     }
 
     /// From here on connections are refused.
@@ -243,13 +249,18 @@ pub(super) fn deliveries(canaries: &[vocabulary::history::Found]) -> Vec<String>
 
 /// Runs the lanes against the script.
 pub(super) async fn play(lanes: Vec<Lane>, script: impl AsyncFnOnce(&Gateway)) -> Played {
+    play_over(Http::H1, lanes, script).await
+}
+
+/// Runs the lanes, which speak this, against the script.
+pub(super) async fn play_over(http: Http, lanes: Vec<Lane>, script: impl AsyncFnOnce(&Gateway)) -> Played {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = target(listener.local_addr().unwrap());
     let ledger = Arc::new(Ledger::new(Clock::start()));
     let idle = Arc::<Idle>::default();
     let gateway =
         Gateway { listener: RefCell::new(Some(listener)), ledger: Arc::clone(&ledger), idle: Arc::clone(&idle) };
-    let plan = plan(lanes);
+    let plan = Plan { tenants: 4, down: http, ..Plan::bare("scene", lanes) };
     let told = Arc::new(Mutex::new(Vec::new()));
     let notify: Arc<dyn Fn(Event) + Send + Sync> = {
         let told = Arc::clone(&told);
@@ -266,8 +277,4 @@ pub(super) async fn play(lanes: Vec<Lane>, script: impl AsyncFnOnce(&Gateway)) -
         assert_eq!(told.iter().filter(|event| **event == concluded).count(), 1, "{} ends once", stimulus.exchange);
     }
     Played { history: ledger.seal(plan, BASE).unwrap(), told }
-}
-
-fn plan(lanes: Vec<Lane>) -> Plan {
-    Plan { tenants: 2, ..Plan::bare("scene", lanes) }
 }

@@ -3,14 +3,17 @@
 //! Waits for sockets stand where the sockets are; here are the waits for time, for events at the other end, and for a
 //! reply that may never come.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use vocabulary::identity::ExchangeId;
 use vocabulary::limits::{EVENT_WAIT, REPLY_WAIT, REPLY_WAIT_AFTER_WRITTEN};
-use vocabulary::plan::{Event, EventKind, Freeze, Start};
+use vocabulary::plan::{AbortWhen, Event, EventKind, Freeze, Start};
 
 use super::Run;
 
@@ -83,6 +86,22 @@ pub(super) enum Patience {
     Optional,
 }
 
+/// Does all this at once, within one task, and gives what came of each in its place. They have their turns in this order.
+pub(super) async fn all<T>(work: Vec<Pin<Box<dyn Future<Output = T> + '_>>>) -> Vec<T> {
+    let mut left: Vec<_> = work.into_iter().map(Some).collect();
+    let mut done: Vec<Option<T>> = left.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (one, result) in left.iter_mut().zip(&mut done) {
+            if let Some(Poll::Ready(output)) = one.as_mut().map(|one| one.as_mut().poll(context)) {
+                (*one, *result) = (None, Some(output));
+            }
+        }
+        if left.iter().all(Option::is_none) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
 impl Run {
     /// Waits until a stimulus may start: for its event, within [`EVENT_WAIT`], and then its delay.
     pub(super) async fn start(&self, start: &Start) {
@@ -108,6 +127,26 @@ impl Run {
         };
         // Whether it came in time or not: the request goes out.
         let _ = timeout_at(ends, may_go_out).await;
+    }
+
+    /// Resolves when a client gives an exchange up for a reason that no byte of its reply brings about. `sent` resolves when
+    /// nothing more of its request will be sent.
+    pub(super) async fn abort_due(&self, exchange: ExchangeId, when: AbortWhen, sent: impl Future<Output = ()>) {
+        let us = match when {
+            AbortWhen::AfterSent { us } => {
+                sent.await;
+                us
+            }
+            AbortWhen::AfterEvent { event, us } => {
+                self.ledger.happened(Event { exchange, kind: event }).await;
+                us
+            }
+            // The reader counts.
+            AbortWhen::AfterReplyBytes { .. } => std::future::pending().await,
+        };
+        // The client will act by itself: what the origin holds for it must be held until then.
+        let _busy = self.idle.begin();
+        self.pause(Duration::from_micros(us)).await;
     }
 
     /// Waits for so long. Short pauses are exact: a sweep of aborts from 0 to 2 ms would otherwise be one abort at 2 ms.

@@ -55,16 +55,21 @@ pub(crate) enum Defect {
     LongHead,
     /// More than [`INTERIMS_MAX`] interim replies.
     EndlessInterims,
-    /// A `Content-Length` that is no number, or several that differ.
+    /// A `Content-Length` that is no number, several that differ, or one that is not the body's on a stream (RFC 9113
+    /// §8.1.1).
     BadLength,
     /// A chunk-size line that breaks the grammar, or chunk data without its line end.
     BadChunk,
     /// A chunk-size line or a trailer above [`CHUNK_LINE_BYTES_MAX`].
     LongChunkLine,
-    /// A trailer that consists of something else than fields.
+    /// A trailer that consists of something else than fields, or that ends no stream.
     BadTrailer,
     /// A body, or an announced chunk, above [`BODY_BYTES_MAX`].
     LongBody,
+    /// A body before any head, or an end without one (RFC 9113 §8.1).
+    NoHead,
+    /// More than there was room for (RFC 9113 §6.9).
+    Overrun,
 }
 
 /// Reads one reply with the interim replies before it.

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use scenarios::catalogue;
 use vocabulary::crossing::Http;
 use vocabulary::directive::Field;
-use vocabulary::scenario::Prevented;
+use vocabulary::scenario::{Obligation, Prevented};
 
 use super::GatewayError;
 use form::RecipeFile;
@@ -145,9 +146,18 @@ impl Recipe {
         self.file.pools
     }
 
-    /// The obligations that it rightly prevents in a variant: scenario, obligation, witness.
+    /// The obligations that it rightly prevents in a variant: scenario, obligation, witness. What stores nothing answers
+    /// nothing from a store.
     pub fn expected(&self, variant: &str) -> BTreeMap<String, BTreeMap<String, Prevented>> {
-        self.file.expected.get(variant).cloned().unwrap_or_default()
+        let mut expected = self.file.expected.get(variant).cloned().unwrap_or_default();
+        if self.described(variant).is_some_and(|variant| !variant.stores) {
+            let hit = Obligation::DeliveredFromCache;
+            let asking = catalogue().all().iter().filter(|scenario| scenario.head.must_exercise.contains(&hit));
+            for scenario in asking {
+                expected.entry(scenario.name().to_owned()).or_default().insert(hit.to_string(), Prevented::NoHit);
+            }
+        }
+        expected
     }
 
     /// Whether everything that it needs is on this machine.
@@ -284,6 +294,60 @@ mod tests {
             .collect();
         listed.sort();
         assert_eq!(listed, on_disk, "harness/src/gateway/recipe/builtin.rs is out of step with harness/recipes/");
+    }
+
+    #[test]
+    fn every_word_of_a_built_in_recipe_is_of_one_of_its_variants() {
+        for (recipe, (_, files)) in Recipe::built_in().iter().zip(builtin::RECIPES) {
+            let known = |name: &str| recipe.variants().iter().any(|variant| variant == name);
+            let expected = recipe.file.expected.keys().map(String::as_str);
+            let lines = files.iter().flat_map(|(_, text)| text.lines()).filter_map(|line| line.strip_prefix('#'));
+            let tags = lines.filter_map(|line| line.split_once(':')).map(|(tag, _)| tag);
+            // A comment begins with a space.
+            for name in expected.chain(tags.filter(|tag| !tag.contains(' '))) {
+                assert!(known(name), "{}: {name}", recipe.name());
+            }
+            assert!(
+                recipe.variants().iter().all(|name| !recipe.file.variant[name].about.is_empty()),
+                "{}",
+                recipe.name()
+            );
+        }
+    }
+
+    #[test]
+    fn what_stores_nothing_is_expected_to_answer_nothing_from_a_store() {
+        let haproxy = Recipe::find("haproxy").unwrap();
+        let answers = |variant| haproxy.expected(variant).contains_key("cache-auth-unkeyed");
+        assert!(answers("h1") && !answers("cache"));
+        assert!(!haproxy.expected("h1").contains_key("surplus-while-idle"));
+    }
+
+    #[test]
+    fn clients_speak_what_the_variant_speaks_first_or_what_they_are_told() {
+        let haproxy = Recipe::find("haproxy").unwrap();
+        assert_eq!(haproxy.down("h1", None).unwrap(), Http::H1);
+        assert_eq!(haproxy.down("h2c", None).unwrap(), Http::H2);
+        assert_eq!(haproxy.down("h2up", Some(Http::H2)).unwrap(), Http::H2);
+    }
+
+    #[test]
+    fn what_a_variant_does_not_speak_is_refused_with_those_that_do() {
+        let refused = |recipe: &Recipe, variant, asked| recipe.down(variant, Some(asked)).unwrap_err().to_string();
+        let nginx = Recipe::find("nginx").unwrap();
+        let error = refused(&nginx, "cache", Http::H2);
+        assert_eq!(
+            error,
+            "speak h2 with nginx:cache: what it takes from clients is h1; the variants that take h2: h2c"
+        );
+        let error = refused(&Recipe::find("squid").unwrap(), "h1", Http::H2);
+        assert!(error.contains("none of its variants takes h2"), "{error}");
+        let folder = tempfile::tempdir().unwrap();
+        let (_, files) = builtin::RECIPES.iter().find(|(name, _)| *name == "squid").unwrap();
+        let (_, text) = files.iter().find(|(name, _)| *name == "recipe.toml").unwrap();
+        std::fs::write(folder.path().join("recipe.toml"), text).unwrap();
+        let error = refused(&Recipe::from_folder(folder.path()).unwrap(), "h1", Http::H2);
+        assert!(error.contains("[variant.h1]") && error.contains("down = [\"h2\"]"), "{error}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use vocabulary::directive::{FaultKind, OriginAct, Surplus, SurplusTiming};
-use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed, Sent};
+use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed, Replied, Sent};
 use vocabulary::identity::{ConnectionId, ExchangeId, Moment};
 use vocabulary::plan::{BodyPace, ConnectionUse, EventKind, RequestBody};
 use vocabulary::record::ObligationOutcome;
@@ -301,7 +301,9 @@ fn abort_was_seen(history: &History, exchange: ExchangeId) -> bool {
     let Some(aborted) = aborted else { return false };
     let closed = happened.seen.iter().filter_map(|seen| history.upstream.get(&seen.connection)?.closed);
     let closed_by_gateway = closed.into_iter().any(|(by, at)| by == Closer::Gateway && at >= aborted);
-    closed_by_gateway || happened.replied.iter().any(|replied| replied.done_at >= aborted)
+    // RFC 9113 §5.4.2: where there are streams, one is reset, and the connection goes on.
+    let reset = |replied: &Replied| replied.stream.is_some() && replied.performed == Performed::PeerClosedFirst;
+    closed_by_gateway || happened.replied.iter().any(|replied| replied.done_at >= aborted || reset(replied))
 }
 
 fn delivered_from_cache(history: &History, map: &DeliveryMap) -> (ObligationState, u64) {
@@ -356,6 +358,7 @@ fn idle_gap(history: &History) -> (ObligationState, u64) {
 #[cfg(test)]
 mod tests {
     use vocabulary::directive::SurplusKind;
+    use vocabulary::plan::{Abort, AbortHow, AbortWhen};
 
     use super::super::deliveries;
     use super::super::notation::history;
@@ -412,6 +415,28 @@ mod tests {
             assert_eq!(judge(&ungated, Known::NOTHING, obligation), ObligationState::NotPlanned, "{obligation:?}");
         }
         assert_eq!(judge(&ungated, serialised, Obligation::IdleGap), ObligationState::NotPlanned);
+    }
+
+    #[test]
+    fn an_abort_was_seen_where_the_gateway_has_reset_the_stream_of_the_reply() {
+        let seen = |notation: &str, performed| {
+            let mut aborted = history(notation);
+            let plan = aborted.plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli);
+            for stimulus in plan.filter(|stimulus| stimulus.exchange == ExchangeId(1)) {
+                stimulus.abort = Some(Abort { how: AbortHow::Rst, when: AbortWhen::AfterSent { us: 0 } });
+            }
+            let happened = aborted.exchanges.get_mut(&ExchangeId(1)).unwrap();
+            happened.replied[0].performed = performed;
+            happened.events.push((EventKind::Aborted, Moment(happened.replied[0].done_at.0 + 1)));
+            state(&aborted, Obligation::ClientAbortSeen)
+        };
+        assert_eq!(seen("h2 aborted:1 1<- 2<2", Performed::PeerClosedFirst), ObligationState::Met);
+        assert_eq!(
+            seen("h2 aborted:1 1<- 2<2", Performed::Fully),
+            ObligationState::Unmet,
+            "it was written whole before"
+        );
+        assert_eq!(seen("aborted:1 1<- 2<2", Performed::PeerClosedFirst), ObligationState::Unmet, "no close was seen");
     }
 
     const INTERIM: Obligation = Obligation::FaultPerformed(FaultKind::Interim);

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use vocabulary::crossing::Http;
 use vocabulary::directive::{
-    Close, Cut, CutBy, FaultKind, Final, Hold, Interim, InterimLength, OriginAct, Segment, Surplus, SurplusKind,
-    SurplusTiming,
+    Close, Cut, CutBy, FaultKind, Final, GoAway, Hold, Interim, InterimLength, LastStream, OriginAct, Segment, Surplus,
+    SurplusKind, SurplusTiming,
 };
 use vocabulary::excerpt::excerpt;
 use vocabulary::history::{DeliveryKind, Performed};
@@ -13,15 +14,19 @@ use vocabulary::plan::{EventKind, Version};
 
 use super::framing::{Form, bodiless};
 use super::text::Persistent;
-use super::wire::Wire;
-use super::{Context, Delivery, Emission, Mark, Program, Write};
+use super::{Context, Delivery, Emission, Mark, Medium, Program, Write};
 use crate::head::{Framing, RequestHead};
 
 /// A write up to this many bytes is taken for one segment: the proof that a surplus was early.
-const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
+pub(crate) const SEGMENT_BYTES_MAX: u64 = 16 * 1024;
 
 /// The program of these acts, whose faults are listed.
-pub(super) fn compose(acts: &[OriginAct], faults: Vec<FaultKind>, head: &RequestHead, context: Context<'_>) -> Program {
+pub(super) fn compose<W: Medium>(
+    acts: &[OriginAct],
+    faults: Vec<FaultKind>,
+    head: &RequestHead,
+    context: Context<'_>,
+) -> Program<W> {
     let mut composer = Composer {
         head,
         context,
@@ -41,38 +46,41 @@ pub(super) fn compose(acts: &[OriginAct], faults: Vec<FaultKind>, head: &Request
 }
 
 /// Turns acts into emissions, one after the other.
-struct Composer<'a> {
+struct Composer<'a, W> {
     head: &'a RequestHead,
     context: Context<'a>,
-    program: Program,
-    /// Bytes that wait for more to share their write with.
-    pending: Option<Write>,
+    program: Program<W>,
+    /// What waits for more to share its write with.
+    pending: Option<Write<W>>,
     next_fault: usize,
     /// Whether the connection outlives the program.
     persistent: Persistent,
     body_awaited: bool,
-    /// Whether a switch of protocols was refused because the request is HTTP/1.0.
+    /// Whether a switch of protocols was refused because the request's version has none.
     version_refused: bool,
     ended: Ended,
 }
 
-/// How far the composed program has taken the connection.
+/// How far the composed program has taken the connection, or the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     Open,
     Tunnel,
+    /// The stream was reset: what still comes on it is surplus.
+    Reset,
     Closed,
 }
 
-impl Composer<'_> {
+impl<W: Medium> Composer<'_, W> {
     fn act(&mut self, act: &OriginAct, next: Option<&OriginAct>) {
         let fault = act.fault().filter(|_| self.next_fault < self.program.faults.len()).map(|_| {
             self.next_fault += 1;
             self.next_fault - 1
         });
-        // Acts behind a close cannot be performed; their faults remain and are reported when the connection has ended.
-        if self.ended == Ended::Closed {
-            return;
+        // Acts behind a close cannot be performed; a reply behind the reset of its stream is not owed any more.
+        let is_reply = matches!(act, OriginAct::Interim(_) | OriginAct::Final(_));
+        if self.ended == Ended::Closed || (self.ended == Ended::Reset && is_reply) {
+            return self.unperformed(fault, Performed::Expired);
         }
         let joins = matches!(next, Some(OriginAct::Surplus(Surplus { when: SurplusTiming::SameSegment, .. })));
         let segment = match act {
@@ -84,11 +92,7 @@ impl Composer<'_> {
             OriginAct::Wait { us } => self.emit(Emission::Pause(Duration::from_micros(*us))),
             OriginAct::Silence { us } => self.emit(Emission::Silence { lasts: Duration::from_micros(*us), fault }),
             OriginAct::Close(close) => self.close(*close, fault),
-            // RFC 9112 knows no streams.
-            OriginAct::Reset(_) | OriginAct::GoAway(_) | OriginAct::Settings(_) => {
-                self.unperformed(fault, Performed::VersionForbids);
-                Segment::Shared
-            }
+            OriginAct::Reset(_) | OriginAct::GoAway(_) | OriginAct::Settings(_) => self.own_act(act, fault),
         };
         if segment == Segment::Own && !joins {
             self.flush();
@@ -96,15 +100,15 @@ impl Composer<'_> {
     }
 
     fn interim(&mut self, interim: &Interim, fault: Option<usize>) -> Segment {
-        // RFC 9110 §15.2: a server must not send a 1xx to an HTTP/1.0 client.
-        if self.head.version == Version::Http10 {
+        // RFC 9110 §15.2: a server must not send a 1xx to an HTTP/1.0 client. RFC 9113 §8.6: HTTP/2 has no 101.
+        if self.head.version == Version::Http10 || (W::HTTP == Http::H2 && interim.status == 101) {
             self.unperformed(fault, Performed::VersionForbids);
             return Segment::Shared;
         }
-        let text = self.context.interim_head(interim, self.next_delivery());
+        let text = self.context.interim_head(W::HTTP, interim, self.next_delivery());
         let mut marks: Vec<Mark> = fault.map(Mark::Performs).into_iter().collect();
         marks.push(Mark::Happens(EventKind::InterimWritten));
-        self.write(Wire::of(text), marks);
+        self.write(W::head(text), marks);
         interim.segment
     }
 
@@ -165,16 +169,13 @@ impl Composer<'_> {
     }
 
     /// The bytes of a final reply, the delivery that they are, and where they are to be cut.
-    fn final_delivery(&mut self, reply: &Final, form: &Form) -> (Wire, usize, Option<u64>) {
+    fn final_delivery(&mut self, reply: &Final, form: &Form) -> (W, usize, Option<u64>) {
         let number = self.next_delivery();
         let body = self.context.striped(number, if form.carries_body { reply.bytes.min(BODY_BYTES_MAX) } else { 0 });
         let text = self.context.reply_head(reply, form, self.head, self.persistent, number);
-        let mut wire = Wire::default();
-        wire.push(&text);
         let cut = reply.cut.filter(|_| form.carries_body);
-        let cut_after = cut.map(|cut| cut.after_bytes);
-        let trailer = self.context.trailer(reply, number);
-        let cut_at = if form.carries_body { form.push_body(&mut wire, &body, cut_after, &trailer) } else { None };
+        let evidence = excerpt(&text);
+        let (wire, cut_at) = W::reply(text, &body, &self.context.trailer(reply, number), reply, form);
         let answered = self.program.deliveries.iter().any(|delivery| delivery.kind == DeliveryKind::Owed);
         let delivery = self.deliver(Delivery {
             number,
@@ -183,17 +184,20 @@ impl Composer<'_> {
             body_bytes: body.len(),
             cut: matches!(cut, Some(Cut { then: CutBy::Close(_), .. })),
             same_write_as: None,
-            head: excerpt(&text),
+            head: evidence,
         });
         (wire, delivery, cut_at)
     }
 
-    fn write_in_parts(&mut self, mut wire: Wire, reply: &Final, first: Vec<Mark>, last: Vec<Mark>) {
+    fn write_in_parts(&mut self, mut wire: W, reply: &Final, first: Vec<Mark>, last: Vec<Mark>) {
         let count = u64::from(reply.writes.count.max(1)).min(wire.len().max(1));
         let gap = Duration::from_micros(reply.writes.gap_us);
         let mut marks = first;
         for left in (1..=count).rev() {
-            let part = wire.take(wire.len().div_ceil(left));
+            let part = match left {
+                1 => std::mem::take(&mut wire),
+                left => wire.take(wire.len().div_ceil(left)),
+            };
             if left == 1 {
                 marks.extend_from_slice(&last);
             }
@@ -222,26 +226,29 @@ impl Composer<'_> {
             SurplusKind::Reply { status, bytes, .. } => (status, bytes.min(BODY_BYTES_MAX)),
             SurplusKind::Garbage { bytes } => (0, bytes.min(BODY_BYTES_MAX)),
         };
-        let mut wire = Wire::default();
-        let text = match surplus.what {
+        let carried = if bodiless(status) { 0 } else { body_bytes };
+        let body = self.context.striped(number, carried);
+        let (wire, head) = match surplus.what {
             SurplusKind::Reply { garbage, .. } => {
-                let garbage = garbage.min(BODY_BYTES_MAX);
-                wire.push_stripes(&self.context.striped(number, garbage), 0..garbage);
-                self.context.surplus_head(status, body_bytes, number)
+                let text = self.context.surplus_head(W::HTTP, status, body_bytes, number);
+                let mut wire = match garbage {
+                    0 => W::default(),
+                    garbage => W::stripes(&self.context.striped(number, garbage.min(BODY_BYTES_MAX))),
+                };
+                let head = excerpt(&text);
+                wire.append(W::whole(text, &body));
+                (wire, head)
             }
-            SurplusKind::Garbage { .. } => Vec::new(),
+            SurplusKind::Garbage { .. } => (W::stripes(&body), String::new()),
         };
-        wire.push(&text);
-        let body_bytes = if bodiless(status) { 0 } else { body_bytes };
-        wire.push_stripes(&self.context.striped(number, body_bytes), 0..body_bytes);
+        let body_bytes = carried;
         let same_write_as = self.pending.as_ref().filter(|_| same_segment).and_then(|pending| {
             let ends = pending.marks.iter().find_map(|mark| match mark {
                 Mark::Ends(delivery) => Some(self.program.deliveries[*delivery].number),
                 _ => None,
             });
-            ends.filter(|_| pending.wire.len() + wire.len() <= SEGMENT_BYTES_MAX)
+            ends.filter(|_| pending.wire.segment_bytes() + wire.segment_bytes() <= SEGMENT_BYTES_MAX)
         });
-        let head = excerpt(&text);
         let kind = DeliveryKind::Surplus;
         let delivery = self.deliver(Delivery { number, kind, status, body_bytes, cut: false, same_write_as, head });
 
@@ -271,7 +278,8 @@ impl Composer<'_> {
     }
 
     fn tunnel(&mut self, bytes: u64, fault: Option<usize>) -> Segment {
-        if self.version_refused {
+        // RFC 9113 §8.6: HTTP/2 has no switch of protocols.
+        if self.version_refused || W::HTTP == Http::H2 {
             self.unperformed(fault, Performed::VersionForbids);
             return Segment::Own;
         }
@@ -289,8 +297,7 @@ impl Composer<'_> {
         };
         // The stripes are the body of the reply that opened the tunnel.
         self.program.deliveries[delivery].body_bytes += bytes;
-        let mut wire = Wire::default();
-        wire.push_stripes(&self.context.striped(self.program.deliveries[delivery].number, bytes), 0..bytes);
+        let wire = W::stripes(&self.context.striped(self.program.deliveries[delivery].number, bytes));
         marks.push(Mark::Ends(delivery));
         marks.extend(fault.map(Mark::Performs));
         self.write(wire, marks);
@@ -313,8 +320,23 @@ impl Composer<'_> {
     }
 
     fn close(&mut self, close: Close, fault: Option<usize>) -> Segment {
-        self.ended = Ended::Closed;
-        self.emit(Emission::Close { close, fault })
+        self.ended = if W::HTTP == Http::H1 { Ended::Closed } else { Ended::Reset };
+        self.emit(W::close(close, fault))
+    }
+
+    /// What one version has and the other has not.
+    fn own_act(&mut self, act: &OriginAct, fault: Option<usize>) -> Segment {
+        let Some(wire) = W::own_act(act) else {
+            self.unperformed(fault, Performed::VersionForbids);
+            return Segment::Shared;
+        };
+        match act {
+            OriginAct::Reset(_) => self.ended = Ended::Reset,
+            // The exchange itself is not worked on.
+            OriginAct::GoAway(GoAway { last: LastStream::Before }) => self.ended = Ended::Closed,
+            _ => {}
+        }
+        self.emit(Emission::Write(Write { wire, marks: fault.map(Mark::Performs).into_iter().collect() }))
     }
 
     /// RFC 9110 §10.1.1: whoever waits for a 100 gets one, unless the directive has its own way to answer.
@@ -323,11 +345,11 @@ impl Composer<'_> {
             OriginAct::Interim(_) => true,
             OriginAct::Final(reply) => reply.early,
             OriginAct::Silence { .. } | OriginAct::Close(_) => true,
+            OriginAct::Reset(_) => W::HTTP == Http::H2,
             OriginAct::Hold(_)
             | OriginAct::Wait { .. }
             | OriginAct::Surplus(_)
             | OriginAct::Tunnel { .. }
-            | OriginAct::Reset(_)
             | OriginAct::GoAway(_)
             | OriginAct::Settings(_) => false,
         });
@@ -335,16 +357,16 @@ impl Composer<'_> {
         if waits && !own_way {
             let plain =
                 Interim { status: 100, length: InterimLength::Absent, fields: Vec::new(), segment: Segment::Own };
-            let text = self.context.interim_head(&plain, self.next_delivery());
-            self.emit(Emission::Write(Write { wire: Wire::of(text), marks: Vec::new() }));
+            let text = self.context.interim_head(W::HTTP, &plain, self.next_delivery());
+            self.emit(Emission::Write(Write::unmarked(W::head(text))));
         }
     }
 
-    fn finish(mut self, acts: &[OriginAct]) -> Program {
+    fn finish(mut self, acts: &[OriginAct]) -> Program<W> {
         self.flush();
         let answered = acts.iter().any(|act| matches!(act, OriginAct::Final(_)));
         match self.ended {
-            Ended::Closed => {}
+            Ended::Closed | Ended::Reset => {}
             Ended::Tunnel => self.program.emissions.push(Emission::Swallow),
             Ended::Open if answered && self.persistent == Persistent::Stays => {}
             Ended::Open => {
@@ -352,7 +374,7 @@ impl Composer<'_> {
                 if !answered && !matches!(acts.last(), Some(OriginAct::Silence { .. })) {
                     self.program.emissions.push(Emission::Silence { lasts: CASE_WAIT, fault: None });
                 }
-                self.program.emissions.push(Emission::Close { close: Close::Fin, fault: None });
+                self.program.emissions.push(W::close(Close::Fin, None));
             }
         }
         self.program
@@ -365,7 +387,7 @@ impl Composer<'_> {
         }
     }
 
-    fn write(&mut self, wire: Wire, marks: Vec<Mark>) {
+    fn write(&mut self, wire: W, marks: Vec<Mark>) {
         match &mut self.pending {
             Some(pending) => {
                 pending.wire.append(wire);
@@ -379,7 +401,7 @@ impl Composer<'_> {
         self.program.emissions.extend(self.pending.take().map(Emission::Write));
     }
 
-    fn emit(&mut self, emission: Emission) -> Segment {
+    fn emit(&mut self, emission: Emission<W>) -> Segment {
         self.flush();
         self.program.emissions.push(emission);
         Segment::Own

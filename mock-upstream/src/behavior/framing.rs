@@ -1,11 +1,13 @@
 //! How a final reply is framed, soundly or not, in view of the request that it answers.
 //!
 //! What the request allows is decided here: no body after HEAD, 204, 304 (RFC 9112 §6.3 item 1), no chunks and no
-//! switch of protocols towards HTTP/1.0 (RFC 9112 §6.1, RFC 9110 §15.2).
+//! switch of protocols towards HTTP/1.0 (RFC 9112 §6.1, RFC 9110 §15.2), no defects of chunks and no switch in HTTP/2
+//! (RFC 9113 §8.1, §8.6).
 
 use std::ops::Range;
 
 use vocabulary::canary::StripedBody;
+use vocabulary::crossing::Http;
 use vocabulary::directive::{ChunkDefect, FaultKind, Final, Framing};
 use vocabulary::history::Performed;
 use vocabulary::plan::Version;
@@ -21,8 +23,9 @@ const CHUNKS_MAX: u64 = 64 * 1024;
 
 /// How a reply is framed in view of the request that it answers.
 #[derive(Debug)]
-pub(super) struct Form {
+pub(crate) struct Form {
     pub(super) status: u16,
+    http: Http,
     framing: Framing,
     /// Whether the head says anything of the body's length.
     says_length: bool,
@@ -31,7 +34,7 @@ pub(super) struct Form {
     pub(super) closes: bool,
     /// Whether the reply turns the connection into a tunnel.
     pub(super) switches: bool,
-    /// Whether it would have, but towards HTTP/1.0 may not.
+    /// Whether it would have, but in this version may not.
     pub(super) refuses_switch: bool,
     version_forbids: bool,
     body_is_due: bool,
@@ -40,16 +43,26 @@ pub(super) struct Form {
 
 impl Form {
     pub(super) fn of(reply: &Final, head: &RequestHead) -> Form {
+        let in_frames = head.http == Http::H2;
         let old = head.version == Version::Http10;
-        let chunked =
-            matches!(reply.framing, Framing::Chunked { .. } | Framing::LengthAndChunked | Framing::ChunkedBroken(_));
-        let refuses_switch = old && reply.status == 101;
+        let chunks = match reply.framing {
+            // What chunks are for, frames do as well; what makes them wrong, frames cannot spell.
+            Framing::Chunked { .. } => old,
+            Framing::LengthAndChunked | Framing::ChunkedBroken(_) => old || in_frames,
+            Framing::Length
+            | Framing::LengthShort { .. }
+            | Framing::LengthLong { .. }
+            | Framing::LengthTwice { .. }
+            | Framing::Close
+            | Framing::BodyWhereNone => false,
+        };
+        let refuses_switch = (old || in_frames) && reply.status == 101;
         let status = match (refuses_switch, reply.validates && head.conditional) {
             (true, _) => 200,
             (false, true) => 304,
             (false, false) => reply.status,
         };
-        let framing = if old && chunked { Framing::Close } else { reply.framing };
+        let framing = if chunks { Framing::Close } else { reply.framing };
         let sound = matches!(framing, Framing::Length | Framing::Chunked { .. } | Framing::Close);
         // RFC 9110 §9.3.6: after a 2xx to CONNECT both framing fields are ignored and everything is tunnel.
         let connects = head.method == Method::Connect && (200..300).contains(&status) && sound;
@@ -61,13 +74,14 @@ impl Form {
         });
         Form {
             status,
+            http: head.http,
             framing,
             says_length: where_none || !(bodiless(status) || connects),
             carries_body,
-            closes: closing_field || (framing == Framing::Close && carries_body),
-            switches: status == 101 || connects,
+            closes: !in_frames && (closing_field || (framing == Framing::Close && carries_body)),
+            switches: !in_frames && (status == 101 || connects),
             refuses_switch,
-            version_forbids: old && (chunked || reply.status == 101),
+            version_forbids: chunks || refuses_switch,
             body_is_due,
             request_has_body: head.body != head::Framing::None,
         }
@@ -97,8 +111,28 @@ impl Form {
         lacks_what_it_needs.then_some(Performed::Expired)
     }
 
-    pub(super) fn chunked(&self) -> bool {
+    /// Whether a trailer follows the body.
+    pub(super) fn carries_trailer(&self, reply: &Final) -> bool {
+        reply.trailers && self.carries_body && (self.chunked() || self.http == Http::H2)
+    }
+
+    fn chunked(&self) -> bool {
         matches!(self.framing, Framing::Chunked { .. } | Framing::LengthAndChunked | Framing::ChunkedBroken(_))
+    }
+
+    /// Bytes of body that stand in one frame at most, for a plan that speaks of chunks.
+    pub(super) fn chunk(&self) -> Option<u64> {
+        match self.framing {
+            Framing::Chunked { chunk } => Some(chunk.max(1)),
+            Framing::Length
+            | Framing::LengthShort { .. }
+            | Framing::LengthLong { .. }
+            | Framing::LengthTwice { .. }
+            | Framing::LengthAndChunked
+            | Framing::ChunkedBroken(_)
+            | Framing::Close
+            | Framing::BodyWhereNone => None,
+        }
     }
 
     pub(super) fn push_framing_fields(&self, head: &mut Head, bytes: u64) {
@@ -117,6 +151,7 @@ impl Form {
             Framing::Chunked { .. } | Framing::ChunkedBroken(_) | Framing::Close => {}
         }
         if self.chunked() {
+            // In HTTP/2 it is left out (RFC 9113 §8.2.2).
             head.field("Transfer-Encoding", "chunked");
         }
     }

@@ -24,7 +24,7 @@ fn key() -> CanaryKey {
     CanaryKey::new([7; 16], 1)
 }
 
-fn program(request: &str, directive: &Directive, attempt: u8) -> Program {
+fn program(request: &str, directive: &Directive, attempt: u8) -> Program<Wire> {
     let key = key();
     let context = Context {
         key: &key,
@@ -48,7 +48,7 @@ fn script(request: &str, directive: &Directive, attempt: u8) -> String {
         Mark::Happens(kind) => format!("{kind:?}"),
     };
     let marks = |marks: &[Mark]| marks.iter().map(mark).collect::<Vec<_>>().join(", ");
-    let write = |write: &Write| {
+    let write = |write: &Write<Wire>| {
         let mut bytes = Vec::new();
         write.wire.render(0..write.wire.len(), &mut bytes);
         format!("write [{}]\n{}", marks(&write.marks), readable(&bytes))
@@ -85,7 +85,7 @@ fn script(request: &str, directive: &Directive, attempt: u8) -> String {
     text
 }
 
-fn named(program: &Program, fault: Option<usize>) -> String {
+fn named(program: &Program<Wire>, fault: Option<usize>) -> String {
     fault.map(|fault| format!(" performs {}", program.faults[fault].word())).unwrap_or_default()
 }
 
@@ -340,7 +340,9 @@ fn a_large_body_is_not_made_before_its_turn() {
 
 #[test]
 fn strangers_and_nonsense_get_replies_without_any_canary() {
-    for program in [stranger(&head_of(GET)), stranger(&head_of(HEAD)), stranger(&head_of(OLD)), refuse(400)] {
+    let programs: [Program<Wire>; 4] =
+        [stranger(&head_of(GET)), stranger(&head_of(HEAD)), stranger(&head_of(OLD)), refuse(400)];
+    for program in programs {
         let Some(Emission::Write(write)) = program.emissions.first() else { panic!("{:?}", program.emissions) };
         assert!(Scanner::new().scan(&key(), write.wire.at_hand().unwrap()).is_empty());
         assert!(program.deliveries.is_empty());

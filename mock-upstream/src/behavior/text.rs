@@ -1,6 +1,7 @@
 //! The text of a reply's head and trailer, and the canaries in them.
 
 use vocabulary::canary::{CanaryText, Claim, Role, Site, StripedBody};
+use vocabulary::crossing::Http;
 use vocabulary::directive::{Final, Interim, InterimLength};
 use vocabulary::limits::BODY_BYTES_MAX;
 use vocabulary::plan::Version;
@@ -13,11 +14,13 @@ use crate::head::RequestHead;
 const PLACEHOLDER: &str = "{canary}";
 /// The field of a trailer that carries a reply's canary.
 const TRAILER: &str = "x-crosswire-end";
+/// Fields that are about one connection of HTTP/1.1.
+const CONNECTION_SPECIFIC: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
 
 impl Context<'_> {
     /// The head of an interim reply before the delivery of this number.
-    pub(super) fn interim_head(&self, interim: &Interim, number: u16) -> Vec<u8> {
-        let mut text = Head::new(interim.status);
+    pub(super) fn interim_head(&self, http: Http, interim: &Interim, number: u16) -> Vec<u8> {
+        let mut text = Head::new(http, interim.status);
         text.field("x-crosswire", self.canary(Site::Interim, number).as_str());
         match interim.length {
             InterimLength::Absent => {}
@@ -41,7 +44,7 @@ impl Context<'_> {
         number: u16,
     ) -> Vec<u8> {
         let has = |name: &str| reply.fields.iter().any(|field| field.name.eq_ignore_ascii_case(name));
-        let mut text = Head::new(form.status);
+        let mut text = Head::new(request.http, form.status);
         if !has("content-type") {
             text.field("Content-Type", "text/plain");
         }
@@ -50,7 +53,7 @@ impl Context<'_> {
             text.etag(self.canary(Site::Etag, number).as_str());
         }
         form.push_framing_fields(&mut text, reply.bytes.min(BODY_BYTES_MAX));
-        if reply.trailers && form.chunked() && form.carries_body {
+        if form.carries_trailer(reply) {
             text.field("Trailer", TRAILER);
         }
         for field in &reply.fields {
@@ -71,8 +74,8 @@ impl Context<'_> {
     }
 
     /// The head of a reply that nobody asked for.
-    pub(super) fn surplus_head(&self, status: u16, bytes: u64, number: u16) -> Vec<u8> {
-        let mut text = Head::new(status);
+    pub(super) fn surplus_head(&self, http: Http, status: u16, bytes: u64, number: u16) -> Vec<u8> {
+        let mut text = Head::new(http, status);
         text.field("Content-Type", "text/plain");
         text.field("x-crosswire", self.canary(Site::ReplyHeader, number).as_str());
         text.etag(self.canary(Site::Etag, number).as_str());
@@ -128,29 +131,47 @@ pub(super) enum Persistent {
     Closes,
 }
 
-/// A head that is being written.
-pub(super) struct Head(Vec<u8>);
+/// A head that is being written. That of an HTTP/2 reply is spelled like one of HTTP/1.1: it is evidence, and the block
+/// of fields is made of it when it is written.
+pub(super) struct Head {
+    text: Vec<u8>,
+    http: Http,
+}
 
 impl Head {
-    pub(super) fn new(status: u16) -> Head {
+    pub(super) fn new(http: Http, status: u16) -> Head {
         let mut text = Vec::with_capacity(512);
-        text.extend_from_slice(b"HTTP/1.1 ");
+        text.extend_from_slice(if http == Http::H1 { b"HTTP/1.1 " } else { b"HTTP/2 " });
         text.extend_from_slice(status.to_string().as_bytes());
-        text.push(b' ');
-        text.extend_from_slice(reason(status).as_bytes());
+        if http == Http::H1 {
+            text.push(b' ');
+            text.extend_from_slice(reason(status).as_bytes());
+        }
         text.extend_from_slice(b"\r\n");
-        Head(text)
+        Head { text, http }
     }
 
     pub(super) fn field(&mut self, name: &str, value: &str) {
-        for part in [name, ": ", value, "\r\n"] {
-            self.0.extend_from_slice(part.as_bytes());
+        // RFC 9113 §8.2.2: such fields have no place in HTTP/2.
+        if self.http == Http::H2 && CONNECTION_SPECIFIC.iter().any(|other| name.eq_ignore_ascii_case(other)) {
+            return;
+        }
+        let start = self.text.len();
+        self.text.extend_from_slice(name.as_bytes());
+        if self.http == Http::H2 {
+            // RFC 9113 §8.2: names are in lower case.
+            self.text[start..].make_ascii_lowercase();
+        }
+        for part in [": ", value, "\r\n"] {
+            self.text.extend_from_slice(part.as_bytes());
         }
     }
 
     pub(super) fn etag(&mut self, canary: &str) {
-        for part in ["ETag: \"", canary, "\"\r\n"] {
-            self.0.extend_from_slice(part.as_bytes());
+        self.field("ETag", "");
+        self.text.truncate(self.text.len() - 2);
+        for part in ["\"", canary, "\"\r\n"] {
+            self.text.extend_from_slice(part.as_bytes());
         }
     }
 
@@ -164,9 +185,21 @@ impl Head {
     }
 
     pub(super) fn end(mut self) -> Vec<u8> {
-        self.0.extend_from_slice(b"\r\n");
-        self.0
+        self.text.extend_from_slice(b"\r\n");
+        self.text
     }
+}
+
+/// The fields of a head or trailer that was spelled here, the status among them as a pseudo field (RFC 9113 §8.3.2).
+pub(crate) fn fields(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|byte| *byte == b'\n').filter_map(|line| {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if let Some(status) = line.strip_prefix(b"HTTP/2 ") {
+            return Some((b":status".as_slice(), status));
+        }
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        Some((&line[..colon], line[colon + 1..].strip_prefix(b" ").unwrap_or_default()))
+    })
 }
 
 fn reason(status: u16) -> &'static str {

@@ -1,25 +1,21 @@
 //! The reader of a connection: heads, bodies, whose request it is, and the peer's end.
 
-use std::borrow::Cow;
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use http2::PREFACE;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use transport::ReadHalf;
-use vocabulary::canary::{Unverified, read_body};
-use vocabulary::excerpt::excerpt;
-use vocabulary::history::{BodySeen, Found, Observation, Place, Seen};
-use vocabulary::identity::{Attempt, Ordinal};
+use vocabulary::crossing::Http;
+use vocabulary::history::Closer;
+use vocabulary::identity::Ordinal;
 use vocabulary::limits::{HEAD_BYTES_MAX, REQUEST_WAIT, UPSTREAM_PIPELINE_MAX};
-use vocabulary::plan::EventKind;
 
-use super::{Body, Line, Over, Turn};
-use crate::behavior::{self, Context};
+use super::{Line, Over, Turn};
 use crate::body::{BodyReader, Kept};
-use crate::head::{self, Framing, Method, RequestHead, read_head};
-use crate::office::Office;
+use crate::head::{Framing, RequestHead, read_head};
+use crate::turn::{Arrived, Body};
 
 /// Bytes that one read has room for.
 const READ_BYTES: usize = 8 * 1024;
@@ -33,11 +29,13 @@ pub(super) struct Inbound<'a> {
     /// Bytes that were read from the socket; those before `start` are done with.
     bytes: Vec<u8>,
     start: usize,
+    /// Whether anything was done with what came.
+    begun: bool,
 }
 
 impl<'a> Inbound<'a> {
     pub(super) fn new(line: &'a Line<'a>, stream: ReadHalf<'a>) -> Inbound<'a> {
-        Inbound { line, stream, bytes: Vec::new(), start: 0 }
+        Inbound { line, stream, bytes: Vec::new(), start: 0, begun: false }
     }
 
     /// Reads requests until there can be no more.
@@ -47,8 +45,10 @@ impl<'a> Inbound<'a> {
                 break over;
             }
         };
-        if over != Over::Unreadable {
-            self.line.office.report_end(self.line.link, vocabulary::history::Closer::Gateway);
+        match over {
+            Over::Closed | Over::Reset => self.line.office.report_end(self.line.link, Closer::Gateway),
+            Over::Unreadable => {}
+            Over::Preface => self.line.behind_preface.set(self.unread().to_vec()),
         }
         self.line.over.set(Some(over));
         self.line.link.changed.notify_one();
@@ -65,7 +65,7 @@ impl<'a> Inbound<'a> {
         let turn = self.take_turn(head, length);
         let known = self.recognise(&turn, turn.head.body == Framing::None);
         if turn.head.body == Framing::None {
-            self.line.report_seen(&turn);
+            turn.report_seen(self.line.office);
         } else {
             self.body(&turn, known).await?;
         }
@@ -78,12 +78,18 @@ impl<'a> Inbound<'a> {
     /// The next head and its length, or the status that refuses what came instead.
     async fn head(&mut self) -> Result<Result<(RequestHead, usize), u16>, Over> {
         loop {
+            let spelled = self.preface();
+            if spelled == PREFACE.len() {
+                self.start += spelled;
+                return Err(Over::Preface);
+            }
             // RFC 9112 §2.2: an empty line before a request is to be ignored.
             while self.unread().starts_with(b"\r\n") {
                 self.start += 2;
+                self.begun = true;
             }
             let unread = self.unread();
-            if !unread.is_empty() && unread != b"\r" {
+            if !unread.is_empty() && unread != b"\r" && spelled == 0 {
                 match read_head(unread) {
                     Ok(Some(read)) => return Ok(Ok(read)),
                     Ok(None) => {}
@@ -101,91 +107,33 @@ impl<'a> Inbound<'a> {
         }
     }
 
+    /// How much of the preface of HTTP/2 stands where the connection begins, if it can become one (RFC 9113 §3.4).
+    fn preface(&self) -> usize {
+        let unread = self.unread();
+        let common = unread.len().min(PREFACE.len());
+        if !self.begun && unread[..common] == PREFACE[..common] { common } else { 0 }
+    }
+
     /// Gives the request whose head stands in the buffer its turn.
     fn take_turn(&mut self, head: RequestHead, length: usize) -> Rc<Turn> {
         let Line { office, link, .. } = self.line;
-        let at = office.now();
-        let raw = &self.bytes[self.start..self.start + length];
-        let mut canaries = Vec::new();
-        let unverified = search(office, raw, Place::Head, &mut canaries);
         let ordinal = Ordinal(self.line.heads.get() + 1);
-        let seen = Seen {
-            exchange: None,
-            attempt: Attempt(1),
-            connection: link.id,
-            ordinal,
-            stream: None,
-            at,
-            canaries,
-            unverified,
-            in_flight: office.enter(),
-            authority: head.authority.clone(),
-            head: excerpt(raw),
-        };
-        let body = if head.body == Framing::None { Body::Read } else { Body::Coming };
-        let turn = Rc::new(Turn {
-            ordinal,
-            head,
-            seen: RefCell::new(Some(seen)),
-            answers: Cell::new(None),
-            program: RefCell::new(None),
-            body: Cell::new(body),
-            early: Cell::new(false),
-            switches: Cell::new(false),
-            final_written: Cell::new(false),
-            in_flight: Cell::new(true),
-        });
+        let arrived = Arrived { connection: link.id, ordinal, stream: None };
+        let turn = Rc::new(Turn::of(office, arrived, head, &self.bytes[self.start..self.start + length]));
         self.start += length;
+        self.begun = true;
         self.line.heads.set(ordinal.0);
         self.line.turns.borrow_mut().push_back(turn.clone());
-        self.line.link.changed.notify_one();
+        link.changed.notify_one();
         turn
     }
 
-    /// Finds out whose the request is and what is done for it. Where no canary says so and there is still something to
-    /// read, it stays unknown.
     fn recognise(&self, turn: &Turn, all_is_read: bool) -> bool {
-        let Line { office, link, .. } = self.line;
-        let mut seen = turn.seen.borrow_mut();
-        let Some(seen) = seen.as_mut() else { return true };
-        let mut book = office.book();
-        let Some(identity) = book.identify(&seen.canaries, &turn.head.target) else {
-            drop(book);
-            if all_is_read {
-                turn.program.replace(Some(behavior::stranger(&turn.head)));
-                link.changed.notify_one();
-            }
-            return all_is_read;
-        };
-        let arrival = book.arrive(identity, seen.at);
-        let context = Context {
-            key: &office.key,
-            tenant: identity.tenant,
-            exchange: identity.exchange,
-            attempt: arrival.attempt,
-            first_delivery: arrival.first_delivery,
-        };
-        let mut head = Cow::Borrowed(&turn.head);
-        if all_is_read && head.expects_continue {
-            // Its body has come, so nobody waits for a 100 any more.
-            head.to_mut().expects_continue = false;
+        let known = turn.recognise(self.line.office, all_is_read);
+        if known {
+            self.line.link.changed.notify_one();
         }
-        let program = behavior::respond(&arrival.reply.directive, &head, context);
-        turn.early.set(program.early && !all_is_read);
-        turn.switches.set(program.switches);
-        book.take_deliveries(identity.exchange, program.deliveries.len());
-        let gates = book.has_gates();
-        drop(book);
-        seen.exchange = Some(identity.exchange);
-        seen.attempt = arrival.attempt;
-        turn.answers.set(Some((identity.exchange, arrival.attempt)));
-        turn.program.replace(Some(program));
-        office.happened(identity.exchange, EventKind::Seen, seen.at);
-        if gates {
-            office.look_at_gates();
-        }
-        link.changed.notify_one();
-        true
+        known
     }
 
     /// Reads the body to its end, and what is still unknown from it.
@@ -193,11 +141,11 @@ impl<'a> Inbound<'a> {
         let mut kept = Kept::default();
         let outcome = self.drain(turn, &mut kept).await;
         let read = outcome.as_ref().is_ok_and(Result::is_ok);
-        self.search_body(turn, &kept);
+        turn.search_body(self.line.office, &kept);
         if !known && read {
             self.recognise(turn, true);
         }
-        self.line.report_seen(turn);
+        turn.report_seen(self.line.office);
         let (body, over) = match outcome {
             Ok(Ok(())) => (Body::Read, Ok(())),
             Ok(Err(status)) => (Body::Unreadable(status), Err(Over::Unreadable)),
@@ -245,52 +193,11 @@ impl<'a> Inbound<'a> {
         }
     }
 
-    fn search_body(&self, turn: &Turn, kept: &Kept) {
-        let office = self.line.office;
-        let (mut canaries, mut unverified) = (Vec::new(), 0);
-        let reading = read_body(&office.scanner, &office.key, None, &kept.body);
-        if let Some(claim) = reading.owner {
-            canaries.push(Found { claim, place: Place::Body, encoding: vocabulary::canary::Encoding::Plain });
-        }
-        for hit in reading.hits {
-            match hit.canary {
-                Ok(claim) if reading.owner == Some(claim) => {}
-                Ok(claim) => canaries.push(Found { claim, place: Place::Body, encoding: hit.encoding }),
-                Err(Unverified::CutOff) => {}
-                Err(_) => unverified += 1,
-            }
-        }
-        unverified += search(office, &kept.trailer, Place::Trailer, &mut canaries);
-        if let Some(seen) = turn.seen.borrow_mut().as_mut() {
-            seen.canaries.extend(canaries);
-            seen.unverified += unverified;
-        } else if !canaries.is_empty() || unverified > 0 {
-            // An early reply has had the request reported. What a gateway sends behind it is read as this body (RFC 9112
-            // §9.3), whosever it is.
-            let exchange = turn.answers.get().map(|(exchange, _)| exchange);
-            let (connection, ordinal) = (self.line.link.id, turn.ordinal);
-            office.report(Observation::BodySeen(BodySeen { exchange, connection, ordinal, canaries, unverified }));
-        }
-    }
-
     /// Answers what is no request, after the replies that are still owed.
     fn refuse(&mut self, status: u16) -> Over {
-        let head = RequestHead {
-            method: Method::Other,
-            target: String::new(),
-            version: vocabulary::plan::Version::Http11,
-            persistent: false,
-            body: head::Framing::None,
-            expects_continue: false,
-            conditional: false,
-            authority: None,
-            upgrade: None,
-        };
         let length = self.unread().len().min(HEAD_BYTES_MAX);
-        let turn = self.take_turn(head, length);
-        // It is reported with its canaries, as nobody's: nothing is answered that could be anybody's.
-        turn.program.replace(Some(behavior::refuse(status)));
-        self.line.report_seen(&turn);
+        let turn = self.take_turn(RequestHead::unread(Http::H1), length);
+        turn.refuse(self.line.office, status);
         Over::Unreadable
     }
 
@@ -340,18 +247,4 @@ impl<'a> Inbound<'a> {
 enum Filled {
     More,
     TooLate,
-}
-
-/// Searches a part of a request for canaries; how many did not verify.
-fn search(office: &Office, bytes: &[u8], place: Place, found: &mut Vec<Found>) -> u32 {
-    let mut unverified = 0;
-    for hit in office.scanner.scan(&office.key, bytes) {
-        match hit.canary {
-            Ok(claim) => found.push(Found { claim, place, encoding: hit.encoding }),
-            // A body shorter than a canary begins with a part of one.
-            Err(Unverified::CutOff) => {}
-            Err(_) => unverified += 1,
-        }
-    }
-    unverified
 }

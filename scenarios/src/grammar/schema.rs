@@ -3,7 +3,8 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use vocabulary::directive::{ChunkDefect, Close, FaultKind};
+use vocabulary::crossing::Http;
+use vocabulary::directive::{ChunkDefect, Close, FaultKind, LastStream, ResetCode, Table};
 use vocabulary::finding::Shape;
 use vocabulary::plan::{AbortHow, Absolute, Audience, Credential, EventKind, Misframing, Target, Until, Version};
 use vocabulary::scenario::{Level, Obligation, Prevented};
@@ -17,8 +18,8 @@ use crate::client::{BodyWord, ConnectionWord, FormWord, GiveUp, GiveUpWhen, Logi
 use crate::index::FILES;
 use crate::language::{DirectiveAt, File, FreezeOf, GateRelease, Lane, Order, ProfileWord, Schedule, StartOf, Variant};
 use crate::origin::{
-    Act, CutOff, CutWord, FinalReply, FramingWord, HoldFor, InterimReply, InterimSegment, LengthWord, SurplusBytes,
-    SurplusWhen, SurplusWord, TunnelBytes, WriteCount,
+    Act, Announcement, CutOff, CutWord, FinalReply, FrameForm, FramingWord, HoldFor, InterimReply, InterimSegment,
+    LengthWord, SettingWord, SurplusBytes, SurplusWhen, SurplusWord, TunnelBytes, WriteCount,
 };
 use crate::swarm::Knob;
 
@@ -53,6 +54,8 @@ pub(super) fn schema() -> Value {
             ("may_reveal", list(any(choice::<Shape>([])))),
             ("must_exercise", list(any(obligations()))),
             ("may_be_prevented_by", list(any(choice::<Prevented>([])))),
+            ("down", any(choice::<Http>([]))),
+            ("up", any(choice::<Http>([]))),
             ("needs_directive_at", any(choice::<DirectiveAt>([]))),
             ("profile", any(choice::<ProfileWord>([]))),
             ("swarm", list(any(choice::<Knob>([])))),
@@ -76,6 +79,7 @@ fn variant(lanes: Value, rounds: Value) -> Value {
         [
             ("name", text()),
             ("weight", integer(1, 255)),
+            ("down", any(choice::<Http>([]))),
             ("rounds", rounds),
             ("gate", json!({ "$ref": "#/$defs/gate" })),
             (
@@ -92,7 +96,7 @@ fn variant(lanes: Value, rounds: Value) -> Value {
 }
 
 fn gate() -> Value {
-    let keys = [("order", one_or_many(choice::<Order>([]))), ("gap", time())];
+    let keys = [("order", one_or_many(choice::<Order>([]))), ("gap", time()), ("together", boolean())];
     object::<GateRelease>("struct GateRelease", &[], keys)
 }
 
@@ -177,7 +181,7 @@ fn request() -> Value {
             ("body", one_or_many(body)),
             ("pace", one_or_many(pace)),
             ("expect", texts()),
-            ("trailers", boolean()),
+            ("trailers", one_or_many(vec![boolean()])),
             ("tail", boolean()),
             ("form", one_or_many(choice::<FormWord>([("own", own)]))),
             ("rich", boolean()),
@@ -187,6 +191,13 @@ fn request() -> Value {
 
 fn acts() -> Vec<Value> {
     let tunnel = object::<TunnelBytes>("struct TunnelBytes", &["bytes"], [("bytes", bytes())]);
+    let last = [("last", one_or_many(choice::<LastStream>([])))];
+    let announcement = object::<Announcement>("struct Announcement", &["last"], last);
+    let settings = choice::<SettingWord>([
+        ("header-table", number(0, 65_536)),
+        ("initial-window", number(0, 1_048_576)),
+        ("concurrent-streams", number(0, 1_000)),
+    ]);
     let alternatives = choice::<Act>([
         ("hold", any(choice::<HoldFor>([("event", event())]))),
         ("wait", time()),
@@ -196,6 +207,9 @@ fn acts() -> Vec<Value> {
         ("close", one_or_many(choice::<Close>([]))),
         ("silence", time()),
         ("tunnel", tunnel),
+        ("reset", one_or_many(choice::<ResetCode>([]))),
+        ("go-away", announcement),
+        ("settings", one_or_many(settings)),
     ]);
     let meanings = comments("enum Act");
     let described = alternatives.into_iter().map(|mut act| {
@@ -249,12 +263,30 @@ fn final_reply() -> Value {
             ("chunk", by()),
             ("bytes", bytes()),
             ("fields", fields()),
-            ("trailers", boolean()),
+            ("trailers", one_or_many(vec![boolean()])),
             ("writes", writes),
             ("cut", cut),
             ("early", boolean()),
             ("private", boolean()),
+            ("frames", one_or_many(vec![frames()])),
+            ("padding", number(0, 262_144)),
             ("validates", boolean()),
+        ],
+    )
+}
+
+fn frames() -> Value {
+    let sometimes = || one_or_many(vec![boolean()]);
+    object::<FrameForm>(
+        "struct FrameForm",
+        &[],
+        [
+            ("data", number(0, 16_384)),
+            ("padding", number(0, 255)),
+            ("empty", sometimes()),
+            ("end_apart", sometimes()),
+            ("block", number(0, 16_384)),
+            ("table", one_or_many(choice::<Table>([]))),
         ],
     )
 }

@@ -93,9 +93,9 @@ pub(super) fn everything(root: &Value, schema: &Value, place: &str, all: &mut Us
     }
 }
 
-/// A lane is a lane, in a variant as outside, and so are rounds and gates.
+/// A lane is a lane, in a variant as outside, and so are rounds, gates, and what clients speak.
 fn inner(place: &str, key: &str) -> String {
-    let anywhere = place.is_empty() || ["lane", "rounds", "gate"].contains(&key);
+    let anywhere = place.is_empty() || ["lane", "rounds", "gate", "down"].contains(&key);
     if anywhere { key.to_owned() } else { format!("{place}/{key}") }
 }
 

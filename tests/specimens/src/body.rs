@@ -199,7 +199,7 @@ impl Encoder {
 
 /// Whether a field may stand in a trailer. RFC 9110 §6.5.1: not if it is for framing, routing, authentication, request
 /// modification, control or how the content is read. We pass on only fields that nobody knows.
-fn may_trail(name: &[u8]) -> bool {
+pub(crate) fn may_trail(name: &[u8]) -> bool {
     name.len() > 2 && name[..2].eq_ignore_ascii_case(b"x-")
 }
 

@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use crate::date::Calendar;
 use crate::decisions::Caching;
 use crate::head::{Fields, ReplyHead, RequestHead};
+use crate::outlet::ToClient;
 use crate::sharing::strong_validator;
-use crate::wire::{After, Ends, write_reply};
+use crate::wire::{After, Ends};
 
 /// How large a stored body may be, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -39,11 +40,12 @@ impl Stored {
         self.born.elapsed()
     }
 
-    /// Writes it for a client.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
+    /// Sends it to a client.
+    pub(crate) fn send(&self, to: &mut ToClient<'_>, after: After, calendar: &Calendar) {
         let ends = Ends::AfterLength(self.body.len() as u64);
-        write_reply(out, &self.reply, ends, after, Some(self.age().as_secs()), calendar);
-        out.extend_from_slice(&self.body);
+        to.head(&self.reply, ends, after, Some(self.age().as_secs()), calendar);
+        to.content(&self.body);
+        to.end(&Fields::default());
     }
 
     fn bytes(&self) -> usize {

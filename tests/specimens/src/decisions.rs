@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use vocabulary::crossing::Http;
+
 use crate::body::Framing;
 use crate::head::{ReplyHead, RequestHead};
 use crate::request;
@@ -16,6 +18,9 @@ pub type Name = fn(&RequestHead) -> Option<Vec<u8>>;
 /// Every decision a gateway takes. [`Decisions::reference`] holds the right ones.
 #[derive(Debug, Clone, Copy)]
 pub struct Decisions {
+    /// What is spoken to the origin: HTTP/1.1 on a pool of connections, or HTTP/2 on one that all clients share. RFC 9113 §3.3:
+    /// HTTP/2 with prior knowledge. Clients may speak either.
+    pub up: Http,
     /// Whether a reply with this status ends the exchange. RFC 9110 §15.2: a 1xx never does.
     pub is_final: fn(status: u16) -> bool,
     /// Whether a reply has no body, whatever its fields say. RFC 9112 §6.3(1): HEAD, 1xx, 204, 304.
@@ -47,8 +52,8 @@ pub struct Decisions {
     pub looks_every: Option<Duration>,
     /// Whether such a look is taken while exchanges are under way.
     pub looks_when_busy: bool,
-    /// Whether a request that got no reply is sent once more, on a fresh connection. RFC 9110 §9.2.2: only an
-    /// idempotent one; RFC 9112 §9.3.1 leaves the rest to us.
+    /// Whether a request that got no reply is sent once more, on a fresh connection or stream. RFC 9110 §9.2.2: only an
+    /// idempotent one; RFC 9112 §9.3.1 leaves the rest to us. RFC 9113 §8.7: any that was not worked on.
     pub may_retry: fn(&Unanswered) -> bool,
     /// Whether the client's connection may carry another request. RFC 9112 §9.3: only if this one was read to its end.
     pub may_keep_client: fn(&ClientFacts) -> bool,
@@ -90,6 +95,11 @@ pub struct Decisions {
     /// Which authority a request names to the origin: its own, or that for which its upstream connection was opened. RFC
     /// 9112 §3.2: its own.
     pub authority: for<'a> fn(own: &'a str, connection: &'a str) -> &'a str,
+    /// What goes wrong with the frames of the connection to the origin, between the socket and what reads and writes them.
+    /// The reference leaves them alone: RFC 9113 §5.1.1, a frame's stream is the one that it names.
+    pub bends_up: Option<Bends>,
+    /// The same with those of clients' connections.
+    pub bends_down: Option<Bends>,
     /// What is stored and shared, if anything is. RFC 9111 §2.
     pub caching: Option<Caching>,
 }
@@ -147,6 +157,44 @@ pub enum Keeps {
     BufferInUse,
     /// A reply's buffer, which is given back twice where the origin breaks off.
     BufferTwice,
+    /// The trailers of the reply before: they go down with the next one that has none.
+    ReplyTrailers,
+    /// What of a reply has to wait for its client's window, in a buffer of which there is one.
+    StalledReply,
+    /// What of a request has to wait for the origin's window, likewise.
+    StalledRequest,
+    /// The fields of the request that had to wait last because the origin takes no more streams at once.
+    QueuedFields,
+    /// Who asked first on the connection that is shared, for all who ask on it.
+    IdentityOfConnection,
+}
+
+/// What goes wrong with the frames of one connection of HTTP/2. Streams are told by their numbers, which frames name; fields
+/// are told by a table that all streams share, and into which every block enters what comes after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bends {
+    /// The map of streams is off by one: two that are open at the same time receive each other's replies.
+    NeighboursSwapped,
+    /// Replies go to the streams in the order in which those were opened.
+    InOrderOfRequests,
+    /// The place of a stream that was reset is given to another, before its reply has come; nobody is told of the reset.
+    PlaceOfReset,
+    /// The place of a stream whose request is sent again after REFUSED_STREAM is another's.
+    PlaceOfRefused,
+    /// The same after a GOAWAY.
+    PlaceOfLeftBehind,
+    /// With an interim reply a stream has its reply: what comes then goes to another that waits.
+    PlaceAfterInterim,
+    /// A reply that comes before its request has been sent to its end finds its stream not yet in the map.
+    PlaceBeforeEnd,
+    /// Frames of a stream that has ended go to the one that waits for a reply.
+    LateFramesTaken,
+    /// DATA is read into a buffer of which there is one, and handed out when the next has come.
+    DataShared,
+    /// A block of fields that is too large is skipped, and its entries into the table with it.
+    LargeBlockSkipped,
+    /// A block of fields that is too large is read twice: once for its size, once to get over it.
+    LargeBlockTwice,
 }
 
 /// Which replies of a ring of pending exchanges leave through each other's exchange.
@@ -273,6 +321,12 @@ pub struct Unanswered {
     pub idempotent: bool,
     /// Whether the request has a body; part of it may be gone.
     pub has_body: bool,
+    /// Whether the origin says that it has not worked on it: REFUSED_STREAM, or a GOAWAY before its stream.
+    pub not_processed: bool,
+    /// Whether all that was taken of its body is still there to be sent again.
+    pub repeatable: bool,
+    /// Whether it has been sent only once.
+    pub first: bool,
 }
 
 /// A client connection at the moment its reply's head is written.
@@ -308,6 +362,7 @@ impl Decisions {
     /// The right decisions, caching and collapsing off.
     pub fn reference() -> Decisions {
         Decisions {
+            up: Http::H1,
             is_final: |status| status >= 200,
             is_bodyless: |method, status| method == "HEAD" || status < 200 || status == 204 || status == 304,
             request_framing: request::framing,
@@ -321,7 +376,8 @@ impl Decisions {
             looks_every: None,
             looks_when_busy: true,
             may_retry: |request| {
-                request.reused && request.closed_before_reply && request.idempotent && !request.has_body
+                let idle = request.reused && request.closed_before_reply && request.idempotent && !request.has_body;
+                request.first && (idle || (request.not_processed && request.repeatable))
             },
             may_keep_client: |client| !client.http_10 && !client.closing && client.request_read,
             last_comes_first: |_| false,
@@ -339,8 +395,16 @@ impl Decisions {
             correlates: None,
             replays: None,
             authority: |own, _| own,
+            bends_up: None,
+            bends_down: None,
             caching: None,
         }
+    }
+
+    /// The same decisions with HTTP/2 spoken to the origin.
+    #[must_use]
+    pub fn with_h2_up(self) -> Decisions {
+        Decisions { up: Http::H2, ..self }
     }
 
     /// Those of a gateway that caches, with one decision of its cache replaced.
@@ -424,6 +488,7 @@ mod tests {
             assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
             assert!(right.pipelining.is_none_or(|line| line.turn_wait.is_none() && (line.paired_with)(9) == 0));
             assert!([false, true].into_iter().all(|chunked| !(right.last_comes_first)(&PipelinedBehind { chunked })));
+            assert!(right.bends_up.is_none() && right.bends_down.is_none());
             assert!(right.keeps.is_none() && right.correlates.is_none() && right.replays.is_none());
         }
     }

@@ -1,4 +1,4 @@
-//! One request and its reply on one upstream connection.
+//! One request and its reply on one upstream connection, or on a stream of one that is shared.
 //!
 //! Two sides run at the same time: the request goes up while the reply, interim or final, may already come down. The
 //! side that sends keeps listening when it is done, because a client that goes away ends the exchange: then the reply
@@ -7,6 +7,8 @@
 mod astray;
 mod down;
 mod fetch;
+mod source;
+mod taken;
 mod up;
 
 use std::sync::OnceLock;
@@ -14,18 +16,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
+use crate::asker::Asker;
+use crate::body::{Encoder, Framing};
 use crate::cache::Fill;
-use crate::client::Client;
 use crate::decisions::{Behind, Decisions, Ending, Finished, ReplyEnd, ReplyRead};
 use crate::gateway::Gateway;
 use crate::head::Malformed;
 use crate::inbox::Inbox;
+use crate::outlet::{Text, ToOrigin};
 use crate::pool::Upstream;
 use crate::request::Request;
-use crate::wire::After;
+use crate::scratch::Scratch;
+use crate::trunk::Trunk;
+use crate::wire::{After, write_request};
+
+use source::Source;
 
 pub(crate) use fetch::{Fetched, fetch};
-pub(crate) use up::gone;
+pub(crate) use taken::Taken;
 
 /// What the client has of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +49,8 @@ pub(crate) enum Outcome {
         closed_before_reply: bool,
         /// Whether the client's request has been read to its end.
         request_read: bool,
+        /// Whether the origin has said that it has not worked on it, and how.
+        refused: Option<Refusal>,
     },
     /// A 304 that confirms nothing of what is stored; nothing of it has been passed on.
     Unconfirmed,
@@ -56,6 +66,15 @@ impl Outcome {
             Outcome::Unanswered { .. } | Outcome::Unconfirmed => false,
         }
     }
+}
+
+/// How an origin says that it has not worked on a request. RFC 9113 §8.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// By a reset of the stream, REFUSED_STREAM.
+    Stream,
+    /// By a GOAWAY whose last stream stands before it.
+    Connection,
 }
 
 /// How a client learns that its reply is not complete. RFC 9112 §8.
@@ -83,6 +102,8 @@ enum Fault {
     TimedOut,
     /// The origin closed, reset, or broke its framing.
     Broken,
+    /// The origin has not worked on the request, and says so.
+    NotProcessed(Refusal),
     /// The client would not take it.
     ClientGone,
     /// It is whole, and not what was asked for: a 304 for something else than is stored.
@@ -183,54 +204,104 @@ pub(crate) struct Attempts {
     pub(crate) count: u32,
     /// What goes up instead of the body that the client has sent.
     pub(crate) body: Option<Vec<u8>>,
+    /// What those before have taken of the body that the client has sent.
+    pub(crate) taken: Taken,
+    /// How the one before was refused.
+    pub(crate) refused: Option<Refusal>,
     /// What those before have brought of a reply's body.
     piece: Vec<u8>,
 }
 
-/// Sends the request and relays the reply. Says what the client has, and what is known of the upstream connection.
+/// Sends the request on a connection and relays the reply. Says what the client has, and what is known of the connection.
 pub(crate) async fn run(
-    client: &mut Client,
+    asker: &mut Asker<'_>,
     upstream: &mut Upstream,
     request: &Request,
     gateway: &Gateway,
     fill: &mut Option<Fill<'_>>,
     attempts: &mut Attempts,
 ) -> (Outcome, Finished) {
+    let authority = (gateway.decisions.authority)(&request.head.host, &upstream.authority);
+    let condition = fill.as_ref().and_then(Fill::validator).map(<[u8]>::to_vec);
+    let framing = attempts.framing(request);
+    let encoder = if framing == Framing::Chunked { Encoder::Chunked } else { Encoder::Plain };
+    let mut text = Text::new(encoder);
+    write_request(&mut text.out, request, authority, framing, condition.as_deref());
+    let (from, to) = upstream.stream.split();
+    let from = Source::Connection { from, inbox: &mut upstream.inbox, unfinished: &mut upstream.unfinished };
+    let to = ToOrigin::Connection(to, text);
+    let ends = Ends { from, to, scratch: &mut upstream.scratch };
+    let (outcome, ending, sending, receiving) = relay(asker, ends, request, gateway, fill, attempts).await;
+    let finished = receiving.finished(ending, request, &sending, &mut upstream.inbox, &gateway.decisions);
+    (outcome, finished)
+}
+
+/// Sends the request on a stream and relays the reply. Says what the client has.
+pub(crate) async fn run_on_stream(
+    asker: &mut Asker<'_>,
+    trunk: &mut Trunk,
+    request: &Request,
+    gateway: &Gateway,
+    fill: &mut Option<Fill<'_>>,
+    attempts: &mut Attempts,
+) -> Outcome {
+    let condition = fill.as_ref().and_then(Fill::validator).map(<[u8]>::to_vec);
+    let framing = attempts.framing(request);
+    let opened = match trunk.open(request, gateway, framing, condition.as_deref(), attempts.refused).await {
+        Ok(opened) => opened,
+        Err(status) => {
+            // Nothing of it has been sent: RFC 9113 §8.7, it may be sent on another connection.
+            let refused = (status == 502).then_some(Refusal::Connection);
+            return Outcome::Unanswered { status, closed_before_reply: true, request_read: false, refused };
+        }
+    };
+    let from = Source::Stream(Box::new(source::Stream::new(opened.response, opened.seat)));
+    let ends = Ends { from, to: ToOrigin::Stream(opened.body, opened.queue), scratch: &mut Scratch::default() };
+    relay(asker, ends, request, gateway, fill, attempts).await.0
+}
+
+/// The origin's side of an exchange.
+struct Ends<'a> {
+    from: Source<'a>,
+    to: ToOrigin<'a>,
+    scratch: &'a mut Scratch,
+}
+
+async fn relay(
+    asker: &mut Asker<'_>,
+    ends: Ends<'_>,
+    request: &Request,
+    gateway: &Gateway,
+    fill: &mut Option<Fill<'_>>,
+    attempts: &mut Attempts,
+) -> (Outcome, Ending, Sending, Receiving) {
     let sending = Sending::default();
     let mut receiving = Receiving::nothing();
-    let (place, kept) = (gateway.ring.enter(), client.requests > 1);
+    let place = gateway.ring.enter();
     let name = gateway.decisions.correlates.and_then(|name| name(&request.head));
     let ticket = name.map(|name| gateway.pending.enter(name));
-    let authority = (gateway.decisions.authority)(&request.head.host, &upstream.authority);
-    let again = attempts.body.take();
-    let (from_client, to_client) = client.stream.split();
-    let (from_upstream, to_upstream) = upstream.stream.split();
-    let condition = fill.as_ref().and_then(Fill::validator).map(<[u8]>::to_vec);
+    let Ends { from, to, scratch } = ends;
     let up = up::Up {
-        from_client,
-        inbox: &mut client.inbox,
-        to_upstream,
+        from: &mut asker.body,
+        to,
         request,
-        authority,
-        condition,
-        again,
+        again: attempts.body.take(),
+        taken: &mut attempts.taken,
         gateway,
         sending: &sending,
     };
     let down = down::Down {
-        from_upstream,
-        inbox: &mut upstream.inbox,
-        to_client,
+        from,
+        to: &mut asker.reply,
         request,
         gateway,
         sending: &sending,
         receiving: &mut receiving,
-        scratch: &mut upstream.scratch,
-        unfinished: &mut upstream.unfinished,
+        scratch,
         piece: &mut attempts.piece,
         ticket,
         place,
-        kept,
+        kept: asker.kept,
     };
     // The sending side first: what was sent is known before a reply to it is judged.
     let ended = tokio::select! {
@@ -241,9 +312,13 @@ pub(crate) async fn run(
     let (ending, status) = match ended {
         Ok(Ok(_) | Err(Fault::Unconfirmed)) => (Ending::Complete, None),
         Ok(Err(Fault::TimedOut)) => (Ending::TimedOut, Some(504)),
-        Ok(Err(Fault::Broken)) => (Ending::UpstreamBroken, Some(502)),
+        Ok(Err(Fault::Broken | Fault::NotProcessed(_))) => (Ending::UpstreamBroken, Some(502)),
         Err(Stop::ClientBroken(status)) => (Ending::ClientBroken, Some(status)),
         Ok(Err(Fault::ClientGone)) | Err(Stop::ClientGone) => (Ending::ClientGone, None),
+    };
+    let refused = match ended {
+        Ok(Err(Fault::NotProcessed(refusal))) => Some(refusal),
+        Ok(_) | Err(_) => None,
     };
     let outcome = match (ended, status) {
         (Ok(Ok(Relayed::Reply(after))), _) => Outcome::Delivered(after),
@@ -253,9 +328,9 @@ pub(crate) async fn run(
             status,
             closed_before_reply: ending == Ending::UpstreamBroken && !receiving.any_byte,
             request_read: sending.read.load(Ordering::Relaxed),
+            refused,
         },
         _ => Outcome::Cut(receiving.cut_by),
     };
-    let finished = receiving.finished(ending, request, &sending, &mut upstream.inbox, &gateway.decisions);
-    (outcome, finished)
+    (outcome, ending, sending, receiving)
 }

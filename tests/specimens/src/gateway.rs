@@ -18,6 +18,7 @@ use crate::head::RequestHead;
 use crate::pool::Pool;
 use crate::register::{Answered, Pending};
 use crate::ring::Ring;
+use crate::trunk::Trunks;
 use crate::worker::Worker;
 
 /// How many client connections are served at once; more wait in the kernel.
@@ -31,6 +32,7 @@ pub(crate) struct Gateway {
     pub(crate) origin: Address,
     pub(crate) decisions: Decisions,
     pub(crate) pool: Pool,
+    pub(crate) trunks: Trunks,
     pub(crate) cache: Cache,
     pub(crate) desk: Desk,
     pub(crate) ring: Ring,
@@ -75,12 +77,13 @@ pub async fn serve(listener: std::net::TcpListener, origin: SocketAddr, decision
 /// As [`serve`].
 pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions) -> io::Result<()> {
     let calendar = if origin.net().is_some() { Calendar::simulated() } else { Calendar::real() };
-    let (pool, cache, desk, ring, under_way) = Default::default();
+    let (pool, trunks, cache, desk, ring, under_way) = Default::default();
     let (worker, pending, answered) = Default::default();
     let gateway = Arc::new(Gateway {
         origin,
         decisions,
         pool,
+        trunks,
         cache,
         desk,
         ring,

@@ -3,7 +3,8 @@
 use crate::body::Framing;
 use crate::date::Calendar;
 use crate::head::{Fields, ReplyHead};
-use crate::wire::{After, Ends, write_reply};
+use crate::outlet::ToClient;
+use crate::wire::{After, Ends};
 
 /// How large a reply's body may be to become a letter, in bytes.
 pub(crate) const LETTER_BYTES_MAX: u64 = 64 * 1024;
@@ -36,21 +37,19 @@ impl Letter {
         }
     }
 
-    /// Writes it for a client.
-    pub(crate) fn write(&self, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
-        self.write_to(self.framing == Framing::None, out, after, calendar);
+    /// Sends it to a client.
+    pub(crate) fn send(&self, to: &mut ToClient<'_>, after: After, calendar: &Calendar) {
+        self.send_to(self.framing == Framing::None, to, after, calendar);
     }
 
-    /// Writes it for a client that expects a body or none, whatever the reply has.
-    pub(crate) fn write_to(&self, as_head: bool, out: &mut Vec<u8>, after: After, calendar: &Calendar) {
-        let ends = self.ends();
-        write_reply(out, &self.head, ends, after, None, calendar);
+    /// Sends it to a client that expects a body or none, whatever the reply has.
+    pub(crate) fn send_to(&self, as_head: bool, to: &mut ToClient<'_>, after: After, calendar: &Calendar) {
+        to.head(&self.head, self.ends(), after, None, calendar);
         if as_head {
             return;
         }
-        let encoder = ends.encoder();
-        encoder.content(out, &self.body);
-        encoder.end(out, &self.trailers);
+        to.content(&self.body);
+        to.end(&self.trailers);
     }
 }
 
@@ -73,9 +72,9 @@ mod tests {
     use super::*;
 
     fn written(letter: &Letter) -> String {
-        let mut out = Vec::new();
-        letter.write(&mut out, After::Keep, &Calendar::real());
-        String::from_utf8(out).unwrap()
+        let mut memory = ToClient::memory();
+        letter.send(&mut memory, After::Keep, &Calendar::real());
+        String::from_utf8(memory.into_memory()).unwrap()
     }
 
     #[test]

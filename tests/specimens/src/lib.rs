@@ -10,6 +10,8 @@
 //! misreading of the RFC cannot hide on both sides. It speaks through `transport`, which knows bytes and no HTTP.
 #![forbid(unsafe_code)]
 
+mod asker;
+mod bent;
 mod body;
 mod cache;
 mod client;
@@ -17,20 +19,28 @@ mod date;
 mod decisions;
 mod desk;
 mod exchange;
+mod frames;
 mod gateway;
 mod head;
 mod inbox;
+mod inlet;
 mod letter;
 mod line;
 mod mutants;
+mod outlet;
 mod pool;
+mod preface;
 mod program;
 mod register;
 mod request;
+mod responder;
 mod ring;
 mod scratch;
 mod sharing;
+mod streams;
 mod stretch;
+mod translate;
+mod trunk;
 mod tunnel;
 mod wire;
 mod worker;
@@ -40,8 +50,8 @@ mod tests;
 
 pub use crate::body::Framing;
 pub use crate::decisions::{
-    Behind, Caching, ClientFacts, Decisions, Ending, Finished, Idle, Keeps, Name, OwnReply, Passed, PipelinedBehind,
-    Pipelining, PoolOrder, ReplyEnd, ReplyRead, Swaps, Unanswered,
+    Behind, Bends, Caching, ClientFacts, Decisions, Ending, Finished, Idle, Keeps, Name, OwnReply, Passed,
+    PipelinedBehind, Pipelining, PoolOrder, ReplyEnd, ReplyRead, Swaps, Unanswered,
 };
 pub use crate::gateway::{serve, serve_on};
 pub use crate::head::{Fields, ReplyHead, RequestHead};

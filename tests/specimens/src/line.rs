@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+use vocabulary::crossing::Http;
 
 use crate::body::Framing;
 use crate::decisions::{Decisions, Pipelining};
@@ -134,9 +135,13 @@ fn simple(bytes: &[u8], decisions: &Decisions) -> Option<(usize, Request)> {
     (safe && plain && !request.head.fields.has("expect")).then_some((length, request))
 }
 
-/// Asks the origin. What does not succeed is asked for once more when its turn comes (RFC 9110 §9.2.2: it is safe).
+/// Asks the origin. What does not succeed is asked for once more when its turn comes (RFC 9110 §9.2.2: it is safe); so is
+/// everything where HTTP/2 is spoken to it.
 async fn ask(gateway: &Gateway, request: &Request) -> Option<Fetched> {
     let decisions = &gateway.decisions;
+    if decisions.up != Http::H1 {
+        return None;
+    }
     let mut upstream = match gateway.pool.take(decisions) {
         Some(upstream) => upstream,
         None => Upstream::connect(&gateway.origin, &request.head.host, decisions.reply_wait).await.ok()?,

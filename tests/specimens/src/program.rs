@@ -3,17 +3,20 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use vocabulary::crossing::Http;
+
 use crate::decisions::Decisions;
 use crate::gateway::serve;
 use crate::mutants::mutant;
 
 /// The decisions of the specimen of this name, as recipes are named: `reference`, `reference:plain`, `reference:cache`,
-/// `mutant:NAME`.
+/// `reference:h2up`, `mutant:NAME`.
 pub fn named(name: &str) -> Option<Decisions> {
     match name.split_once(':') {
         None if name == "reference" => Some(Decisions::reference()),
         Some(("reference", "plain")) => Some(Decisions::reference()),
         Some(("reference", "cache")) => Some(Decisions::caching()),
+        Some(("reference", "h2up")) => Some(Decisions { up: Http::H2, ..Decisions::reference() }),
         Some(("reference", "pipelining")) => Some(Decisions::pipelining()),
         Some(("mutant", name)) => mutant(name).map(|mutant| (mutant.decisions)()),
         _ => None,
@@ -50,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_specimen_is_named_as_its_recipe_is() {
-        for name in ["reference", "reference:plain", "reference:cache", "mutant:surplus-accepted"] {
+        for name in ["reference", "reference:plain", "reference:cache", "reference:h2up", "mutant:surplus-accepted"] {
             assert!(named(name).is_some(), "{name}");
         }
         assert!(named("reference:cache").is_some_and(|decisions| decisions.caching.is_some()));

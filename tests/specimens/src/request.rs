@@ -15,6 +15,8 @@ pub(crate) struct Request {
     pub(crate) closing: bool,
     /// How its body is framed; until close only where a mutant takes everything that follows for the body.
     pub(crate) framing: Framing,
+    /// What the gateway says of how it came.
+    pub(crate) via: &'static str,
 }
 
 impl Request {
@@ -35,6 +37,33 @@ impl Request {
 
 /// Takes the request on, or says with which status it is refused.
 pub(crate) fn admit(raw: RawRequest, decisions: &Decisions) -> Result<Request, u16> {
+    let head = head(raw)?;
+    let runs_on = (decisions.runs_on)(&head);
+    // No tunnels: RFC 9110 §9.3.6 leaves a CONNECT's "body" open, so it must never become requests of its own.
+    if head.method == "CONNECT" && !runs_on {
+        return Err(405);
+    }
+    let framing = if runs_on { Framing::UntilClose } else { (decisions.request_framing)(&head)? };
+    let closing = head.fields.lists("connection", "close");
+    let via = if head.http_10 { "1.0 reference" } else { "1.1 reference" };
+    Ok(Request { head, closing, framing, via })
+}
+
+/// Takes on a request that has come on a stream; `ends_with_head` says that the stream has ended with it.
+pub(crate) fn admit_stream(raw: RawRequest, ends_with_head: bool, decisions: &Decisions) -> Result<Request, u16> {
+    let head = head(raw)?;
+    if head.method == "CONNECT" {
+        return Err(405);
+    }
+    let framing = match (decisions.request_framing)(&head)? {
+        // RFC 9113 §8.1: a body needs no field that says so, its stream ends with it.
+        Framing::None if !ends_with_head => Framing::Chunked,
+        framing => framing,
+    };
+    Ok(Request { head, closing: false, framing, via: "2.0 reference" })
+}
+
+fn head(raw: RawRequest) -> Result<RequestHead, u16> {
     let RawRequest { method, target, http_10, fields } = raw;
     // TRACE: RFC 9110 §9.3.8, its reply would carry the request's secrets.
     if method == "TRACE" {
@@ -47,15 +76,7 @@ pub(crate) fn admit(raw: RawRequest, decisions: &Decisions) -> Result<Request, u
     };
     // RFC 9112 §3.2.2: the authority of an absolute target replaces the Host field.
     let host = target_host.or(named).unwrap_or_default();
-    let head = RequestHead { method, target, host, http_10, fields };
-    let runs_on = (decisions.runs_on)(&head);
-    // No tunnels: RFC 9110 §9.3.6 leaves a CONNECT's "body" open, so it must never become requests of its own.
-    if head.method == "CONNECT" && !runs_on {
-        return Err(405);
-    }
-    let framing = if runs_on { Framing::UntilClose } else { (decisions.request_framing)(&head)? };
-    let closing = head.fields.lists("connection", "close");
-    Ok(Request { head, closing, framing })
+    Ok(RequestHead { method, target, host, http_10, fields })
 }
 
 /// How the body of a request is framed, or with which status it is refused. RFC 9112 §6.3, in its order.

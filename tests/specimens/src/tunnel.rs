@@ -3,25 +3,31 @@
 
 use tokio::io::AsyncWriteExt;
 
-use crate::client::Client;
+use crate::asker::Asker;
 use crate::inbox::Inbox;
+use crate::inlet::Inlet;
+use crate::outlet::ToClient;
 use crate::pool::Upstream;
 
 /// Passes everything on, both ways, until either end has finished.
-pub(crate) async fn pass_through(client: &mut Client, upstream: &mut Upstream) {
-    let (mut from_client, mut to_client) = client.stream.split();
+pub(crate) async fn pass_through(asker: &mut Asker<'_>, upstream: &mut Upstream) {
+    let (Inlet::Connection { from: from_client, inbox, .. }, ToClient::Connection(to_client, _)) =
+        (&mut asker.body, &mut asker.reply)
+    else {
+        return;
+    };
     let (mut from_upstream, mut to_upstream) = upstream.stream.split();
     loop {
         let down = to_client.write_all(upstream.inbox.bytes()).await;
-        let up = to_upstream.write_all(client.inbox.bytes()).await;
+        let up = to_upstream.write_all(inbox.bytes()).await;
         if down.is_err() || up.is_err() {
             return;
         }
-        [&mut client.inbox, &mut upstream.inbox].into_iter().for_each(empty);
+        [&mut **inbox, &mut upstream.inbox].into_iter().for_each(empty);
         let filled = tokio::select! {
             biased;
             filled = upstream.inbox.fill(&mut from_upstream) => filled,
-            filled = client.inbox.fill(&mut from_client) => filled,
+            filled = inbox.fill(from_client) => filled,
         };
         if !matches!(filled, Ok(1..)) {
             return;

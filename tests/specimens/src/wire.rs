@@ -52,23 +52,10 @@ pub(crate) fn write_request(
     if !authority.is_empty() {
         field(out, b"Host", authority.as_bytes());
     }
-    let hops_left = hops_left(head);
-    for (name, value) in end_to_end(&head.fields).filter(|(name, _)| !name.eq_ignore_ascii_case(b"host")) {
-        match hops_left {
-            // RFC 9110 §7.6.2: one hop less. At 0 it does not come here.
-            Some(hops) if name.eq_ignore_ascii_case(b"max-forwards") => {
-                field(out, name, hops.saturating_sub(1).to_string().as_bytes());
-            }
-            Some(_) | None => field(out, name, value),
-        }
-    }
-    if let Some(validator) = condition {
-        field(out, b"If-None-Match", validator);
-    }
+    request_fields(request, &head.fields, framing, condition).iter().for_each(|(name, value)| field(out, name, value));
     match framing {
-        Framing::Length(length) => field(out, b"Content-Length", length.to_string().as_bytes()),
         Framing::Chunked => field(out, b"Transfer-Encoding", b"chunked"),
-        Framing::None => {}
+        Framing::None | Framing::Length(_) => {}
         // A mutant's: it does not read on, so it has to say what for.
         Framing::UntilClose => {
             for protocol in head.fields.values("upgrade") {
@@ -77,9 +64,31 @@ pub(crate) fn write_request(
             }
         }
     }
-    // RFC 9110 §7.6.3: a gateway must say that it was here. Our reply is the origin's, so there it may stay silent.
-    field(out, b"Via", if request.head.http_10 { b"1.0 reference" } else { b"1.1 reference" });
     out.extend_from_slice(b"\r\n");
+}
+
+/// What of a request's fields goes to the origin, whatever is spoken to it: all but the authority and what chunks need.
+pub(crate) fn request_fields(request: &Request, fields: &Fields, framing: Framing, condition: Option<&[u8]>) -> Fields {
+    let hops_left = hops_left(&request.head);
+    let mut sent = Fields::default();
+    for (name, value) in end_to_end(fields).filter(|(name, _)| !name.eq_ignore_ascii_case(b"host")) {
+        match hops_left {
+            // RFC 9110 §7.6.2: one hop less. At 0 it does not come here.
+            Some(hops) if name.eq_ignore_ascii_case(b"max-forwards") => {
+                sent.push(name, hops.saturating_sub(1).to_string().as_bytes());
+            }
+            Some(_) | None => sent.push(name, value),
+        }
+    }
+    if let Some(validator) = condition {
+        sent.push(b"If-None-Match", validator);
+    }
+    if let Framing::Length(length) = framing {
+        sent.push(b"Content-Length", length.to_string().as_bytes());
+    }
+    // RFC 9110 §7.6.3: a gateway must say that it was here. Our reply is the origin's, so there it may stay silent.
+    sent.push(b"Via", request.via.as_bytes());
+    sent
 }
 
 /// Writes a reply's head for a client; `age` in seconds if it comes from the store.
@@ -93,23 +102,9 @@ pub(crate) fn write_reply(
 ) {
     out.reserve(head.fields.bytes() + 256);
     line(out, &[b"HTTP/1.1 ", head.status.to_string().as_bytes(), b" ", head.reason.as_bytes()]);
-    for (name, value) in end_to_end(&head.fields) {
-        if age.is_none() || !name.eq_ignore_ascii_case(b"age") {
-            field(out, name, value);
-        }
-    }
-    if head.status >= 200 && !head.fields.has("date") {
-        field(out, b"Date", calendar.today().as_bytes());
-    }
-    if let Some(seconds) = age {
-        field(out, b"Age", seconds.to_string().as_bytes());
-    }
-    match ends {
-        Ends::AfterLength(length) | Ends::WithHeadOf(Some(length)) => {
-            field(out, b"Content-Length", length.to_string().as_bytes());
-        }
-        Ends::WithLastChunk => field(out, b"Transfer-Encoding", b"chunked"),
-        Ends::WithHead | Ends::WithHeadOf(None) | Ends::WithConnection => {}
+    reply_fields(head, ends, age, calendar).iter().for_each(|(name, value)| field(out, name, value));
+    if ends == Ends::WithLastChunk {
+        field(out, b"Transfer-Encoding", b"chunked");
     }
     if after == After::Close {
         field(out, b"Connection", b"close");
@@ -117,9 +112,27 @@ pub(crate) fn write_reply(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes a reply of the gateway's own. It says nothing of the request, so that it can never be taken for an echo; the
-/// reference's page is empty.
-pub(crate) fn write_own(out: &mut Vec<u8>, status: u16, after: After, page: &[u8], calendar: &Calendar) {
+/// What of a reply's fields goes to a client, whatever it speaks.
+pub(crate) fn reply_fields(head: &ReplyHead, ends: Ends, age: Option<u64>, calendar: &Calendar) -> Fields {
+    let is_kept = |name: &[u8]| age.is_none() || !name.eq_ignore_ascii_case(b"age");
+    let mut sent: Fields = end_to_end(&head.fields).filter(|(name, _)| is_kept(name)).collect();
+    if head.status >= 200 && !head.fields.has("date") {
+        sent.push(b"Date", calendar.today().as_bytes());
+    }
+    if let Some(seconds) = age {
+        sent.push(b"Age", seconds.to_string().as_bytes());
+    }
+    match ends {
+        Ends::AfterLength(length) | Ends::WithHeadOf(Some(length)) => {
+            sent.push(b"Content-Length", length.to_string().as_bytes());
+        }
+        Ends::WithHead | Ends::WithHeadOf(None) | Ends::WithLastChunk | Ends::WithConnection => {}
+    }
+    sent
+}
+
+/// The head of a reply of the gateway's own. It says nothing of the request, so that it can never be taken for an echo.
+pub(crate) fn own_reply(status: u16) -> ReplyHead {
     let reason = match status {
         200 => "OK",
         400 => "Bad Request",
@@ -137,9 +150,7 @@ pub(crate) fn write_own(out: &mut Vec<u8>, status: u16, after: After, page: &[u8
         // RFC 9110 §15.5.6: a 405 must say what is allowed; §9.3.7: the answer to OPTIONS should.
         fields.push(b"Allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
     }
-    let head = ReplyHead { status, reason: reason.to_owned(), http_10: false, fields };
-    write_reply(out, &head, Ends::AfterLength(page.len() as u64), after, None, calendar);
-    out.extend_from_slice(page);
+    ReplyHead { status, reason: reason.to_owned(), http_10: false, fields }
 }
 
 /// The fields that travel on. RFC 9110 §7.6.1: not those that `Connection` lists, nor the known ones for one hop; and
@@ -214,7 +225,7 @@ mod tests {
             "HTTP/1.1 200 Fine\r\nDate: d\r\nAge: 7\r\nContent-Length: 9\r\nConnection: close\r\n\r\n"
         );
         let mut out = Vec::new();
-        write_own(&mut out, 405, After::Close, b"", &Calendar::real());
+        write_reply(&mut out, &own_reply(405), Ends::AfterLength(0), After::Close, None, &Calendar::real());
         let refusal = String::from_utf8(out).unwrap();
         assert!(refusal.contains("\r\nDate: ") && refusal.contains("\r\nAllow: GET"), "{refusal}");
     }

@@ -31,6 +31,12 @@ struct Top {
     identity: Fields,
     /// The body of the request that was passed on last.
     request_body: Vec<u8>,
+    /// The trailers of the last reply that had any.
+    reply_trailers: Fields,
+    /// The fields of the request that had to wait last.
+    queued: Fields,
+    /// Where that stands which has to wait for a window.
+    stalled: Buffer,
     /// Free buffers; one that was given back twice stands here twice.
     buffers: Vec<Buffer>,
 }
@@ -69,8 +75,8 @@ impl Worker {
             Keeps::IdentityOfNow => {
                 self.top().identity = only_identity(own);
                 tokio::time::sleep(IDENTITY_WAIT).await;
-                let others = own.iter().filter(|(name, _)| !is_identity(name));
-                *own = others.chain(self.top().identity.iter()).collect();
+                let identity = self.top().identity.clone();
+                self.replace_identity(own, &identity);
             }
             Keeps::ReplyFields
             | Keeps::RequestBody
@@ -78,8 +84,43 @@ impl Worker {
             | Keeps::ReplyBody
             | Keeps::BrokenReply
             | Keeps::BufferInUse
-            | Keeps::BufferTwice => {}
+            | Keeps::BufferTwice
+            | Keeps::ReplyTrailers
+            | Keeps::StalledReply
+            | Keeps::StalledRequest
+            | Keeps::QueuedFields
+            | Keeps::IdentityOfConnection => {}
         }
+    }
+
+    /// Says that somebody else asks.
+    pub(crate) fn replace_identity(&self, own: &mut Fields, identity: &Fields) {
+        let others = own.iter().filter(|(name, _)| !is_identity(name));
+        *own = others.chain(identity.iter()).collect();
+    }
+
+    /// What becomes of a reply's trailers before they are passed on.
+    pub(crate) fn refill_trailers(&self, own: &mut Fields) {
+        let mut top = self.top();
+        match own.is_empty() {
+            true => own.clone_from(&top.reply_trailers),
+            false => top.reply_trailers.clone_from(own),
+        }
+    }
+
+    /// A request has to wait.
+    pub(crate) fn note_queued(&self, own: &Fields) {
+        self.top().queued.clone_from(own);
+    }
+
+    /// The fields of the request that had to wait last.
+    pub(crate) fn queued(&self) -> Fields {
+        self.top().queued.clone()
+    }
+
+    /// Where that stands which has to wait for a window.
+    pub(crate) fn stalled(&self) -> Buffer {
+        self.top().stalled.clone()
     }
 
     /// The body of a request has been passed on.
@@ -126,7 +167,8 @@ pub(crate) fn show_through(object: &mut Fields, own: &mut Fields) {
     before.iter().filter(|(name, _)| !is_own(name)).for_each(|(name, value)| own.push(name, value));
 }
 
-fn only_identity(fields: &Fields) -> Fields {
+/// The fields that say who asks.
+pub(crate) fn only_identity(fields: &Fields) -> Fields {
     fields.iter().filter(|(name, _)| is_identity(name)).collect()
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Absolute, ConnectionUse, Plan, Request, Target};
+use crate::crossing::Http;
 use crate::directive::{Field, OriginAct, Surplus, SurplusKind, is_token};
 use crate::identity::ExchangeId;
 
@@ -82,8 +83,11 @@ fn fields(fields: &[Field], framed_by: &str) -> Option<String> {
 }
 
 /// RFC 9112 §6.3: what follows a body that is shorter than its head says is read as the rest of it, and what is longer
-/// begins the next request; a gateway that does so is right.
+/// begins the next request; a gateway that does so is right. In HTTP/2 what lies beside a stream is no part of it.
 fn swallowed(plan: &Plan) -> Option<String> {
+    if plan.down == Http::H2 {
+        return None;
+    }
     plan.lanes.iter().find_map(|lane| {
         lane.stimuli.windows(2).find_map(|pair| {
             let [before, behind] = pair else { return None };
@@ -188,6 +192,10 @@ mod tests {
         let mut honest = plan_of(&[1, 2]);
         pipelined(&mut honest, 0);
         assert_eq!(honest.defect(), None);
+        let mut streams = plan_of(&[1, 2]);
+        pipelined(&mut streams, 5);
+        streams.down = Http::H2;
+        assert_eq!(streams.defect(), None);
     }
 
     #[test]

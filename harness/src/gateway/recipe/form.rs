@@ -55,13 +55,15 @@ pub struct Variant {
     pub down: Vec<Http>,
     /// What it speaks with the origin.
     pub up: Http,
+    /// Whether it stores replies, and answers from what it has stored.
+    pub stores: bool,
     /// How long it waits for the origin's reply, where that is not what the others do; 0: for as long as it takes.
     reply_timeout_ms: Option<u64>,
 }
 
 impl Default for Variant {
     fn default() -> Variant {
-        Variant { about: String::new(), down: vec![Http::H1], up: Http::H1, reply_timeout_ms: None }
+        Variant { about: String::new(), down: vec![Http::H1], up: Http::H1, stores: false, reply_timeout_ms: None }
     }
 }
 
@@ -126,9 +128,9 @@ mod tests {
     #[test]
     fn a_variant_of_which_nothing_is_said_speaks_http1_on_both_sides() {
         let file = parse("").unwrap();
-        let plain = Variant { about: String::new(), down: vec![Http::H1], up: Http::H1, reply_timeout_ms: None };
-        assert_eq!(file.variant["h1"], plain);
-        assert_eq!(file.variant["cache"], plain);
+        for variant in ["h1", "cache"].map(|name| &file.variant[name]) {
+            assert_eq!((variant.down.as_slice(), variant.up, variant.stores), ([Http::H1].as_slice(), Http::H1, false));
+        }
         assert_eq!(file.reply_timeout("cache"), Some(Duration::from_secs(1)));
         assert_eq!(file.ready_wait(), READY_WAIT);
     }

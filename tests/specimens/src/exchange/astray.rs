@@ -1,18 +1,15 @@
 //! The way down of a gateway whose replies may go astray. The reference never comes here: it passes a reply on as it
 //! comes, and has no place where two of them could meet.
 
-use tokio::io::AsyncWrite;
-
 use super::Fault;
-use super::down::{Down, write};
-use crate::body::{Decoder, Framing};
+use super::down::Down;
+use crate::body::Framing;
 use crate::cache::Fill;
 use crate::decisions::{Decisions, Keeps, Passed};
-use crate::head::Fields;
+use crate::head::{Fields, ReplyHead};
 use crate::letter::{LETTER_BYTES_MAX, Letter};
-use crate::pool::Unfinished;
 use crate::stretch::Traits;
-use crate::wire::{After, write_reply};
+use crate::wire::After;
 
 /// How much of a buffer is written at once, in bytes.
 const PIECE_BYTES: usize = 256;
@@ -27,16 +24,16 @@ impl Decisions {
     }
 }
 
-impl<W: AsyncWrite + Unpin> Down<'_, W> {
+impl Down<'_, '_> {
     /// Reads the reply to its end, if it is small, and writes what the decisions make of it.
     pub(super) async fn go_astray(
         &mut self,
-        reply: Unfinished,
+        head: ReplyHead,
         after: After,
         fill: &mut Option<Fill<'_>>,
     ) -> Result<After, Fault> {
-        let framing = reply.decoder.rest();
-        let traits = Traits::of(self.request, self.kept, &reply.head, framing);
+        let framing = self.from.rest();
+        let traits = Traits::of(self.request, self.kept, &head, framing);
         let own = Passed { place: self.place, target: self.request.head.target.clone() };
         let is_letter = match framing {
             Framing::None => true,
@@ -45,14 +42,13 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
             Framing::UntilClose => false,
         };
         if !is_letter {
-            let streamed = self.stream(reply, after, fill).await?;
+            let streamed = self.stream(head, after, fill).await?;
             self.gateway.desk.pass(traits);
             self.gateway.ring.pass(own);
             self.scratch.pass(traits);
             return Ok(streamed);
         }
-        let Unfinished { head, decoder } = reply;
-        let (body, trailers) = self.gather(decoder).await?;
+        let (body, trailers) = self.gather().await?;
         let mut letter = Letter { head, framing, body, trailers };
         let decisions = &self.gateway.decisions;
         if let Some(repeats) = decisions.repeats {
@@ -74,19 +70,18 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
         if matches!(decisions.keeps, Some(Keeps::BufferInUse | Keeps::BufferTwice)) {
             return self.write_from_buffer(letter, after).await;
         }
-        let mut out = Vec::new();
-        letter.write(&mut out, after, &self.gateway.calendar);
+        letter.send(self.to, after, &self.gateway.calendar);
         self.receiving.within_message = true;
-        write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+        self.flush().await?;
         Ok(after)
     }
 
     /// Reads the body to its end. What becomes of one that breaks off is a matter of what is kept.
-    async fn gather(&mut self, decoder: Decoder) -> Result<(Vec<u8>, Fields), Fault> {
-        let framing = decoder.rest();
+    async fn gather(&mut self) -> Result<(Vec<u8>, Fields), Fault> {
+        let framing = self.from.rest();
         let (worker, keeps) = (&self.gateway.worker, self.gateway.decisions.keeps);
         let mut body = std::mem::take(self.piece);
-        let collected = self.collect(decoder, &mut body).await;
+        let collected = self.collect(&mut body).await;
         match (collected, keeps, framing) {
             (Ok(trailers), Some(Keeps::ReplyBody), _) => {
                 self.scratch.note_body(&body);
@@ -114,11 +109,10 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
 
     /// Writes a reply out of a buffer from the worker's free ones, in pieces, between which others have their turn.
     async fn write_from_buffer(&mut self, letter: Letter, after: After) -> Result<After, Fault> {
-        let (worker, decisions) = (&self.gateway.worker, &self.gateway.decisions);
-        let given_back_early = decisions.keeps == Some(Keeps::BufferInUse);
-        let (ends, length) = (letter.ends(), letter.body.len());
-        let (encoder, mut out) = (ends.encoder(), Vec::new());
-        write_reply(&mut out, &letter.head, ends, after, None, &self.gateway.calendar);
+        let worker = &self.gateway.worker;
+        let given_back_early = self.gateway.decisions.keeps == Some(Keeps::BufferInUse);
+        let length = letter.body.len();
+        self.to.head(&letter.head, letter.ends(), after, None, &self.gateway.calendar);
         let buffer = worker.take_buffer();
         buffer.fill(&letter.body);
         if given_back_early {
@@ -126,12 +120,12 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
         }
         self.receiving.within_message = true;
         for from in (0..length).step_by(PIECE_BYTES) {
-            encoder.content(&mut out, &buffer.piece(from..length.min(from + PIECE_BYTES)));
-            write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+            self.to.content(&buffer.piece(from..length.min(from + PIECE_BYTES)));
+            self.flush().await?;
             tokio::task::yield_now().await;
         }
-        encoder.end(&mut out, &letter.trailers);
-        write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+        self.to.end(&letter.trailers);
+        self.flush().await?;
         if !given_back_early {
             worker.give_back(&buffer);
         }

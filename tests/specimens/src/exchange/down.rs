@@ -1,39 +1,32 @@
 //! The way down: the origin's replies, interim and final, to the client.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout, timeout_at};
-use transport::ReadHalf;
 
+use super::source::Source;
 use super::{CutBy, Fault, Receiving, Relayed, Sending};
-use crate::body::{Decoder, Framing, Progress};
+use crate::body::{Framing, Progress};
 use crate::cache::{BODY_BYTES_MAX, Fill};
 use crate::decisions::{ClientFacts, Keeps, ReplyEnd, ReplyRead};
 use crate::gateway::Gateway;
-use crate::head::{Fields, ReplyHead, parse_reply};
-use crate::inbox::Inbox;
-use crate::pool::Unfinished;
+use crate::head::{Fields, ReplyHead};
+use crate::outlet::ToClient;
 use crate::register::Ticket;
 use crate::request::Request;
+use crate::responder::Gone;
 use crate::scratch::Scratch;
-use crate::wire::{After, Ends, write_reply};
+use crate::wire::{After, Ends};
 
-/// The reply that is read stays with its connection until it has been read.
-const KEPT: &str = "nobody takes the reply away while it is read";
-
-/// The way down, to a client or to whatever else takes bytes.
-pub(super) struct Down<'a, W> {
-    pub(super) from_upstream: ReadHalf<'a>,
-    pub(super) inbox: &'a mut Inbox,
-    pub(super) to_client: W,
+/// The way down, to a client or into memory.
+pub(super) struct Down<'a, 'b> {
+    pub(super) from: Source<'a>,
+    pub(super) to: &'a mut ToClient<'b>,
     pub(super) request: &'a Request,
     pub(super) gateway: &'a Gateway,
     pub(super) sending: &'a Sending,
     pub(super) receiving: &'a mut Receiving,
     pub(super) scratch: &'a mut Scratch,
-    pub(super) unfinished: &'a mut Option<Unfinished>,
     /// What attempts before have brought of a reply's body.
     pub(super) piece: &'a mut Vec<u8>,
     /// Its place in the register of those who wait for a reply.
@@ -44,67 +37,72 @@ pub(super) struct Down<'a, W> {
     pub(super) kept: bool,
 }
 
-impl<W: AsyncWrite + Unpin> Down<'_, W> {
+impl Down<'_, '_> {
     pub(super) async fn relay(mut self, fill: &mut Option<Fill<'_>>) -> Result<Relayed, Fault> {
         let decisions = &self.gateway.decisions;
-        let mut reply = self.begin().await?;
-        self.gateway.note_change(&self.request.head, reply.head.status);
+        let mut head = self.begin().await?;
+        self.gateway.note_change(&self.request.head, head.status);
         let request_read = self.sending.read.load(Ordering::Relaxed);
         let client = ClientFacts { http_10: self.request.head.http_10, closing: self.request.closing, request_read };
         let after = if (decisions.may_keep_client)(&client) { After::Keep } else { After::Close };
-        if (decisions.opens_tunnel)(&reply.head) {
-            self.open_tunnel(&reply.head, reply.decoder.rest()).await?;
+        if self.can_be_tunnel() && (decisions.opens_tunnel)(&head) {
+            self.open_tunnel(&head).await?;
             return Ok(Relayed::Tunnel);
         }
-        if reply.head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
-            return self.confirm(&reply.head, after, fill).await.map(Relayed::Reply);
+        if head.status == 304 && fill.as_ref().is_some_and(|fill| fill.validator().is_some()) {
+            return self.confirm(&head, after, fill).await.map(Relayed::Reply);
         }
         if decisions.keeps == Some(Keeps::ReplyFields) {
-            self.scratch.refill(&mut reply.head.fields);
+            self.scratch.refill(&mut head.fields);
         }
         let streamed = match decisions.leads_astray() {
-            true => self.go_astray(reply, after, fill).await,
-            false => self.stream(reply, after, fill).await,
+            true => self.go_astray(head, after, fill).await,
+            false => self.stream(head, after, fill).await,
         };
         streamed.map(Relayed::Reply)
     }
 
+    /// RFC 9113 §8.6: there is no other protocol to change to in HTTP/2.
+    fn can_be_tunnel(&self) -> bool {
+        matches!((&self.from, &self.to), (Source::Connection { .. }, ToClient::Connection(..)))
+    }
+
     /// Writes the head behind which the tunnel begins, as the origin has framed it. The reference never comes here.
-    async fn open_tunnel(&mut self, head: &ReplyHead, framing: Framing) -> Result<(), Fault> {
-        let ends = match framing {
+    async fn open_tunnel(&mut self, head: &ReplyHead) -> Result<(), Fault> {
+        let ends = match self.from.rest() {
             Framing::Length(length) => Ends::AfterLength(length),
             Framing::Chunked => Ends::WithLastChunk,
             Framing::None | Framing::UntilClose => Ends::WithConnection,
         };
-        let mut out = Vec::new();
-        write_reply(&mut out, head, ends, After::Keep, None, &self.gateway.calendar);
-        write(&mut self.to_client, &mut out, self.gateway.decisions.client_wait).await
+        self.from.finish();
+        self.to.head(head, ends, After::Keep, None, &self.gateway.calendar);
+        self.flush().await
     }
 
     /// Answers with what is stored, if that is what the 304 confirms. RFC 9111 §4.3.3.
     async fn confirm(&mut self, head: &ReplyHead, after: After, fill: &mut Option<Fill<'_>>) -> Result<After, Fault> {
         self.receiving.read = ReplyRead::Whole;
+        self.from.finish();
         let stored = fill.as_mut().and_then(|fill| fill.confirmed(head)).ok_or(Fault::Unconfirmed)?;
         // Whoever waits finds the confirmed one in the store.
         *fill = None;
-        let mut out = Vec::new();
-        stored.write(&mut out, after, &self.gateway.calendar);
+        stored.send(self.to, after, &self.gateway.calendar);
         self.receiving.within_message = true;
-        write(&mut self.to_client, &mut out, self.gateway.decisions.client_wait).await?;
+        self.flush().await?;
         Ok(after)
     }
 
     /// Reads up to the head of the final reply.
-    pub(super) async fn begin(&mut self) -> Result<Unfinished, Fault> {
-        let reply = match self.unfinished.take() {
+    pub(super) async fn begin(&mut self) -> Result<ReplyHead, Fault> {
+        let (head, framing) = match self.from.left_behind() {
             Some(left_behind) => left_behind,
             None => {
                 let head = self.final_head().await?;
                 let framing = self.framing(&head)?;
-                Unfinished { head, decoder: Decoder::new(framing) }
+                self.from.begin(&head, framing);
+                (head, framing)
             }
         };
-        let (head, framing) = (&reply.head, reply.decoder.rest());
         self.receiving.read = ReplyRead::Begun;
         self.receiving.closing = head.http_10 || head.fields.lists("connection", "close");
         self.receiving.framed = framing != Framing::UntilClose;
@@ -115,13 +113,12 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
             Framing::Chunked => ReplyEnd::LastChunk,
             Framing::UntilClose => ReplyEnd::Close,
         };
-        Ok(reply)
+        Ok(head)
     }
 
     /// Reads heads, passing the interim ones on, until the final one. RFC 9110 §15.2.
     async fn final_head(&mut self) -> Result<ReplyHead, Fault> {
         let decisions = &self.gateway.decisions;
-        let mut out = Vec::new();
         for _ in 0..=decisions.interims_max {
             let head = self.next_head().await?;
             // RFC 9110 §15.2.2: we never pass an Upgrade on, so nobody asked for another protocol.
@@ -135,9 +132,9 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
             // RFC 9112 §6.3(1): an interim reply ends with its head, whatever its fields say. RFC 9110 §15.2: an
             // HTTP/1.0 client must not see one.
             if !self.request.head.http_10 {
-                write_reply(&mut out, &head, Ends::WithHead, After::Keep, None, &self.gateway.calendar);
+                self.to.head(&head, Ends::WithHead, After::Keep, None, &self.gateway.calendar);
                 self.receiving.within_message = true;
-                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+                self.flush().await?;
                 self.receiving.within_message = false;
             }
         }
@@ -149,16 +146,16 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
         let wait = self.gateway.decisions.reply_wait;
         let mut deadline = Instant::now() + wait;
         loop {
-            if !self.inbox.is_empty() {
+            if self.from.has_bytes() {
                 self.receiving.any_byte = true;
-                if let Some((length, head)) = parse_reply(self.inbox.bytes())? {
-                    self.inbox.consume(length);
+                if let Some(head) = self.from.head()? {
                     return Ok(head);
                 }
             }
-            match timeout_at(deadline, self.inbox.fill(&mut self.from_upstream)).await {
-                Ok(Ok(1..)) => {}
-                Ok(Ok(0) | Err(_)) => return Err(Fault::Broken),
+            match timeout_at(deadline, self.from.fill()).await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => return Err(Fault::Broken),
+                Ok(Err(fault)) => return Err(fault),
                 Err(_) => {
                     let now = Instant::now();
                     let owed_since = self.sending.over.get().copied().unwrap_or(now);
@@ -190,20 +187,18 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
             // RFC 9112 §6.3(5): an invalid or contradicting length is a 502.
             (Ok(false), Err(_)) => Err(Fault::Broken),
             (Ok(false), Ok(Some(length))) => Ok(Framing::Length(length)),
-            (Ok(false), Ok(None)) => Ok(Framing::UntilClose),
+            (Ok(false), Ok(None)) => Ok(self.from.without_length()),
         }
     }
 
     /// Passes the reply on as it comes, and stores it if it may be.
     pub(super) async fn stream(
         &mut self,
-        reply: Unfinished,
+        head: ReplyHead,
         after: After,
         fill: &mut Option<Fill<'_>>,
     ) -> Result<After, Fault> {
-        let decisions = &self.gateway.decisions;
-        let Unfinished { head, decoder } = self.unfinished.insert(reply);
-        let framing = decoder.rest();
+        let framing = self.from.rest();
         let (ends, after) = match framing {
             Framing::None if head.status < 200 || head.status == 204 => (Ends::WithHead, after),
             Framing::None => (Ends::WithHeadOf(head.fields.content_length().ok().flatten()), after),
@@ -214,74 +209,73 @@ impl<W: AsyncWrite + Unpin> Down<'_, W> {
         if ends == Ends::WithConnection {
             self.receiving.cut_by = CutBy::Reset;
         }
-        let keep = fill.as_mut().and_then(|fill| fill.keep(&self.request.head, head));
+        let keep = fill.as_mut().and_then(|fill| fill.keep(&self.request.head, &head));
         // RFC 9111 §3.3: what a close ended may be incomplete.
         let mut kept = keep.filter(|_| framing != Framing::UntilClose).map(|keep| (keep, Vec::new()));
-        let encoder = ends.encoder();
-        let mut out = Vec::new();
-        write_reply(&mut out, head, ends, after, None, &self.gateway.calendar);
+        self.to.head(&head, ends, after, None, &self.gateway.calendar);
         loop {
-            let mut progress = self.unfinished.as_mut().expect(KEPT).decoder.drain(self.inbox, |content| {
-                encoder.content(&mut out, content);
+            let to = &mut *self.to;
+            let mut progress = self.from.drain(|content| {
+                to.content(content);
                 kept.iter_mut().for_each(|(_, body)| body.extend_from_slice(content));
             })?;
             kept.take_if(|(_, body)| body.len() > BODY_BYTES_MAX);
             self.receiving.within_message = true;
             if progress == Progress::More {
-                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+                self.flush().await?;
                 if self.more(framing).await? == Progress::Done {
                     progress = Progress::Done;
                 }
             }
             if progress == Progress::Done {
                 self.receiving.read = ReplyRead::Whole;
-                encoder.end(&mut out, &self.unfinished.as_ref().expect(KEPT).decoder.trailers);
-                write(&mut self.to_client, &mut out, decisions.client_wait).await?;
+                let trailers = self.trailers();
+                self.to.end(&trailers);
+                self.flush().await?;
                 break;
             }
         }
-        let Unfinished { head, .. } = self.unfinished.take().expect(KEPT);
         if let (Some((keep, body)), Some(fill)) = (kept, fill.take()) {
             fill.store(&self.request.head, head, body, keep, &self.gateway.calendar);
         }
         Ok(after)
     }
 
+    /// Ends with the body; the trailers that go down with it.
+    fn trailers(&mut self) -> Fields {
+        let mut trailers = self.from.finish();
+        if self.gateway.decisions.keeps == Some(Keeps::ReplyTrailers) {
+            self.gateway.worker.refill_trailers(&mut trailers);
+        }
+        trailers
+    }
+
     /// Reads a whole body into memory, up to a bound, and says what its trailers are.
-    pub(super) async fn collect(&mut self, mut decoder: Decoder, body: &mut Vec<u8>) -> Result<Fields, Fault> {
-        let framing = decoder.rest();
-        while decoder.drain(self.inbox, |content| body.extend_from_slice(content))? == Progress::More {
+    pub(super) async fn collect(&mut self, body: &mut Vec<u8>) -> Result<Fields, Fault> {
+        let framing = self.from.rest();
+        while self.from.drain(|content| body.extend_from_slice(content))? == Progress::More {
             if body.len() > BODY_BYTES_MAX {
                 return Err(Fault::Broken);
             }
             self.more(framing).await?;
         }
         self.receiving.read = ReplyRead::Whole;
-        Ok(decoder.trailers)
+        Ok(self.from.finish())
     }
 
     /// Waits for more of the body; done if a close may end it and did.
     async fn more(&mut self, framing: Framing) -> Result<Progress, Fault> {
-        match timeout(self.gateway.decisions.reply_wait, self.inbox.fill(&mut self.from_upstream)).await {
-            Ok(Ok(0)) if framing == Framing::UntilClose => Ok(Progress::Done),
-            Ok(Ok(1..)) => Ok(Progress::More),
-            Ok(Ok(0) | Err(_)) => Err(Fault::Broken),
+        match timeout(self.gateway.decisions.reply_wait, self.from.fill()).await {
+            Ok(Ok(true)) => Ok(Progress::More),
+            Ok(Ok(false)) if framing == Framing::UntilClose => Ok(Progress::Done),
+            Ok(Ok(false)) => Err(Fault::Broken),
+            Ok(Err(fault)) => Err(fault),
             Err(_) => Err(Fault::TimedOut),
         }
     }
-}
 
-/// Writes all of `out` to the client and empties it.
-pub(super) async fn write(
-    to_client: &mut (impl AsyncWrite + Unpin),
-    out: &mut Vec<u8>,
-    wait: Duration,
-) -> Result<(), Fault> {
-    match timeout(wait, to_client.write_all(out)).await {
-        Ok(Ok(())) => {
-            out.clear();
-            Ok(())
-        }
-        Ok(Err(_)) | Err(_) => Err(Fault::ClientGone),
+    /// Waits until the client has taken what was sent.
+    pub(super) async fn flush(&mut self) -> Result<(), Fault> {
+        self.to.flush(self.gateway).await.map_err(|Gone| Fault::ClientGone)
     }
 }

@@ -15,5 +15,6 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "revalidation-304-cross",
+    clients: None,
     decisions: || Decisions::caching_with(|right| Caching { confirms: |_, _| true, ..right }),
 };

@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "buffer-residue-scan",
+    clients: None,
     // RFC 9112 §8: an incomplete reply is passed on as one, and nothing else fills it up.
     decisions: || Decisions { keeps: Some(Keeps::ReplyBody), ..Decisions::reference() },
 };

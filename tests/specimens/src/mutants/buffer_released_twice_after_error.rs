@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "error-path-recycle",
+    clients: None,
     // RFC 9112 §6.3: a reply's body is what its own connection brought.
     decisions: || Decisions { keeps: Some(Keeps::BufferTwice), ..Decisions::reference() },
 };

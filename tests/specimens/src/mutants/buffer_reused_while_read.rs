@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "buffer-residue-scan",
+    clients: None,
     // RFC 9112 §6.3: a reply's body is what its own connection brought.
     decisions: || Decisions { keeps: Some(Keeps::BufferInUse), ..Decisions::reference() },
 };

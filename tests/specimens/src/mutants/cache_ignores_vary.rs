@@ -15,5 +15,6 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-cookie-bleed",
+    clients: None,
     decisions: || Decisions::caching_with(|right| Caching { selects: |_, _, _| true, ..right }),
 };

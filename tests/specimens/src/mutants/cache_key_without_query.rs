@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-key-ambiguity",
+    clients: None,
     decisions: || Decisions::caching_with(|right| Caching { key, ..right }),
 };
 

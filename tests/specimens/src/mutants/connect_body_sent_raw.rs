@@ -16,5 +16,6 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "connect-refused-with-body",
+    clients: None,
     decisions: || Decisions { runs_on: |request| request.method == "CONNECT", ..Decisions::reference() },
 };

@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Request,
     scenario: "pool-key-confusion",
+    clients: None,
     // RFC 9112 §3.2: the authority is the target's own.
     decisions: || Decisions { authority: |_, connection| connection, ..Decisions::reference() },
 };

@@ -3,6 +3,7 @@
 //! The reply is complete, so the exchange is over; that its request is not is forgotten. What comes of it depends on the
 //! rest: bytes that run into the next request's method, or a request of their own.
 
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Leg, Shape};
 
 use crate::decisions::{ClientFacts, Decisions};
@@ -16,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::SameLane,
     leg: Leg::Request,
     scenario: "early-final-unsent-body",
+    clients: Some(Http::H1),
     decisions: || Decisions { may_keep_client, ..Decisions::reference() },
 };
 

@@ -15,6 +15,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Request,
     scenario: "early-final-unsent-body",
+    clients: None,
     decisions: || Decisions { may_pool, ..Decisions::reference() },
 };
 

@@ -15,6 +15,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "interim-103-split",
+    clients: None,
     // RFC 9110 §15.2: a client must parse 1xx replies it did not expect; RFC 8297 §2: a 103 is one of them.
     decisions: || Decisions { is_final: |status| status >= 200 || status == 103, ..Decisions::reference() },
 };

@@ -15,6 +15,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "error-path-recycle",
+    clients: None,
     // RFC 9110 §15.6.3: a 502 is about the origin's reply; nobody else's request has a place in it.
     decisions: || Decisions { keeps: Some(Keeps::ErrorPage), ..Decisions::reference() },
 };

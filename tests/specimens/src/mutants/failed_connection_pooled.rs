@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "midbody-failure-reuse",
+    clients: None,
     decisions: || Decisions { may_pool, ..Decisions::reference() },
 };
 

@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::SameLane,
     leg: Leg::Reply,
     scenario: "upgrade-fake-accept",
+    clients: None,
     decisions: || Decisions { opens_tunnel, ..Decisions::reference() },
 };
 

@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "client-abort-mid-body",
+    clients: None,
     decisions: || Decisions { may_pool, ..Decisions::reference() },
 };
 

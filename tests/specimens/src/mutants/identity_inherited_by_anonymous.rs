@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Request,
     scenario: "principal-context-race",
+    clients: None,
     // RFC 9110 §11.6.2: credentials are those that the client has sent.
     decisions: || Decisions { keeps: Some(Keeps::IdentityOfLast), ..Decisions::reference() },
 };

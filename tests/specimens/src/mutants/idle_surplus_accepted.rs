@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "surplus-after-long-idle",
+    clients: None,
     // RFC 9112 §9.2: a reply on a connection without an outstanding request is not valid.
     decisions: || Decisions { may_take: |idle| !idle.closed, ..Decisions::reference() },
 };

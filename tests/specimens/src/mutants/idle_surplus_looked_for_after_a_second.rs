@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "surplus-while-idle",
+    clients: None,
     decisions: || Decisions { may_take, ..Decisions::reference() },
 };
 

@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "surplus-busy-loop",
+    clients: None,
     // RFC 9112 §9.2: what nobody has looked at is no answer to the next request either.
     decisions: || Decisions {
         looks_every: Some(Duration::from_millis(20)),

@@ -4,6 +4,7 @@
 //! a 103 the reply to a GET is written as one to the HEAD behind it: its head announces a body that does not come, and the
 //! client reads the next reply as that body.
 
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Leg, Shape};
 
 use crate::decisions::{Decisions, Pipelining};
@@ -17,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "interim-method-queue",
+    clients: Some(Http::H1),
     decisions: || {
         let right = Decisions::pipelining();
         // RFC 9110 §15.2: an interim reply answers nothing. RFC 9112 §6.3(1): the method is that of the request answered.

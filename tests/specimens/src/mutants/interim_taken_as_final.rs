@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "interim-100-late-final",
+    clients: None,
     // RFC 9110 §15.2: one or more 1xx may come before the final reply, asked for or not.
     decisions: || Decisions { is_final: |status| status != 103, ..Decisions::reference() },
 };

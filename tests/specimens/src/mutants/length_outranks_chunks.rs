@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::SameTenant,
     leg: Leg::Request,
     scenario: "te-cl-disagreement",
+    clients: None,
     decisions: || Decisions { request_framing, ..Decisions::reference() },
 };
 

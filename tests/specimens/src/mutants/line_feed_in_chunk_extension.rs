@@ -15,5 +15,6 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::SameTenant,
     leg: Leg::Request,
     scenario: "te-cl-disagreement",
+    clients: None,
     decisions: || Decisions { lf_in_extensions: true, ..Decisions::reference() },
 };

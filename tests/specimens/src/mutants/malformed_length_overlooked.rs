@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::SameTenant,
     leg: Leg::Request,
     scenario: "pipelined-bad-first",
+    clients: None,
     decisions: || Decisions { request_framing, ..Decisions::reference() },
 };
 

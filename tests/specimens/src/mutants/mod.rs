@@ -4,6 +4,7 @@
 //! and run the tests: the index below is rewritten, and then to be committed. It is the only list of mutants that there
 //! is: whoever needs something for each of them by name, such as a test, takes it from `for_each_mutant!`.
 
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Leg, Shape};
 
 use crate::decisions::Decisions;
@@ -26,9 +27,11 @@ mod cache_key_without_query;
 mod cache_stores_no_store;
 mod connect_body_sent_raw;
 mod connection_keeps_authority;
+mod data_buffer_shared_by_streams;
 mod early_answered_body_read_as_request;
 mod early_answered_connection_pooled;
 mod early_hints_taken_as_final;
+mod early_reply_finds_no_stream;
 mod error_page_shows_last_body;
 mod expect_refused_connection_pooled;
 mod failed_connection_pooled;
@@ -41,7 +44,11 @@ mod idle_surplus_accepted;
 mod idle_surplus_looked_for_after_a_second;
 mod idle_surplus_unseen_while_busy;
 mod interim_counted_as_answer;
+mod interim_ends_stream;
 mod interim_taken_as_final;
+mod large_block_decoded_twice;
+mod large_block_skipped;
+mod late_frames_taken_for_reply;
 mod late_request_overtakes_behind_chunked;
 mod length_outranks_chunks;
 mod line_feed_in_chunk_extension;
@@ -54,6 +61,9 @@ mod pool_keeps_owed_connection;
 mod private_cookie_stored;
 mod private_reply_handed_to_those_who_wait;
 mod private_reply_shared_from_cache;
+mod queued_fields_shared;
+mod refused_stream_retried_in_anothers_place;
+mod replies_in_order_of_streams;
 mod replies_matched_by_request_id;
 mod replies_repeated_by_idempotency_key;
 mod replies_swapped_after_bodiless_run;
@@ -66,9 +76,17 @@ mod replies_swapped_in_one_order_now_and_then;
 mod replies_swapped_under_load;
 mod reply_fields_left_over;
 mod reply_repeated_after_chunked_run;
+mod reply_trailers_left_over;
 mod request_fields_left_over;
+mod request_left_behind_in_anothers_place;
+mod reset_stream_place_reused;
 mod retry_continues_broken_reply;
 mod retry_sends_another_body;
+mod shared_connection_keeps_authority;
+mod shared_connection_keeps_identity;
+mod stalled_reply_buffer_shared;
+mod stalled_request_buffer_shared;
+mod stream_map_off_by_one;
 mod surplus_accepted;
 mod surplus_checked_too_early;
 mod surplus_kept_behind_bodyless;
@@ -95,9 +113,11 @@ static MUTANTS: &[Mutant] = &[
     cache_stores_no_store::MUTANT,
     connect_body_sent_raw::MUTANT,
     connection_keeps_authority::MUTANT,
+    data_buffer_shared_by_streams::MUTANT,
     early_answered_body_read_as_request::MUTANT,
     early_answered_connection_pooled::MUTANT,
     early_hints_taken_as_final::MUTANT,
+    early_reply_finds_no_stream::MUTANT,
     error_page_shows_last_body::MUTANT,
     expect_refused_connection_pooled::MUTANT,
     failed_connection_pooled::MUTANT,
@@ -110,7 +130,11 @@ static MUTANTS: &[Mutant] = &[
     idle_surplus_looked_for_after_a_second::MUTANT,
     idle_surplus_unseen_while_busy::MUTANT,
     interim_counted_as_answer::MUTANT,
+    interim_ends_stream::MUTANT,
     interim_taken_as_final::MUTANT,
+    large_block_decoded_twice::MUTANT,
+    large_block_skipped::MUTANT,
+    late_frames_taken_for_reply::MUTANT,
     late_request_overtakes_behind_chunked::MUTANT,
     length_outranks_chunks::MUTANT,
     line_feed_in_chunk_extension::MUTANT,
@@ -123,6 +147,9 @@ static MUTANTS: &[Mutant] = &[
     private_cookie_stored::MUTANT,
     private_reply_handed_to_those_who_wait::MUTANT,
     private_reply_shared_from_cache::MUTANT,
+    queued_fields_shared::MUTANT,
+    refused_stream_retried_in_anothers_place::MUTANT,
+    replies_in_order_of_streams::MUTANT,
     replies_matched_by_request_id::MUTANT,
     replies_repeated_by_idempotency_key::MUTANT,
     replies_swapped_after_bodiless_run::MUTANT,
@@ -135,9 +162,17 @@ static MUTANTS: &[Mutant] = &[
     replies_swapped_under_load::MUTANT,
     reply_fields_left_over::MUTANT,
     reply_repeated_after_chunked_run::MUTANT,
+    reply_trailers_left_over::MUTANT,
     request_fields_left_over::MUTANT,
+    request_left_behind_in_anothers_place::MUTANT,
+    reset_stream_place_reused::MUTANT,
     retry_continues_broken_reply::MUTANT,
     retry_sends_another_body::MUTANT,
+    shared_connection_keeps_authority::MUTANT,
+    shared_connection_keeps_identity::MUTANT,
+    stalled_reply_buffer_shared::MUTANT,
+    stalled_request_buffer_shared::MUTANT,
+    stream_map_off_by_one::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
     surplus_kept_behind_bodyless::MUTANT,
@@ -169,9 +204,11 @@ macro_rules! for_each_mutant {
             cache_stores_no_store,
             connect_body_sent_raw,
             connection_keeps_authority,
+            data_buffer_shared_by_streams,
             early_answered_body_read_as_request,
             early_answered_connection_pooled,
             early_hints_taken_as_final,
+            early_reply_finds_no_stream,
             error_page_shows_last_body,
             expect_refused_connection_pooled,
             failed_connection_pooled,
@@ -184,7 +221,11 @@ macro_rules! for_each_mutant {
             idle_surplus_looked_for_after_a_second,
             idle_surplus_unseen_while_busy,
             interim_counted_as_answer,
+            interim_ends_stream,
             interim_taken_as_final,
+            large_block_decoded_twice,
+            large_block_skipped,
+            late_frames_taken_for_reply,
             late_request_overtakes_behind_chunked,
             length_outranks_chunks,
             line_feed_in_chunk_extension,
@@ -197,6 +238,9 @@ macro_rules! for_each_mutant {
             private_cookie_stored,
             private_reply_handed_to_those_who_wait,
             private_reply_shared_from_cache,
+            queued_fields_shared,
+            refused_stream_retried_in_anothers_place,
+            replies_in_order_of_streams,
             replies_matched_by_request_id,
             replies_repeated_by_idempotency_key,
             replies_swapped_after_bodiless_run,
@@ -209,9 +253,17 @@ macro_rules! for_each_mutant {
             replies_swapped_under_load,
             reply_fields_left_over,
             reply_repeated_after_chunked_run,
+            reply_trailers_left_over,
             request_fields_left_over,
+            request_left_behind_in_anothers_place,
+            reset_stream_place_reused,
             retry_continues_broken_reply,
             retry_sends_another_body,
+            shared_connection_keeps_authority,
+            shared_connection_keeps_identity,
+            stalled_reply_buffer_shared,
+            stalled_request_buffer_shared,
+            stream_map_off_by_one,
             surplus_accepted,
             surplus_checked_too_early,
             surplus_kept_behind_bodyless,
@@ -241,6 +293,8 @@ pub struct Mutant {
     pub leg: Leg,
     /// The scenario that is meant to kill it.
     pub scenario: &'static str,
+    /// What clients must speak for the defect to show; none: whatever they speak.
+    pub clients: Option<Http>,
     /// Its decisions: all but one are the reference's.
     pub decisions: fn() -> Decisions,
 }

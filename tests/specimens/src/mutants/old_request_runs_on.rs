@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "tail-after-head",
+    clients: None,
     decisions: || Decisions { runs_on, ..Decisions::reference() },
 };
 

@@ -19,6 +19,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-directive-matrix",
+    clients: None,
     decisions: || Decisions::caching_with(|right| Caching { selects, ..right }),
 };
 

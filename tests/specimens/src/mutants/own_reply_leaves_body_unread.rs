@@ -2,6 +2,7 @@
 //!
 //! What is easily overlooked in handlers that never ask for a body: error pages, health checks, `OPTIONS *`.
 
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Leg, Shape};
 
 use crate::decisions::{Decisions, OwnReply};
@@ -15,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::SameTenant,
     leg: Leg::Request,
     scenario: "local-reply-undrained-body",
+    clients: Some(Http::H1),
     decisions: || Decisions { drains_behind, ..Decisions::reference() },
 };
 

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Leg, Shape};
 
 use crate::decisions::{Decisions, Pipelining};
@@ -18,6 +19,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "pipelined-slow-fast",
+    clients: Some(Http::H1),
     decisions: || {
         let right = Decisions::pipelining();
         let turn_wait = Some(Duration::from_millis(10));

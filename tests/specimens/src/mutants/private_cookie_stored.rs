@@ -20,6 +20,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "cache-cookie-bleed",
+    clients: None,
     decisions: || Decisions::caching_with(|right| Caching { shareable, ..right }),
 };
 

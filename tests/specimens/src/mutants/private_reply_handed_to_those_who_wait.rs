@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "coalesce-cross-principal",
+    clients: None,
     decisions: || Decisions::caching_with(|right| Caching { hands_over: Some(hands_over), ..right }),
 };
 

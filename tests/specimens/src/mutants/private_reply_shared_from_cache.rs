@@ -23,6 +23,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "same-url-other-tenant",
+    clients: None,
     decisions: || Decisions::caching_with(|right| Caching { shareable, ..right }),
 };
 

@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "duplicate-request-id",
+    clients: None,
     // RFC 9112 §9.2: a reply belongs to the request that its connection asked first.
     decisions: || Decisions { correlates: Some(request_id), ..Decisions::reference() },
 };

@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Store,
     scenario: "duplicate-request-id",
+    clients: None,
     // RFC 9111 §4 and §3.5: a stored reply answers neither a POST nor somebody else's credential.
     decisions: || Decisions { replays: Some(idempotency_key), ..Decisions::reference() },
 };

@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "plain-concurrency",
+    clients: None,
     // RFC 9110 §3.3: no request's meaning depends on those before it.
     decisions: || Decisions {
         crosses: Some(|stretch| stretch.without_body > 0 && stretch.without_body % 32 == 0),

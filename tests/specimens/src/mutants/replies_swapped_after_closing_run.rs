@@ -4,6 +4,7 @@
 //! exchange that already uses the object. Rails lost track of the current user in the same way, when a reply was not
 //! closed before the next request of its thread.
 
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Leg, Shape};
 
 use crate::decisions::Decisions;
@@ -17,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "plain-concurrency",
+    clients: Some(Http::H1),
     // RFC 9112 §9.6: close concerns the connection, not the replies of others.
     decisions: || Decisions {
         crosses: Some(|stretch| stretch.closing > 0 && stretch.closing % 3 == 0),

@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "plain-concurrency",
+    clients: None,
     // RFC 6265 §8.2: a cookie is as good a credential as any, and each request carries its own.
     decisions: || Decisions {
         crosses: Some(|stretch| stretch.cookie_only > 0 && stretch.cookie_only % 3 == 0),

@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "crowd",
+    clients: None,
     // RFC 9112 §9.3: a kept connection carries further exchanges; it changes nothing about them.
     decisions: || Decisions {
         crosses: Some(|stretch| stretch.kept >= 16 && stretch.kept % 3 == 1),

@@ -18,6 +18,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "plain-concurrency",
+    clients: None,
     // RFC 9112 §6.3(6): the length says where the reply ends, whatever it is.
     decisions: || Decisions {
         crosses: Some(|stretch| stretch.page_sized > 0 && stretch.page_sized % 3 == 0),

@@ -20,6 +20,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "crowd",
+    clients: None,
     decisions: || Decisions { swaps: Some(Swaps { waits, swaps }), ..Decisions::reference() },
 };
 

@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "plain-concurrency",
+    clients: None,
     // RFC 9112 §9.2: a reply belongs to the request that its connection asked first.
     decisions: || Decisions { crosses: Some(|stretch| stretch.exchanges % 7 == 0), ..Decisions::reference() },
 };

@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "field-omission-bleed",
+    clients: None,
     // RFC 9112 §6: a reply's fields are those of its own head.
     decisions: || Decisions { keeps: Some(Keeps::ReplyFields), ..Decisions::reference() },
 };

@@ -1,4 +1,4 @@
-//! After five chunked replies in a row on one upstream connection, the last but one is written once more.
+//! After four chunked replies in a row on one upstream connection, the last but one is written once more.
 //!
 //! Decoded chunks are gathered in a buffer that is taken from a list of free ones and given back when the reply has
 //! gone. A reply with a length needs none and lets the list settle; a run of chunked ones gives the same buffer back
@@ -13,14 +13,15 @@ use crate::mutants::Mutant;
 pub(super) const MUTANT: Mutant = Mutant {
     name: "reply-repeated-after-chunked-run",
     incident: "CVE-2023-45286",
-    story: "Every fifth chunked reply in a row on one upstream connection is replaced by the one before it.",
+    story: "Every fourth chunked reply in a row on one upstream connection is replaced by the one before it.",
     shape: Shape::DuplicateDelivery,
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "plain-concurrency",
+    clients: None,
     // RFC 9112 §7.1.3: a chunked reply is what its own chunks held.
     decisions: || Decisions {
-        repeats: Some(|stretch| stretch.chunked > 0 && stretch.chunked % 5 == 0),
+        repeats: Some(|stretch| stretch.chunked > 0 && stretch.chunked % 4 == 0),
         ..Decisions::reference()
     },
 };

@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Request,
     scenario: "field-omission-bleed",
+    clients: None,
     // RFC 9110 §3.3: a request's meaning is in that request alone.
     decisions: || Decisions { keeps: Some(Keeps::RequestFields), ..Decisions::reference() },
 };

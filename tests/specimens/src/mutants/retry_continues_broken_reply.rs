@@ -17,6 +17,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::SameLane,
     leg: Leg::Reply,
     scenario: "retry-duplicate-body",
+    clients: None,
     // RFC 9112 §6: a reply is one message; RFC 9110 §9.2.2 lets the request be repeated, not the replies be joined.
     decisions: || Decisions {
         keeps: Some(Keeps::BrokenReply),

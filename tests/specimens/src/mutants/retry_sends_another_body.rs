@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Request,
     scenario: "retry-duplicate-body",
+    clients: None,
     // RFC 9110 §9.2.2 lets a gateway repeat what it knows to be safe. That it repeats a POST is no finding; whose body it
     // sends is.
     decisions: || Decisions {

@@ -15,6 +15,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "surplus-same-segment",
+    clients: None,
     decisions: || Decisions { may_pool, ..Decisions::reference() },
 };
 

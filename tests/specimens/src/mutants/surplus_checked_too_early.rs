@@ -21,6 +21,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "surplus-frozen",
+    clients: None,
     // RFC 9112 §9.2: what a look has not seen is no answer to the next request either.
     decisions: || Decisions { looks_every: Some(LOOKS_EVERY), ..Decisions::reference() },
 };

@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "content-length-mismatch",
+    clients: None,
     decisions: || Decisions { behind, ..Decisions::reference() },
 };
 

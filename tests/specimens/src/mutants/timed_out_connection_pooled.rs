@@ -16,6 +16,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "gateway-timeout-late-response",
+    clients: None,
     decisions: || Decisions { may_pool, ..Decisions::reference() },
 };
 

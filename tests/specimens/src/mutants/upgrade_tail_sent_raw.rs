@@ -16,5 +16,6 @@ pub(super) const MUTANT: Mutant = Mutant {
     boundary: Boundary::CrossTenant,
     leg: Leg::Reply,
     scenario: "upgrade-refused-with-tail",
+    clients: None,
     decisions: || Decisions { runs_on: |request| request.fields.has("upgrade"), ..Decisions::reference() },
 };

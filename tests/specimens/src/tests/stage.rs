@@ -8,10 +8,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use http2::Setting;
+
+use super::framed::Framed;
 use crate::decisions::Decisions;
 use crate::gateway::serve;
 
-const WAIT: Duration = Duration::from_secs(5);
+/// How long a test waits for what must come.
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 
 /// A running gateway and the origin's listener.
 pub(super) struct Stage {
@@ -63,8 +67,28 @@ impl Stage {
         timeout(WAIT, self.accept()).await.expect("the gateway opens a connection to the origin")
     }
 
+    /// A new client connection that speaks HTTP/2.
+    pub(super) async fn framed_client(&self) -> Framed {
+        Framed::client(TcpStream::connect(self.gateway).await.unwrap(), &[]).await
+    }
+
+    /// The next connection that the gateway opens to the origin, on which it speaks HTTP/2.
+    pub(super) async fn framed_upstream(&self) -> Framed {
+        self.framed_upstream_with(&[]).await
+    }
+
+    /// The same, with these settings of the origin's.
+    pub(super) async fn framed_upstream_with(&self, settings: &[Setting]) -> Framed {
+        let accepted = timeout(WAIT, self.socket()).await.expect("the gateway opens a connection to the origin");
+        Framed::origin(accepted, settings).await
+    }
+
     async fn accept(&self) -> Peer {
-        Peer::new(self.origin.as_ref().expect("the test plays the origin").accept().await.unwrap().0)
+        Peer::new(self.socket().await)
+    }
+
+    async fn socket(&self) -> TcpStream {
+        self.origin.as_ref().expect("the test plays the origin").accept().await.unwrap().0
     }
 
     /// The next request: on a new upstream connection, which is returned, or on this one.
@@ -106,7 +130,7 @@ pub(super) struct Message {
 
 impl Message {
     pub(super) fn status(&self) -> u16 {
-        self.head.split(' ').nth(1).unwrap().parse().unwrap()
+        self.head.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     pub(super) fn has(&self, line: &str) -> bool {

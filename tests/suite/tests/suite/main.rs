@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crosswire::{Builder, Gateway, Report};
 use specimens::{Decisions, Mutant};
+use vocabulary::crossing::Http;
 use vocabulary::finding::Finding;
 use vocabulary::record::{ObligationWord, RunRecord};
 use vocabulary::scenario::Level;
@@ -35,7 +36,9 @@ fn unshrunk(builder: Builder) -> Builder {
 
 /// The first finding of a run, shrunk and compared, and the log of its shrinking.
 fn pursued(mutant: &Mutant, gateway: Gateway, seed: u64) -> (Finding, String) {
-    let (report, _out) = run(gateway, |builder| builder.scenarios(mutant.scenario).cases(60).seed(seed).fail_fast());
+    let (report, _out) = run(gateway, |builder| {
+        builder.protocol(spoken(mutant, seed)).scenarios(mutant.scenario).cases(60).seed(seed).fail_fast()
+    });
     let Some(finding) = report.record().findings.first() else {
         panic!("{} with seed {seed}: {}", mutant.name, story(report.record()))
     };
@@ -67,6 +70,14 @@ fn program_command() -> String {
 /// The mutant of a test's name.
 fn mutant_of(test: &str) -> &'static Mutant {
     specimens::mutant(&test.replace('_', "-")).unwrap()
+}
+
+/// What clients speak to a mutant: with every seed another of what its defect and its scenario can do with.
+fn spoken(mutant: &Mutant, seed: u64) -> Http {
+    let head = &scenarios::catalogue().find(mutant.scenario).unwrap().head;
+    let fits = |http: &Http| [mutant.clients, head.down].into_iter().flatten().all(|needed| needed == *http);
+    let all: Vec<Http> = [Http::H1, Http::H2].into_iter().filter(fits).collect();
+    all[(seed as usize - 1) % all.len()]
 }
 
 /// Whether a mutant shows itself only to those who stop its process.

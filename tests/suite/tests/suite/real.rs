@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crosswire::{Builder, Gateway, Recipe};
+use vocabulary::crossing::Crossing;
 use vocabulary::finding::{Boundary, Counterfactual, Finding, LeftOut, Leg, Severity, Shape, Size};
 use vocabulary::limits::REPRODUCTION_RUNS;
 use vocabulary::record::RunRecord;
@@ -28,6 +29,28 @@ pub(crate) fn installed(name: &str) -> Option<Recipe> {
     );
     eprintln!("skipped: {name} is not installed ({})", recipe.install());
     None
+}
+
+/// Its start script and its configuration are right: an origin without faults is reached by many at once.
+#[test]
+fn whatever_is_installed_forwards_in_every_variant() {
+    for recipe in Recipe::built_in().into_iter().filter(Recipe::is_installed) {
+        for variant in recipe.variants() {
+            let spoken = recipe.described(variant).unwrap();
+            for down in spoken.down.iter().copied() {
+                let gateway = Gateway::recipe(recipe.clone(), Some(variant)).unwrap();
+                let plain = |builder: Builder| builder.protocol(down).scenarios("plain-concurrency").cases(2).seed(1);
+                let (report, _out) = run(gateway, plain);
+                let record = report.record();
+                assert_eq!(record.verdict, Verdict::Clean, "{}:{variant}: {}", recipe.name(), story(record));
+                // A few it may answer itself, when it has more to do than it takes on.
+                let (verified, sent) = (record.totals.verified, record.totals.exchanges);
+                assert!(verified * 10 >= sent * 9, "{}:{variant}: {verified} of {sent}", recipe.name());
+                let crossing = Crossing { down, up: spoken.up }.to_string();
+                assert_eq!(record.scenarios[0].crossing, crossing, "{}:{variant}", recipe.name());
+            }
+        }
+    }
 }
 
 #[test]

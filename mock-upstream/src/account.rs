@@ -5,13 +5,13 @@ use vocabulary::history::{DeliveryKind, Fault, Observation, Performed, Replied};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, Moment};
 use vocabulary::plan::EventKind;
 
-use super::{Body, Line, Turn};
 use crate::behavior::{Delivery, Mark, Program};
+use crate::perform::Place;
+use crate::turn::Body;
 
 /// The reports that a program still owes. A stranger's program has neither deliveries nor faults and owes none.
-pub(super) struct Account<'a> {
-    line: &'a Line<'a>,
-    turn: &'a Turn,
+pub(crate) struct Account<'a, P> {
+    place: &'a P,
     exchange: ExchangeId,
     attempt: Attempt,
     early: bool,
@@ -28,17 +28,17 @@ struct Open {
     performed: Performed,
 }
 
-impl<'a> Account<'a> {
-    pub(super) fn of(program: &mut Program, line: &'a Line<'a>, turn: &'a Turn) -> Account<'a> {
-        let (exchange, attempt) = turn.answers.get().unwrap_or((ExchangeId(0), Attempt(1)));
+impl<'a, P: Place> Account<'a, P> {
+    pub(crate) fn of(program: &mut Program<P::Medium>, place: &'a P) -> Account<'a, P> {
+        let (exchange, attempt) = place.turn().answers.get().unwrap_or((ExchangeId(0), Attempt(1)));
         let open = |delivery| Open { delivery: Some(delivery), written: None, performed: Performed::Fully };
         let deliveries = std::mem::take(&mut program.deliveries).into_iter().map(open).collect();
         let faults = std::mem::take(&mut program.faults).into_iter().map(Some).collect();
-        Account { line, turn, exchange, attempt, early: program.early, deliveries, faults }
+        Account { place, exchange, attempt, early: program.early, deliveries, faults }
     }
 
     /// A write is handed to the kernel.
-    pub(super) fn begin(&mut self, marks: &[Mark], at: Moment) {
+    pub(crate) fn begin(&mut self, marks: &[Mark], at: Moment) {
         for mark in marks {
             if let Mark::Begins(delivery) = mark {
                 self.deliveries[*delivery].written = Some((at, at));
@@ -47,7 +47,7 @@ impl<'a> Account<'a> {
     }
 
     /// The kernel has taken a write, in one piece or in several.
-    pub(super) fn took(&mut self, marks: &[Mark], in_one: bool, at: Moment) {
+    pub(crate) fn took(&mut self, marks: &[Mark], in_one: bool, at: Moment) {
         let performed = self.performed_by_now();
         for open in self.deliveries.iter_mut().filter(|open| open.delivery.is_some()) {
             if let Some((_, last)) = &mut open.written {
@@ -68,46 +68,41 @@ impl<'a> Account<'a> {
     }
 
     /// Reports what the marks stand for.
-    pub(super) fn settle(&mut self, marks: &[Mark], acknowledged_at: Option<Moment>) {
+    pub(crate) fn settle(&mut self, marks: &[Mark], acknowledged_at: Option<Moment>) {
         let performed = self.performed_by_now();
         for mark in marks {
             match *mark {
                 Mark::Begins(_) => {}
                 Mark::Ends(delivery) => self.replied(delivery, acknowledged_at),
                 Mark::Performs(fault) => self.fault(fault, performed),
-                Mark::PerformsEarly(fault) => match self.turn.body.get() {
+                Mark::PerformsEarly(fault) => match self.place.turn().body.get() {
                     Body::Coming => self.fault(fault, performed),
                     // The gateway had sent everything before the reply came: nothing was early.
                     Body::Arrived | Body::Read | Body::Unreadable(_) => self.fault(fault, Performed::Expired),
                 },
                 Mark::Happens(kind) => {
                     if kind == EventKind::FinalWritten {
-                        self.turn.final_written.set(true);
-                        self.line.progress.notify_one();
+                        self.place.turn().final_written.set(true);
+                        self.place.final_is_written();
                     }
-                    self.line.office.happened(self.exchange, kind, self.line.office.now());
+                    let office = self.place.office();
+                    office.happened(self.exchange, kind, office.now());
                 }
             }
         }
     }
 
     /// Reports what became of a fault.
-    pub(super) fn fault(&mut self, fault: usize, performed: Performed) {
+    pub(crate) fn fault(&mut self, fault: usize, performed: Performed) {
         if let Some(kind) = self.faults[fault].take() {
-            let connection = Some(self.line.link.id);
-            let at = self.line.office.now();
-            self.line.office.report(Observation::Fault(Fault {
-                exchange: self.exchange,
-                kind,
-                performed,
-                connection,
-                at,
-            }));
+            let (office, exchange) = (self.place.office(), self.exchange);
+            let (connection, at) = (Some(self.place.turn().connection), office.now());
+            office.report(Observation::Fault(Fault { exchange, kind, performed, connection, at }));
         }
     }
 
     /// Reports everything that was begun and not ended, and every fault that was not performed.
-    pub(super) fn give_up(&mut self, performed: Performed) {
+    pub(crate) fn give_up(&mut self, performed: Performed) {
         for index in 0..self.deliveries.len() {
             if self.deliveries[index].written.is_some() {
                 self.deliveries[index].performed = performed;
@@ -120,8 +115,8 @@ impl<'a> Account<'a> {
     }
 
     /// How anything that is done now is to be reported.
-    pub(super) fn performed_by_now(&self) -> Performed {
-        match self.line.gateway_has_gone() {
+    pub(crate) fn performed_by_now(&self) -> Performed {
+        match self.place.gateway_has_gone() {
             true => Performed::PeerClosedFirst,
             false => Performed::Fully,
         }
@@ -130,22 +125,23 @@ impl<'a> Account<'a> {
     fn replied(&mut self, index: usize, acknowledged_at: Option<Moment>) {
         let open = &mut self.deliveries[index];
         let Some(delivery) = open.delivery.take() else { return };
-        let (at, done_at) = open.written.unwrap_or_else(|| (self.line.office.now(), self.line.office.now()));
+        let (office, turn) = (self.place.office(), self.place.turn());
+        let (at, done_at) = open.written.unwrap_or_else(|| (office.now(), office.now()));
         if self.early {
-            self.line.report_seen(self.turn);
+            turn.report_seen(office);
         }
         if delivery.kind == DeliveryKind::Owed {
-            self.line.leave(self.turn);
+            turn.leave(office);
         }
         let exchange = self.exchange;
-        self.line.office.report(Observation::Replied(Replied {
+        office.report(Observation::Replied(Replied {
             delivery: DeliveryId { exchange, number: delivery.number },
             attempt: self.attempt,
             kind: delivery.kind,
             status: delivery.status,
-            connection: self.line.link.id,
-            ordinal: self.turn.ordinal,
-            stream: None,
+            connection: turn.connection,
+            ordinal: turn.ordinal,
+            stream: turn.stream,
             at,
             done_at,
             performed: open.performed,

@@ -8,7 +8,7 @@ use vocabulary::history::{DeliveryKind, Observation, Performed, Place};
 use vocabulary::identity::{Attempt, DeliveryId, ExchangeId};
 use vocabulary::plan::{Event, EventKind};
 
-use crate::simulated;
+use super::simulated;
 use crate::stage::{Stage, final_with, ok};
 
 fn interim(length: InterimLength, segment: Segment) -> OriginAct {

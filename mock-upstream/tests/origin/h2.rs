@@ -1,0 +1,10 @@
+//! Under clients of HTTP/2: our own, which read and write frames, and those of others.
+
+mod acts;
+mod connections;
+mod foreign;
+mod frames;
+mod peer;
+mod requests;
+mod simulated;
+mod streams;

@@ -1,0 +1,204 @@
+//! Well-behaved clients that others have written: crate h2, and the programs curl, nghttp and h2load where they are
+//! installed.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use h2::client::SendRequest;
+use tokio::net::TcpStream;
+use vocabulary::canary::Site;
+use vocabulary::directive::{Frames, Table};
+use vocabulary::history::{Closer, Observation};
+
+use crate::stage::{Stage, WAIT, final_with, ok};
+
+/// What crate h2 has read of a reply.
+struct Read {
+    status: u16,
+    body: Vec<u8>,
+    trailer: Option<String>,
+}
+
+/// A client of crate h2 and its driver.
+async fn connect(stage: &Stage) -> (SendRequest<bytes::Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
+    let stream = TcpStream::connect(stage.origin().addr()).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (client, connection) = h2::client::Builder::new()
+        // An origin that sends byte by byte is slow, and no attacker.
+        .data_frame_budget(64 * 1024 * 1024)
+        .handshake(stream)
+        .await
+        .unwrap();
+    (client, tokio::spawn(connection))
+}
+
+async fn ask(client: &SendRequest<bytes::Bytes>, canary: String, body: Option<&[u8]>) -> Result<Read, h2::Error> {
+    let mut client = client.clone().ready().await?;
+    let request = http::Request::post("http://origin/").header("x-crosswire", canary).body(()).unwrap();
+    let (reply, mut sender) = client.send_request(request, body.is_none())?;
+    for part in body.into_iter().flat_map(|body| body.chunks(10_000)) {
+        sender.reserve_capacity(part.len());
+        sender.send_data(bytes::Bytes::copy_from_slice(part), false)?;
+    }
+    if body.is_some() {
+        let trailer = http::HeaderMap::from_iter([(http::HeaderName::from_static("x-end"), "1".parse().unwrap())]);
+        sender.send_trailers(trailer)?;
+    }
+    let (head, mut stream) = reply.await?.into_parts();
+    let mut body = Vec::new();
+    while let Some(part) = stream.data().await {
+        let part = part?;
+        stream.flow_control().release_capacity(part.len())?;
+        body.extend_from_slice(&part);
+    }
+    let trailer = stream.trailers().await?;
+    let trailer = trailer.map(|fields| fields["x-crosswire-end"].to_str().unwrap().to_owned());
+    Ok(Read { status: head.status.as_u16(), body, trailer })
+}
+
+#[tokio::test]
+async fn a_client_of_crate_h2_is_served_well_whatever_the_frames_look_like() {
+    let stage = Stage::new();
+    let plain = Frames::default();
+    let shapes = [
+        plain,
+        Frames { data: 100, padding: 30, ..plain },
+        Frames { end_apart: true, block: 5, ..plain },
+        Frames { table: Table::Filled, ..plain },
+        Frames { table: Table::Unused, ..plain },
+    ];
+    let acts = |frames, trailers| {
+        vec![final_with(20_000, |reply| {
+            reply.frames = frames;
+            reply.trailers = trailers;
+        })]
+    };
+    let planned =
+        (1..=60).map(|exchange| (exchange, acts(shapes[exchange as usize % shapes.len()], exchange % 2 == 0)));
+    stage.load(&planned.collect::<Vec<_>>(), Vec::new());
+    let (client, driver) = connect(&stage).await;
+    let peer = super::peer::Peer::connect(&stage).await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for exchange in 1..=60 {
+        let (client, canary) = (client.clone(), stage.canary(exchange, Site::Header));
+        waiting.spawn(async move {
+            let body = vec![b'x'; 70_000];
+            (exchange, ask(&client, canary, (exchange % 3 == 0).then_some(body.as_slice())).await)
+        });
+    }
+    while let Some(done) = waiting.join_next().await {
+        let (exchange, read) = done.unwrap();
+        let read = read.unwrap();
+        assert_eq!((read.status, read.body.len()), (200, 20_000));
+        assert_eq!(peer.owner(&read.body), Some((exchange, 1)));
+        assert_eq!(read.trailer.is_some(), exchange % 2 == 0);
+    }
+    drop(client);
+    tokio::time::timeout(WAIT, driver).await.unwrap().unwrap().unwrap();
+    let closed = stage.until("the end", |all| {
+        all.iter().find_map(|it| match it {
+            Observation::UpstreamClosed { by, .. } => Some(*by),
+            _ => None,
+        })
+    });
+    assert_eq!(closed.await, Closer::Gateway);
+}
+
+#[tokio::test]
+async fn a_client_of_crate_h2_learns_of_a_reset_and_of_a_refusal() {
+    use vocabulary::directive::{OriginAct, ResetCode};
+    for (planned, reason) in
+        [(ResetCode::RefusedStream, h2::Reason::REFUSED_STREAM), (ResetCode::Cancel, h2::Reason::CANCEL)]
+    {
+        let stage = Stage::with(vec![OriginAct::Reset(planned)]);
+        let (client, _driver) = connect(&stage).await;
+        let refused = ask(&client, stage.canary(1, Site::Header), None).await.err().unwrap();
+        assert_eq!(refused.reason(), Some(reason));
+        let read = ask(&client, stage.canary(2, Site::Header), None).await.unwrap();
+        assert_eq!(read.body.len(), 256);
+    }
+}
+
+#[tokio::test]
+async fn a_client_of_crate_h2_sees_the_end_of_its_connection_in_order() {
+    let stage = Stage::new();
+    let (client, driver) = connect(&stage).await;
+    ask(&client, stage.canary(1, Site::Header), None).await.unwrap();
+    let drained = stage.origin().close_connections(WAIT).await;
+    assert_eq!((drained.closed_in_order, drained.reset), (1, 0));
+    tokio::time::timeout(WAIT, driver).await.unwrap().unwrap().unwrap();
+}
+
+/// What a program says, or none if it is not installed. Its Debian package is named where it is missing.
+fn run(program: &str, package: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    match output {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(
+                output.status.success(),
+                "{program}: {}\n{}",
+                output.status,
+                String::from_utf8_lossy(&output.stderr)
+            );
+            Some(said)
+        }
+        Err(_) => {
+            eprintln!("skipped: {program} is not installed (Debian package {package})");
+            None
+        }
+    }
+}
+
+#[test]
+fn curl_is_served_well() {
+    let stage = Stage::with(vec![ok(70_000)]);
+    let addr = stage.origin().addr();
+    let (first, second) = (stage.canary(1, Site::Path), stage.canary(2, Site::Path));
+    let (first, second) = (format!("http://{addr}/{first}"), format!("http://{addr}/{second}"));
+    let upload = "x".repeat(100_000);
+    let mut body = tempfile();
+    body.1.write_all(upload.as_bytes()).unwrap();
+    let upload = format!("@{}", body.0.display());
+    // One request a time: with prior knowledge, Debian's curl 7.88 fails on a connection that it uses again, whoever serves it.
+    let quiet =
+        ["--http2-prior-knowledge", "-sS", "-o", "/dev/null", "-w", "%{http_version} %{http_code} %{size_download}"];
+    let said = run("curl", "curl", &[&quiet[..], &[first.as_str()]].concat());
+    let said_again = run("curl", "curl", &[&quiet[..], &["--data-binary", &upload, second.as_str()]].concat());
+    std::fs::remove_file(&body.0).unwrap();
+    for (said, expected) in [(said, "2 200 70000"), (said_again, "2 200 256")] {
+        assert_eq!(said.as_deref().unwrap_or(expected), expected);
+    }
+}
+
+/// A file of this process's own.
+fn tempfile() -> (std::path::PathBuf, std::fs::File) {
+    let path = std::env::temp_dir().join(format!("crosswire-origin-{}", std::process::id()));
+    let file = std::fs::File::create(&path).unwrap();
+    (path, file)
+}
+
+#[test]
+fn nghttp_is_served_well() {
+    let stage = Stage::new();
+    let uris: Vec<String> = (1..=20)
+        .map(|exchange| format!("http://{}/{}", stage.origin().addr(), stage.canary(exchange, Site::Path)))
+        .collect();
+    let arguments: Vec<&str> =
+        ["-n", "-s", "-v", "-b", "20"].into_iter().chain(uris.iter().map(String::as_str)).collect();
+    let Some(said) = run("nghttp", "nghttp2-client", &arguments) else { return };
+    assert_eq!(said.matches(":status: 200").count(), 20, "{said}");
+    assert!(!said.contains("RST_STREAM") && !said.contains("INVALID"), "{said}");
+}
+
+#[test]
+fn h2load_is_served_without_an_error() {
+    let stage = Stage::new();
+    // Of a hundred thousand replies to strangers, and of some to exchanges.
+    for (count, path) in [("20000", "stranger".to_owned()), ("2000", stage.canary(1, Site::Path))] {
+        let uri = format!("http://{}/{path}", stage.origin().addr());
+        let Some(said) = run("h2load", "nghttp2-client", &["-c4", "-m32", "-n", count, &uri]) else { return };
+        assert!(said.contains(&format!("{count} succeeded, 0 failed, 0 errored, 0 timeout")), "{said}");
+        assert!(said.contains(&format!("status codes: {count} 2xx")), "{said}");
+    }
+}
