@@ -1,10 +1,11 @@
 //! TLS over TCP: how a connection is begun at either end, and what was agreed on then.
 //!
-//! The two ends of crosswire need little of it. The gateway under test has a certificate that nobody has signed, and it is
-//! asked for by its address: any certificate is accepted. Ours is made when the origin starts, and belongs to
+//! The two ends of crosswire need little of it. The gateway under test has a certificate that nobody has signed, and it
+//! is asked for by its address: any certificate is accepted. Ours is made when the origin starts, and belongs to
 //! `localhost`. Nothing is resumed, so that every connection stands for itself.
 //!
-//! Who calls says which protocols may be spoken inside, by their names of ALPN (RFC 7301); nothing is known of them here.
+//! Who calls says which protocols may be spoken inside, by their names of ALPN (RFC 7301); nothing is known of them
+//! here.
 
 use std::fmt::{self, Display, Formatter};
 use std::io;
@@ -88,7 +89,8 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// For a peer of this name or address. It is offered these protocols, and need not know that there is such an offer.
+    /// For a peer of this name or address. It is offered these protocols, and need not know that there is such an
+    /// offer.
     ///
     /// # Errors
     ///
@@ -125,8 +127,8 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// If the peer goes away, if the two cannot agree, or if the protocol that is insisted on was not agreed on; the last
-    /// is a [`NotAgreed`] of kind `Unsupported`.
+    /// If the peer goes away, if the two cannot agree, or if the protocol that is insisted on was not agreed on; the
+    /// last is a [`NotAgreed`] of kind `Unsupported`.
     pub(crate) async fn connect(&self, socket: TcpStream) -> io::Result<Stream> {
         let session = ClientConnection::new(Arc::clone(&self.config), self.host.clone()).map_err(io::Error::other)?;
         let stream = begin(socket.into(), session.into()).await;
@@ -191,8 +193,8 @@ fn names_of(protocols: &[&str]) -> Vec<Vec<u8>> {
     protocols.iter().map(|name| name.as_bytes().to_vec()).collect()
 }
 
-/// Takes any certificate for the one that is meant. Whom one talks to is known by the address, and what the peer proves of
-/// itself is not what is tested.
+/// Takes any certificate for the one that is meant. Whom one talks to is known by the address, and what the peer proves
+/// of itself is not what is tested.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

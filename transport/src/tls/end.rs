@@ -1,8 +1,8 @@
 //! One end of a TLS connection: reading, writing and closing as over plain TCP, with a session between.
 //!
-//! Both halves of it are used at once, by one task, and what is written must leave when it is written: the session holds
-//! nothing back. A write is one record, or as many as its bytes need; all of them go to the kernel in one call. Whoever
-//! hears that there is no room has to come back with the same bytes, because records cannot be taken back.
+//! Both halves of it are used at once, by one task, and what is written must leave when it is written: the session
+//! holds nothing back. A write is one record, or as many as its bytes need; all of them go to the kernel in one call.
+//! Whoever hears that there is no room has to come back with the same bytes, because records cannot be taken back.
 
 use std::io::{self, BufRead, Read, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -191,8 +191,8 @@ impl Drop for End {
 }
 
 impl Session {
-    /// Takes in what has come until so many bytes can be read, or there is no more. Whether there is anything to be told:
-    /// bytes, the end, an error.
+    /// Takes in what has come until so many bytes can be read, or there is no more. Whether there is anything to be
+    /// told: bytes, the end, an error.
     fn fetch(&mut self, from: &mut dyn Read, socket: &TcpStream, wanted: usize) -> bool {
         // More than a record cannot wait in the session.
         while !self.ended && self.failed.is_none() && self.unread < wanted.min(RECORD_BYTES_MAX) {

@@ -1,7 +1,8 @@
 //! Records on their way to the kernel, and what of them counts as written.
 //!
-//! Pure. A record of which the kernel has taken a part is worth nothing to the peer, and cannot be taken back: its bytes
-//! count as written when the kernel has taken all of it, and until then whoever writes them hears that there is no room.
+//! Pure. A record of which the kernel has taken a part is worth nothing to the peer, and cannot be taken back: its
+//! bytes count as written when the kernel has taken all of it, and until then whoever writes them hears that there is
+//! no room.
 
 use std::collections::VecDeque;
 
