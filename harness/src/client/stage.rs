@@ -48,6 +48,7 @@ pub(super) fn lane(stimuli: impl IntoIterator<Item = Stimulus>) -> Lane {
 pub(super) fn target(addr: std::net::SocketAddr) -> Target {
     Target {
         address: addr.into(),
+        scheme: "http",
         http: Http::H1,
         authority: "gateway.test".to_owned(),
         base_path: "/api".to_owned(),
