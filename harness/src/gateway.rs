@@ -484,6 +484,42 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_url_says_whether_there_is_tls_and_a_port_may_go_without_saying() {
+        let origin = SocketAddr::from(([127, 0, 0, 1], 1));
+        let read = |url: &str| {
+            let running = Gateway::url(url).unwrap().start(&origin.into(), Path::new("unused")).unwrap();
+            let Target { address, scheme, authority, .. } = running.target();
+            (address.socket_addr().port(), address.tls().is_some(), *scheme, authority.clone())
+        };
+        assert_eq!(read("https://127.0.0.1"), (443, true, "https", "127.0.0.1".to_owned()));
+        assert_eq!(read("https://localhost:8443/x"), (8443, true, "https", "localhost:8443".to_owned()));
+        assert_eq!(read("https://[::1]:8443"), (8443, true, "https", "[::1]:8443".to_owned()));
+        assert_eq!(read("http://127.0.0.1"), (80, false, "http", "127.0.0.1".to_owned()));
+    }
+
+    #[test]
+    fn a_command_is_in_the_clear_unless_somebody_says_otherwise() {
+        let arguments = |gateway: Gateway| (gateway.is_tls(), gateway.arguments().unwrap());
+        assert_eq!(arguments(Gateway::command("mine")), (false, "--command 'mine'".to_owned()));
+        assert_eq!(arguments(Gateway::command("mine").over_tls()), (true, "--command 'mine' --tls".to_owned()));
+        let of_recipe = Gateway::recipe(Recipe::find("nginx").unwrap(), Some("h2tls")).unwrap();
+        assert_eq!(arguments(of_recipe), (true, "--recipe nginx:h2tls".to_owned()));
+    }
+
+    #[cfg(feature = "tls")]
+    #[tokio::test(start_paused = true)]
+    async fn there_is_no_tls_in_a_simulation() {
+        let simulated = Gateway::simulated(1, async |_, _| {}).over_tls();
+        let begin = async {
+            let origin = transport::Net::new(1).listen().unwrap().address().unwrap();
+            simulated.start(&origin, Path::new("unused")).unwrap_err().to_string()
+        };
+        let error = tokio::task::LocalSet::new().run_until(begin).await;
+        assert!(error.contains("no TLS in a simulation"), "{error}");
+    }
+
     #[test]
     fn a_url_that_cannot_be_used_says_how_to_write_one() {
         for url in ["127.0.0.1:8080", "ftp://127.0.0.1:8080", "http://127.0.0.1:http"] {

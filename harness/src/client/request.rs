@@ -718,6 +718,11 @@ mod tests {
             "GET http://a.test/api/cw/shared/100/logo HTTP/1.1 Host: gateway.test"
         );
         assert_eq!(absolute(Absolute::Host, Aim::Asterisk, None), "GET * HTTP/1.1 Host: gateway.test");
+        let over_tls = Target { scheme: "https", ..target(([127, 0, 0, 1], 80).into()) };
+        let stimulus = with(|request| (request.absolute, request.target) = (Some(Absolute::Host), logo()));
+        let mut out = Vec::new();
+        spell(&stimulus, BASE, &key(), &over_tls, &mut out);
+        assert!(out.starts_with(b"GET https://gateway.test/api/cw/shared/100/logo "));
     }
 
     #[test]

@@ -177,7 +177,7 @@ mod tests {
 
     fn encoded(head: &str) -> Vec<String> {
         let mut block = Vec::new();
-        encode_request("http", head, &mut Encoder::new(TABLE_BYTES_DEFAULT), &mut block);
+        encode_request("https", head, &mut Encoder::new(TABLE_BYTES_DEFAULT), &mut block);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         decoded(&block).iter().map(|field| format!("{}={}", text(field.name), text(field.value))).collect()
     }
@@ -186,7 +186,7 @@ mod tests {
     fn what_goes_out_is_what_the_text_says() {
         assert_eq!(
             encoded("GET /a?b=c HTTP/2\r\nhost: h.test\r\nx: y: z\r\nempty: \r\n\r\n"),
-            [":method=GET", ":scheme=http", ":authority=h.test", ":path=/a?b=c", "x=y: z", "empty="]
+            [":method=GET", ":scheme=https", ":authority=h.test", ":path=/a?b=c", "x=y: z", "empty="]
         );
     }
 
