@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use crosswire::Gateway;
 use vocabulary::crossing::Http;
 
 const EXIT_CODES: &str = "\
@@ -83,17 +85,34 @@ pub(crate) enum Command {
 /// What clients speak to the gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Protocol {
-    /// HTTP/1.1
+    /// HTTP/1.1, over TLS where the gateway speaks it
     H1,
     /// HTTP/2 in the clear, from the first byte on (RFC 9113, section 3.3)
     H2c,
+    /// HTTP/2 over TLS, if the gateway agrees to it (ALPN)
+    H2,
 }
 
 impl Protocol {
     pub(crate) fn http(self) -> Http {
         match self {
             Protocol::H1 => Http::H1,
-            Protocol::H2c => Http::H2,
+            Protocol::H2c | Protocol::H2 => Http::H2,
+        }
+    }
+
+    /// Refuses what cannot be spoken with this gateway, because of TLS or for want of it.
+    pub(crate) fn refuse_unless_fits(self, gateway: &Gateway) -> anyhow::Result<()> {
+        let name = &gateway.label().name;
+        match (self, gateway.is_tls()) {
+            (Protocol::H1, _) | (Protocol::H2c, false) | (Protocol::H2, true) => Ok(()),
+            (Protocol::H2c, true) => bail!(
+                "speak h2c with {name}: that is HTTP/2 in the clear, and it speaks TLS with its clients; write --protocol h2"
+            ),
+            (Protocol::H2, false) => bail!(
+                "speak h2 with {name}: that is HTTP/2 over TLS, and it listens in the clear; write --protocol h2c, or choose \
+                 one with TLS: a variant like --recipe nginx:h2tls, a URL with https://, a --command with --tls"
+            ),
         }
     }
 }
@@ -171,7 +190,10 @@ pub(crate) struct GatewayOptions {
     /// listens on 127.0.0.1:LISTEN_PORT, forwards to 127.0.0.1:UPSTREAM_PORT, and stays in the foreground
     #[arg(long, value_name = "CMD", group = "under_test", env = "CROSSWIRE_COMMAND")]
     pub(crate) command: Option<String>,
-    /// Test a gateway that already runs and forwards to --origin-listen
+    /// The gateway that --command starts speaks TLS with its clients
+    #[arg(long, requires = "command", conflicts_with_all = ["recipe", "gateway"], env = "CROSSWIRE_TLS")]
+    pub(crate) tls: bool,
+    /// Test a gateway that already runs and forwards to --origin-listen; over TLS if the URL begins with https://
     #[arg(long, value_name = "URL", group = "under_test", requires = "origin_listen", env = "CROSSWIRE_GATEWAY")]
     pub(crate) gateway: Option<String>,
     /// Where the origin listens, for a gateway that already runs

@@ -54,7 +54,9 @@ fn builder(options: &Check) -> anyhow::Result<Builder> {
     let named =
         options.gateway.recipe.is_some() || options.gateway.command.is_some() || options.gateway.gateway.is_some();
     if named || !options.dry_run {
-        builder = builder.gateway(gateway::under_test(&options.gateway)?);
+        let gateway = gateway::under_test(&options.gateway)?;
+        options.protocol.map_or(Ok(()), |protocol| protocol.refuse_unless_fits(&gateway))?;
+        builder = builder.gateway(gateway);
     }
     for glob in &options.scenario {
         builder = builder.scenarios(glob);

@@ -10,6 +10,7 @@ use crate::arguments::GatewayOptions;
 pub(crate) fn under_test(options: &GatewayOptions) -> anyhow::Result<Gateway> {
     let mut gateway = match (&options.recipe, &options.command, &options.gateway) {
         (Some(recipe), _, _) => by_recipe(recipe)?,
+        (_, Some(command), _) if options.tls => Gateway::command(command).over_tls(),
         (_, Some(command), _) => Gateway::command(command),
         (_, _, Some(url)) => Gateway::url(url)?,
         (None, None, None) => bail!(

@@ -6,20 +6,21 @@
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mock_upstream::{Clock, Config, Origin, OriginCase, OriginError, PlannedReply};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use transport::Net;
 use vocabulary::canary::{BodyState, CanaryKey, Scanner};
 use vocabulary::crossing::Http;
 use vocabulary::directive::{Directive, Hold, OriginAct};
 use vocabulary::history::{ExchangeEnd, History, Observation};
 use vocabulary::identity::{ExchangeId, TenantId};
-use vocabulary::limits::{CASE_WAIT, DRAIN_WAIT};
+use vocabulary::limits::{CASE_WAIT, CONNECT_WAIT, DRAIN_WAIT};
 use vocabulary::plan::{self, Event, Form, Gate, Lane, Plan, Request, Stimulus};
 
 use crate::client::{self, Idle};
@@ -336,10 +337,16 @@ impl Bench {
             if let Some(reason) = self.running.death() {
                 return Err(died(gateway, reason));
             }
-            let target = &self.running.target().address;
-            let reason = match target.connect().await {
-                Err(refused) => format!("connect to {target}: {refused}"),
-                Ok(_) => match self.round_trip().await {
+            let target = self.running.target().for_case(self.down).address;
+            let reason = match timeout(CONNECT_WAIT, target.connect()).await {
+                Err(_) => format!("connect to {target}: nothing came of it in {} s", CONNECT_WAIT.as_secs()),
+                // It is there, and does not learn to speak.
+                Ok(Err(refused)) if refused.kind() == io::ErrorKind::Unsupported => {
+                    let (asked, reason) = (self.down, refused.to_string());
+                    return Err(GatewayError::NotAgreed { gateway, asked, reason }.into());
+                }
+                Ok(Err(refused)) => format!("connect to {target}: {refused}"),
+                Ok(Ok(_)) => match self.round_trip().await {
                     Ok(passed) => {
                         (self.known.verbatim, self.known.up) = (passed.verbatim, passed.up);
                         return Ok(());

@@ -15,6 +15,9 @@ mod framing;
 mod fuzzing;
 mod h2;
 mod lane;
+#[cfg(test)]
+#[cfg(feature = "tls")]
+mod over_tls;
 mod reading;
 mod receiving;
 mod request;

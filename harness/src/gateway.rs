@@ -7,6 +7,7 @@ mod freezer;
 mod in_process;
 mod process;
 mod recipe;
+mod secure;
 mod simulated;
 
 use std::future::Future;
@@ -27,6 +28,7 @@ pub(crate) use freezer::{Freezer, Frozen};
 use in_process::GatewayThread;
 use process::ProcessGroup;
 pub use recipe::{Recipe, RecipeError, Variant};
+pub(crate) use secure::speaking;
 use simulated::GatewayTask;
 
 /// A gateway that runs in this process: it serves on the listener and forwards to the origin until it is dropped.
@@ -40,6 +42,8 @@ type ServeSimulated = Arc<dyn Fn(Listener, Address) -> Pin<Box<dyn Future<Output
 pub struct Gateway {
     kind: Kind,
     label: GatewayRecord,
+    /// The name or address by which it is asked for over TLS, if it speaks TLS with its clients.
+    tls: Option<String>,
     fields: Vec<Field>,
     authority: Option<String>,
     base_path: String,
@@ -59,7 +63,9 @@ enum Kind {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// The URL cannot be used.
-    #[error("read the gateway's URL {url:?}: {reason}; write it like http://127.0.0.1:8080 or http://host:8080/base")]
+    #[error(
+        "read the gateway's URL {url:?}: {reason}; write it like http://127.0.0.1:8080, https://127.0.0.1:8443 or http://host:8080/base"
+    )]
     Url {
         /// As given.
         url: String,
@@ -87,6 +93,16 @@ pub enum GatewayError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// It speaks TLS, and not the version of HTTP that it is asked for.
+    #[error("speak {asked} with {gateway}: {reason}; choose what it speaks, or let it offer {asked}")]
+    NotAgreed {
+        /// Which gateway.
+        gateway: String,
+        /// What was asked for.
+        asked: Http,
+        /// What was agreed on instead.
+        reason: String,
+    },
     /// Its files could not be written.
     #[error("prepare the work folder {}: {source}; is the disk full, or the folder not writable?", folder.display())]
     WorkFolder {
@@ -99,7 +115,15 @@ pub enum GatewayError {
 
 impl Gateway {
     fn of(kind: Kind, label: GatewayRecord) -> Gateway {
-        Gateway { kind, label, fields: Vec::new(), authority: None, base_path: String::new(), reply_timeout: None }
+        Gateway {
+            kind,
+            label,
+            tls: None,
+            fields: Vec::new(),
+            authority: None,
+            base_path: String::new(),
+            reply_timeout: None,
+        }
     }
 
     /// A gateway in this process. The closure is called once for each fresh gateway, on a thread and a single-threaded
@@ -167,14 +191,20 @@ impl Gateway {
     /// A gateway that already runs and already forwards to the origin's address.
     pub fn url(url: &str) -> Result<Gateway, GatewayError> {
         let error = |reason: &str| GatewayError::Url { url: url.to_owned(), reason: reason.to_owned() };
-        let rest = url.strip_prefix("http://").ok_or_else(|| error("it does not begin with http://"))?;
+        let (rest, port, is_tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, 80, false),
+            (None, Some(rest)) => (rest, 443, true),
+            (None, None) => return Err(error("it begins neither with http:// nor with https://")),
+        };
         let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
-        let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+        let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
         let mut addresses = with_port.to_socket_addrs().map_err(|failure| error(&failure.to_string()))?;
         let addr = addresses.next().ok_or_else(|| error("its host has no address"))?;
         let label = GatewayRecord { kind: "url".to_owned(), name: url.to_owned(), ..Default::default() };
         let mut gateway = Gateway::of(Kind::Url(addr), label);
         gateway.authority = Some(authority.to_owned());
+        let host = with_port.rsplit_once(':').map_or(authority, |(host, _)| host).trim_matches(['[', ']']);
+        gateway.tls = is_tls.then(|| host.to_owned());
         gateway.base_path = if path.is_empty() { String::new() } else { format!("/{}", path.trim_end_matches('/')) };
         Ok(gateway)
     }
@@ -191,14 +221,22 @@ impl Gateway {
         };
         let (reply_timeout, base_path) = (recipe.reply_timeout(&variant), recipe.base_path().to_owned());
         let fields = recipe.fields();
+        let is_tls = recipe.described(&variant).is_some_and(|variant| variant.tls);
         let mut gateway = Gateway::of(Kind::Recipe { recipe: Box::new(recipe), variant }, label);
         (gateway.reply_timeout, gateway.base_path, gateway.fields) = (reply_timeout, base_path, fields);
-        Ok(gateway)
+        Ok(if is_tls { gateway.over_tls() } else { gateway })
     }
 
     /// The same gateway under another name in records: the specimens are closures, but people know them as recipes.
     pub fn labelled(mut self, kind: &str, name: &str) -> Gateway {
         self.label = GatewayRecord { kind: kind.to_owned(), name: name.to_owned(), ..self.label };
+        self
+    }
+
+    /// Says that the gateway speaks TLS with its clients; of a URL and of a recipe that is known. Whatever certificate it
+    /// shows is taken. HTTP/2 has to be agreed on then (ALPN, RFC 9113 §3.2).
+    pub fn over_tls(mut self) -> Gateway {
+        self.tls = Some(Ipv4Addr::LOCALHOST.to_string());
         self
     }
 
@@ -230,6 +268,11 @@ impl Gateway {
         self.reply_timeout
     }
 
+    /// Whether it speaks TLS with its clients.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// What its clients speak: what is asked for, else what it speaks first. A recipe knows what its variants speak; of
     /// any other gateway only the user does.
     pub fn down(&self, asked: Option<Http>) -> Result<Http, GatewayError> {
@@ -249,6 +292,9 @@ impl Gateway {
             Kind::Simulated { .. } => return None,
             Kind::InProcess(_) | Kind::Command { .. } | Kind::Recipe { .. } => arguments_of(&self.label)?,
         };
+        if self.is_tls() && matches!(self.kind, Kind::Command { .. }) {
+            arguments.push_str(" --tls");
+        }
         for field in &self.fields {
             arguments.push_str(&format!(" --header {}", quoted(&format!("{}:{}", field.name, field.value))));
         }
@@ -287,23 +333,23 @@ impl Gateway {
         let work = &std::path::absolute(work)
             .map_err(|source| GatewayError::WorkFolder { folder: work.to_owned(), source })?;
         match &self.kind {
-            Kind::Url(addr) => Ok(self.running((*addr).into(), Life::Elsewhere)),
+            Kind::Url(addr) => self.running((*addr).into(), Life::Elsewhere),
             Kind::Simulated { serve, .. } => {
                 let started = GatewayTask::start(serve, origin).map_err(|source| self.start_error(source))?;
                 let (address, task) = started;
-                Ok(self.running(address, Life::Task(task)))
+                self.running(address, Life::Task(task))
             }
             Kind::InProcess(serve) => {
                 let started = GatewayThread::start(Arc::clone(serve), origin.socket_addr());
                 let (addr, thread) = started.map_err(|source| self.start_error(source))?;
-                Ok(self.running(addr.into(), Life::Thread(thread)))
+                self.running(addr.into(), Life::Thread(thread))
             }
             Kind::Command { program, arguments, variant } => {
                 let command = process::Command { program: PathBuf::from(program), arguments: arguments.clone() };
                 self.start_process(&command, origin, work, variant)
             }
             Kind::Recipe { recipe, variant } => {
-                recipe.require_programs()?;
+                recipe.require_programs(variant)?;
                 let folder = recipe.lay_out(work)?;
                 let command = process::Command { program: folder.join(recipe.start()), arguments: Vec::new() };
                 self.start_process(&command, origin, work, variant)
@@ -328,17 +374,22 @@ impl Gateway {
         ];
         let group = ProcessGroup::start(command, &environment, &work.join("gateway.log"));
         let group = group.map_err(|source| self.start_error(source))?;
-        Ok(self.running(addr.into(), Life::Group(group)))
+        self.running(addr.into(), Life::Group(group))
     }
 
     fn start_error(&self, source: std::io::Error) -> GatewayError {
         GatewayError::Start { gateway: self.label.name.clone(), source }
     }
 
-    fn running(&self, address: Address, life: Life) -> Running {
+    fn running(&self, address: Address, life: Life) -> Result<Running, GatewayError> {
         let authority = self.authority.clone().unwrap_or_else(|| address.to_string());
+        let (address, scheme) = match &self.tls {
+            None => (address, "http"),
+            Some(host) => (secure::secured(address, host).map_err(|source| self.start_error(source))?, "https"),
+        };
         let target = Target {
             address,
+            scheme,
             // A case says what it speaks.
             http: Http::H1,
             authority,
@@ -351,7 +402,7 @@ impl Gateway {
                 Life::Thread(_) | Life::Task(_) | Life::Elsewhere => Freezer::default(),
             },
         };
-        Running { target, life }
+        Ok(Running { target, life })
     }
 }
 
@@ -433,9 +484,45 @@ mod tests {
         );
     }
 
+    #[cfg(feature = "tls")]
+    #[test]
+    fn a_url_says_whether_there_is_tls_and_a_port_may_go_without_saying() {
+        let origin = SocketAddr::from(([127, 0, 0, 1], 1));
+        let read = |url: &str| {
+            let running = Gateway::url(url).unwrap().start(&origin.into(), Path::new("unused")).unwrap();
+            let Target { address, scheme, authority, .. } = running.target();
+            (address.socket_addr().port(), address.tls().is_some(), *scheme, authority.clone())
+        };
+        assert_eq!(read("https://127.0.0.1"), (443, true, "https", "127.0.0.1".to_owned()));
+        assert_eq!(read("https://localhost:8443/x"), (8443, true, "https", "localhost:8443".to_owned()));
+        assert_eq!(read("https://[::1]:8443"), (8443, true, "https", "[::1]:8443".to_owned()));
+        assert_eq!(read("http://127.0.0.1"), (80, false, "http", "127.0.0.1".to_owned()));
+    }
+
+    #[test]
+    fn a_command_is_in_the_clear_unless_somebody_says_otherwise() {
+        let arguments = |gateway: Gateway| (gateway.is_tls(), gateway.arguments().unwrap());
+        assert_eq!(arguments(Gateway::command("mine")), (false, "--command 'mine'".to_owned()));
+        assert_eq!(arguments(Gateway::command("mine").over_tls()), (true, "--command 'mine' --tls".to_owned()));
+        let of_recipe = Gateway::recipe(Recipe::find("nginx").unwrap(), Some("h2tls")).unwrap();
+        assert_eq!(arguments(of_recipe), (true, "--recipe nginx:h2tls".to_owned()));
+    }
+
+    #[cfg(feature = "tls")]
+    #[tokio::test(start_paused = true)]
+    async fn there_is_no_tls_in_a_simulation() {
+        let simulated = Gateway::simulated(1, async |_, _| {}).over_tls();
+        let begin = async {
+            let origin = transport::Net::new(1).listen().unwrap().address().unwrap();
+            simulated.start(&origin, Path::new("unused")).unwrap_err().to_string()
+        };
+        let error = tokio::task::LocalSet::new().run_until(begin).await;
+        assert!(error.contains("no TLS in a simulation"), "{error}");
+    }
+
     #[test]
     fn a_url_that_cannot_be_used_says_how_to_write_one() {
-        for url in ["127.0.0.1:8080", "https://127.0.0.1:8080", "http://127.0.0.1:http"] {
+        for url in ["127.0.0.1:8080", "ftp://127.0.0.1:8080", "http://127.0.0.1:http"] {
             let error = Gateway::url(url).unwrap_err().to_string();
             assert!(error.contains(url) && error.contains("http://127.0.0.1:8080"), "{error}");
         }

@@ -1,7 +1,7 @@
 //! One upstream connection, from its beginning to its end, whichever version of HTTP it turns out to speak.
 //!
 //! There is one port for both: a connection that begins with the preface of HTTP/2 (RFC 9113 §3.4) is one, every
-//! other is HTTP/1.1.
+//! other is HTTP/1.1. Over TLS as well that alone decides, and not what was agreed on for it.
 
 use std::sync::Arc;
 
@@ -11,12 +11,14 @@ use transport::Stream;
 use vocabulary::history::Closer;
 use vocabulary::limits::DRAIN_WAIT;
 
+use crate::door::Door;
 use crate::office::{Link, Office, Outcome};
 use crate::{h1, h2};
 
 /// Serves one connection until either end closes it.
-pub(crate) async fn serve(office: Arc<Office>, link: Arc<Link>, mut stream: Stream) {
+pub(crate) async fn serve(office: Arc<Office>, link: Arc<Link>, door: Door, stream: Stream) {
     let mut registered = Registered { office: &office, link: &link, outcome: Outcome::Reset };
+    let Some(mut stream) = door.admit(&link, stream).await else { return };
     // A write is a segment: nothing may be held back to be joined with what follows.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("cannot set TCP_NODELAY on {}: {error}", link.id);

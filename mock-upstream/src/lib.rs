@@ -15,6 +15,7 @@ mod body;
 mod book;
 mod clock;
 mod connection;
+mod door;
 mod gate;
 mod gatehouse;
 mod h1;
@@ -90,6 +91,9 @@ pub enum OriginError {
     /// The listener cannot be used.
     #[error("use the origin's listener; give it one that is bound and listens: {0}")]
     Listener(#[source] std::io::Error),
+    /// There is no certificate for those gateways that speak TLS to the origin.
+    #[error("make the origin's certificate: {0}")]
+    Certificate(#[source] std::io::Error),
     /// No thread or no runtime could be had.
     #[error("start the origin's thread; check the limits on threads and open files: {0}")]
     Thread(#[source] std::io::Error),

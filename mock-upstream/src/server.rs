@@ -10,6 +10,7 @@ use tokio::sync::{mpsc as commands, oneshot};
 use tokio::task::{AbortHandle, JoinSet, LocalSet};
 use transport::Listener;
 
+use crate::door::Door;
 use crate::office::Office;
 use crate::{Drained, OriginError, connection};
 
@@ -50,12 +51,13 @@ impl Server {
             let _entered = runtime.enter();
             Listener::from_std(listener).map_err(OriginError::Listener)?
         };
+        let door = Door::new().map_err(OriginError::Certificate)?;
         let (sender, receiver) = commands::unbounded_channel();
         let (ends, ended) = mpsc::channel();
         let run = move || {
             let _ends: mpsc::Sender<()> = ends;
             let connections = LocalSet::new();
-            connections.block_on(&runtime, serve(listener, office, receiver));
+            connections.block_on(&runtime, serve(listener, door, office, receiver));
         };
         let thread = thread::Builder::new().name("crosswire-origin".to_owned()).spawn(run);
         let thread = thread.map_err(OriginError::Thread)?;
@@ -66,7 +68,7 @@ impl Server {
 
     pub(crate) fn here(listener: Listener, office: Arc<Office>) -> Server {
         let (sender, receiver) = commands::unbounded_channel();
-        let task = tokio::task::spawn_local(serve(listener, office, receiver));
+        let task = tokio::task::spawn_local(serve(listener, Door::default(), office, receiver));
         Server { commands: Some(sender), runs: Runs::Here(task.abort_handle()) }
     }
 
@@ -113,7 +115,12 @@ impl OriginThread {
 }
 
 /// Runs until the owner is gone. Whatever still runs then is dropped with this, and its sockets with it.
-async fn serve(listener: Listener, office: Arc<Office>, mut commands: commands::UnboundedReceiver<Command>) {
+async fn serve(
+    listener: Listener,
+    door: Door,
+    office: Arc<Office>,
+    mut commands: commands::UnboundedReceiver<Command>,
+) {
     let mut tasks = JoinSet::new();
     let gatekeeper = office.clone();
     tasks.spawn_local(async move { gatekeeper.keep_gates().await });
@@ -134,7 +141,9 @@ async fn serve(listener: Listener, office: Arc<Office>, mut commands: commands::
             Some(_) = tasks.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok(stream) => match office.open_link() {
-                    Some(link) => drop(tasks.spawn_local(connection::serve(office.clone(), link, stream))),
+                    Some(link) => {
+                        tasks.spawn_local(connection::serve(office.clone(), link, door.clone(), stream));
+                    }
                     None => tracing::warn!("refused an upstream connection: too many are open"),
                 },
                 Err(error) => {

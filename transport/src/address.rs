@@ -8,32 +8,67 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::net::{Listening, Net};
 use crate::stream::Stream;
+#[cfg(feature = "tls")]
+use crate::tls::Connector;
 
-/// Where somebody listens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where somebody listens, and how one is let in there.
+#[derive(Debug, Clone)]
 pub struct Address {
     addr: SocketAddr,
     /// The network on which that is; none is the machine's own.
     net: Option<Net>,
+    #[cfg(feature = "tls")]
+    tls: Option<Connector>,
 }
+
+/// It is the same where it is the same place, whatever is spoken there.
+impl PartialEq for Address {
+    fn eq(&self, other: &Address) -> bool {
+        (self.addr, &self.net) == (other.addr, &other.net)
+    }
+}
+
+impl Eq for Address {}
 
 impl From<SocketAddr> for Address {
     fn from(addr: SocketAddr) -> Address {
-        Address { addr, net: None }
+        Address {
+            addr,
+            net: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 }
 
 impl Address {
     pub(crate) fn simulated(net: Net, addr: SocketAddr) -> Address {
-        Address { addr, net: Some(net) }
+        Address { net: Some(net), ..addr.into() }
     }
 
-    /// Connects to whoever listens there.
+    /// The same, with TLS.
+    #[cfg(feature = "tls")]
+    pub fn over_tls(self, connector: Connector) -> Address {
+        Address { tls: Some(connector), ..self }
+    }
+
+    /// How TLS is begun there, if it is.
+    #[cfg(feature = "tls")]
+    pub fn tls(&self) -> Option<&Connector> {
+        self.tls.as_ref()
+    }
+
+    /// Connects to whoever listens there, the handshake of TLS included.
     pub async fn connect(&self) -> io::Result<Stream> {
-        match &self.net {
-            None => Ok(TcpStream::connect(self.addr).await?.into()),
-            Some(net) => Ok(Stream::simulated(net.connect(self.addr).await?)),
-        }
+        let Some(net) = &self.net else {
+            let socket = TcpStream::connect(self.addr).await?;
+            #[cfg(feature = "tls")]
+            if let Some(connector) = &self.tls {
+                return connector.connect(socket).await;
+            }
+            return Ok(socket.into());
+        };
+        Ok(Stream::simulated(net.connect(self.addr).await?))
     }
 
     /// The address by itself; on a simulated network it means something only there.

@@ -10,6 +10,8 @@ use tokio::net::{TcpStream, tcp};
 
 use crate::acknowledged;
 use crate::pipe::End;
+#[cfg(feature = "tls")]
+use crate::tls;
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub struct Stream(Kind);
 enum Kind {
     Tcp(TcpStream),
     Simulated(End),
+    #[cfg(feature = "tls")]
+    Tls(Box<tls::End>),
 }
 
 /// What lies at an end and has not been read.
@@ -43,11 +47,53 @@ impl Stream {
         Stream(Kind::Simulated(end))
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn secured(end: tls::End) -> Stream {
+        Stream(Kind::Tls(Box::new(end)))
+    }
+
+    /// The socket, if there is nothing between.
+    #[cfg(feature = "tls")]
+    pub(crate) fn socket(&self) -> Option<&TcpStream> {
+        match &self.0 {
+            Kind::Tcp(stream) => Some(stream),
+            Kind::Simulated(_) | Kind::Tls(_) => None,
+        }
+    }
+
+    /// The socket below a TLS connection.
+    #[cfg(all(test, feature = "tls"))]
+    pub(crate) fn below(&self) -> &TcpStream {
+        match &self.0 {
+            Kind::Tls(end) => end.socket(),
+            Kind::Tcp(_) | Kind::Simulated(_) => panic!("it has no TLS"),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn into_socket(self) -> Option<TcpStream> {
+        match self.0 {
+            Kind::Tcp(stream) => Some(stream),
+            Kind::Simulated(_) | Kind::Tls(_) => None,
+        }
+    }
+
+    /// The protocol that was agreed on for what is spoken inside TLS (ALPN), if any was.
+    #[cfg(feature = "tls")]
+    pub fn agreed(&self) -> Option<&str> {
+        match &self.0 {
+            Kind::Tls(end) => end.agreed(),
+            Kind::Tcp(_) | Kind::Simulated(_) => None,
+        }
+    }
+
     /// Whether each write leaves at once. A simulated one always does.
     pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         match &self.0 {
             Kind::Tcp(stream) => stream.set_nodelay(nodelay),
             Kind::Simulated(_) => Ok(()),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.socket().set_nodelay(nodelay),
         }
     }
 
@@ -59,6 +105,8 @@ impl Stream {
                 end.set_zero_linger();
                 Ok(())
             }
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.set_zero_linger(),
         }
     }
 
@@ -67,6 +115,8 @@ impl Stream {
         match &self.0 {
             Kind::Tcp(stream) => half_close(stream),
             Kind::Simulated(end) => end.half_close(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.half_close(),
         }
     }
 
@@ -75,14 +125,19 @@ impl Stream {
         match &self.0 {
             Kind::Tcp(stream) => stream.try_read(into),
             Kind::Simulated(end) => end.try_read(into),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.try_read(into),
         }
     }
 
-    /// Writes what can be written now; `WouldBlock` if there is no room.
+    /// Writes what can be written now; `WouldBlock` if there is no room. Over TLS whoever hears that comes back with the
+    /// same bytes, or does not write any more.
     pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         match &self.0 {
             Kind::Tcp(stream) => stream.try_write(bytes),
             Kind::Simulated(end) => end.try_write(bytes),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.try_write(bytes),
         }
     }
 
@@ -91,6 +146,8 @@ impl Stream {
         match &self.0 {
             Kind::Tcp(stream) => stream.poll_read_ready(context),
             Kind::Simulated(end) => end.poll_read_ready(context),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.poll_read_ready(context),
         }
     }
 
@@ -103,6 +160,8 @@ impl Stream {
                 Ok((0, _)) | Err(_) => Waiting::Closed,
             },
             Kind::Simulated(end) => end.waiting(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.waiting(),
         }
     }
 
@@ -111,6 +170,8 @@ impl Stream {
         match &self.0 {
             Kind::Tcp(stream) => unacknowledged(stream),
             Kind::Simulated(end) => end.unacknowledged(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => unacknowledged_records(end),
         }
     }
 
@@ -122,11 +183,13 @@ impl Stream {
                 (ReadHalf(Reading::Tcp(read)), WriteHalf(Writing::Tcp(write)))
             }
             Kind::Simulated(end) => (ReadHalf(Reading::Simulated(end)), WriteHalf(Writing::Simulated(end))),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => (ReadHalf(Reading::Tls(end)), WriteHalf(Writing::Tls(end))),
         }
     }
 }
 
-fn half_close(stream: &TcpStream) -> io::Result<()> {
+pub(crate) fn half_close(stream: &TcpStream) -> io::Result<()> {
     Ok(rustix::net::shutdown(stream, Shutdown::Write)?)
 }
 
@@ -135,11 +198,19 @@ fn unacknowledged(stream: &TcpStream) -> Option<u64> {
     acknowledged::unacknowledged(local, peer)
 }
 
+/// What the peer's kernel has not acknowledged, and what is still here.
+#[cfg(feature = "tls")]
+fn unacknowledged_records(end: &tls::End) -> Option<u64> {
+    Some(unacknowledged(end.socket())? + end.held_back())
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
             Kind::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
             Kind::Simulated(end) => end.poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.poll_read(cx, buf),
         }
     }
 }
@@ -149,6 +220,8 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().0 {
             Kind::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
             Kind::Simulated(end) => end.poll_write(cx, buf),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => end.poll_write(cx, buf),
         }
     }
 
@@ -159,14 +232,16 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
             Kind::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
-            Kind::Simulated(end) => Poll::Ready(shut(end)),
+            Kind::Simulated(end) => Poll::Ready(shut(end.half_close())),
+            #[cfg(feature = "tls")]
+            Kind::Tls(end) => Poll::Ready(shut(end.half_close())),
         }
     }
 }
 
 /// As tokio does for TCP: what is over already needs no shutting.
-fn shut(end: &End) -> io::Result<()> {
-    match end.half_close() {
+fn shut(half_closed: io::Result<()>) -> io::Result<()> {
+    match half_closed {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         done => done,
     }
@@ -180,6 +255,8 @@ pub struct ReadHalf<'a>(Reading<'a>);
 enum Reading<'a> {
     Tcp(tcp::ReadHalf<'a>),
     Simulated(&'a End),
+    #[cfg(feature = "tls")]
+    Tls(&'a tls::End),
 }
 
 impl ReadHalf<'_> {
@@ -188,6 +265,8 @@ impl ReadHalf<'_> {
         match &self.0 {
             Reading::Tcp(half) => half_close(half.as_ref()),
             Reading::Simulated(end) => end.half_close(),
+            #[cfg(feature = "tls")]
+            Reading::Tls(end) => end.half_close(),
         }
     }
 }
@@ -197,6 +276,8 @@ impl AsyncRead for ReadHalf<'_> {
         match &mut self.get_mut().0 {
             Reading::Tcp(half) => Pin::new(half).poll_read(cx, buf),
             Reading::Simulated(end) => end.poll_read(cx, buf),
+            #[cfg(feature = "tls")]
+            Reading::Tls(end) => end.poll_read(cx, buf),
         }
     }
 }
@@ -209,6 +290,8 @@ pub struct WriteHalf<'a>(Writing<'a>);
 enum Writing<'a> {
     Tcp(tcp::WriteHalf<'a>),
     Simulated(&'a End),
+    #[cfg(feature = "tls")]
+    Tls(&'a tls::End),
 }
 
 impl WriteHalf<'_> {
@@ -217,6 +300,8 @@ impl WriteHalf<'_> {
         match &self.0 {
             Writing::Tcp(half) => half.try_write(bytes),
             Writing::Simulated(end) => end.try_write(bytes),
+            #[cfg(feature = "tls")]
+            Writing::Tls(end) => end.try_write(bytes),
         }
     }
 
@@ -225,6 +310,8 @@ impl WriteHalf<'_> {
         match &self.0 {
             Writing::Tcp(half) => half.writable().await,
             Writing::Simulated(end) => std::future::poll_fn(|context| end.poll_write_ready(context)).await,
+            #[cfg(feature = "tls")]
+            Writing::Tls(end) => end.socket().writable().await,
         }
     }
 
@@ -233,6 +320,8 @@ impl WriteHalf<'_> {
         match &self.0 {
             Writing::Tcp(half) => unacknowledged(half.as_ref()),
             Writing::Simulated(end) => end.unacknowledged(),
+            #[cfg(feature = "tls")]
+            Writing::Tls(end) => unacknowledged_records(end),
         }
     }
 }
@@ -242,6 +331,8 @@ impl AsyncWrite for WriteHalf<'_> {
         match &mut self.get_mut().0 {
             Writing::Tcp(half) => Pin::new(half).poll_write(cx, buf),
             Writing::Simulated(end) => end.poll_write(cx, buf),
+            #[cfg(feature = "tls")]
+            Writing::Tls(end) => end.poll_write(cx, buf),
         }
     }
 
@@ -252,7 +343,9 @@ impl AsyncWrite for WriteHalf<'_> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().0 {
             Writing::Tcp(half) => Pin::new(half).poll_shutdown(cx),
-            Writing::Simulated(end) => Poll::Ready(shut(end)),
+            Writing::Simulated(end) => Poll::Ready(shut(end.half_close())),
+            #[cfg(feature = "tls")]
+            Writing::Tls(end) => Poll::Ready(shut(end.half_close())),
         }
     }
 }

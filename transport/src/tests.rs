@@ -26,19 +26,48 @@ impl Stage {
     async fn on(listener: Listener) -> Stage {
         let address = listener.address().unwrap();
         let (client, server) = tokio::join!(address.connect(), listener.accept());
-        let (client, server) = (client.unwrap(), server.unwrap());
+        Stage::set(listener, address, client.unwrap(), server.unwrap())
+    }
+
+    #[cfg(feature = "tls")]
+    async fn over_tls(listener: Listener) -> Stage {
+        use crate::tls::{Acceptor, Connector};
+        let acceptor = Acceptor::new(&[]).unwrap();
+        let connector = Connector::new("127.0.0.1", &[]).unwrap();
+        let address = listener.address().unwrap().over_tls(connector);
+        let accepted = async { acceptor.accept(listener.accept().await.unwrap()).await };
+        let (client, server) = tokio::join!(address.connect(), accepted);
+        Stage::set(listener, address, client.unwrap(), server.unwrap())
+    }
+
+    fn set(listener: Listener, address: Address, client: Stream, server: Stream) -> Stage {
         client.set_nodelay(true).unwrap();
         server.set_nodelay(true).unwrap();
         Stage { listener, address, client, server }
     }
 }
 
-/// Runs a scene over TCP and over simulated networks.
-fn over_both(scene: impl AsyncFn(Stage)) {
+/// Runs a scene over TCP, with TLS and without, and over simulated networks.
+fn over_all(scene: impl AsyncFn(Stage)) {
+    over_both(&scene);
+    #[cfg(feature = "tls")]
+    over_sockets(async |listener| {
+        timeout(WAIT, scene(Stage::over_tls(listener).await)).await.expect("over TLS");
+    });
+}
+
+fn over_sockets(play: impl AsyncFnOnce(Listener)) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        timeout(WAIT, scene(Stage::on(Listener::from_std(listener).unwrap()).await)).await.expect("over TCP");
+        play(Listener::from_std(listener).unwrap()).await;
+    });
+}
+
+/// Runs a scene over TCP and over simulated networks.
+fn over_both(scene: impl AsyncFn(Stage)) {
+    over_sockets(async |listener| {
+        timeout(WAIT, scene(Stage::on(listener).await)).await.expect("over TCP");
     });
     for seed in SEEDS {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -62,7 +91,7 @@ async fn rest(stream: &mut Stream) -> (Vec<u8>, Option<ErrorKind>) {
 
 #[test]
 fn what_is_written_is_read_in_order_both_ways() {
-    over_both(async |Stage { mut client, mut server, .. }| {
+    over_all(async |Stage { mut client, mut server, .. }| {
         let (mut from_client, mut to_client) = server.split();
         for number in 0..50_u8 {
             client.write_all(&[number, number]).await.unwrap();
@@ -79,7 +108,7 @@ fn what_is_written_is_read_in_order_both_ways() {
 
 #[test]
 fn a_drop_is_a_fin_and_a_later_write_of_the_peer_is_reset() {
-    over_both(async |Stage { client, mut server, .. }| {
+    over_all(async |Stage { client, mut server, .. }| {
         client.try_write(b"last").unwrap();
         drop(client);
         assert_eq!(rest(&mut server).await, (b"last".to_vec(), None));
@@ -100,7 +129,7 @@ fn a_drop_is_a_fin_and_a_later_write_of_the_peer_is_reset() {
 
 #[test]
 fn zero_linger_resets_once_and_what_had_come_is_still_read() {
-    over_both(async |Stage { client, mut server, .. }| {
+    over_all(async |Stage { client, mut server, .. }| {
         client.try_write(b"before").unwrap();
         let mut read = [0; 6];
         server.read_exact(&mut read[..2]).await.unwrap();
@@ -115,7 +144,7 @@ fn zero_linger_resets_once_and_what_had_come_is_still_read() {
 
 #[test]
 fn a_drop_with_unread_bytes_resets() {
-    over_both(async |Stage { client, mut server, .. }| {
+    over_all(async |Stage { client, mut server, .. }| {
         server.write_all(b"never read").await.unwrap();
         readable(&client).await;
         drop(client);
@@ -125,7 +154,7 @@ fn a_drop_with_unread_bytes_resets() {
 
 #[test]
 fn a_half_close_ends_one_direction_only() {
-    over_both(async |Stage { mut client, mut server, .. }| {
+    over_all(async |Stage { mut client, mut server, .. }| {
         client.write_all(b"ask").await.unwrap();
         client.split().0.half_close().unwrap();
         assert_eq!(client.write(b"x").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
@@ -148,7 +177,7 @@ fn nobody_listens_where_a_listener_was_dropped_and_who_waited_there_is_reset() {
 
 #[test]
 fn a_reader_that_does_not_read_holds_its_writer_up() {
-    over_both(async |Stage { mut client, mut server, .. }| {
+    over_all(async |Stage { mut client, mut server, .. }| {
         let (_, to_server) = client.split();
         let block = vec![7; 64 * 1024];
         let mut written = 0;
@@ -172,7 +201,7 @@ fn a_reader_that_does_not_read_holds_its_writer_up() {
 
 #[test]
 fn what_lies_unread_is_seen_without_reading_it() {
-    over_both(async |Stage { mut client, mut server, .. }| {
+    over_all(async |Stage { mut client, mut server, .. }| {
         assert_eq!(server.waiting(), Waiting::Nothing);
         client.write_all(b"x").await.unwrap();
         readable(&server).await;
@@ -189,7 +218,7 @@ fn what_lies_unread_is_seen_without_reading_it() {
 
 #[test]
 fn everything_is_acknowledged_once_it_has_reached_the_other_end() {
-    over_both(async |Stage { mut client, server, .. }| {
+    over_all(async |Stage { mut client, server, .. }| {
         let (_, to_server) = client.split();
         for _ in 0..5 {
             to_server.try_write(b"surplus").unwrap();

@@ -98,7 +98,7 @@ impl Connection {
         };
         let session = match target.http {
             Http::H1 => None,
-            Http::H2 => Some(Box::new(Session::new(stream_room))),
+            Http::H2 => Some(Box::new(Session::new(stream_room, target.scheme))),
         };
         Ok(Connection { stream, account, session })
     }

@@ -16,7 +16,7 @@ use vocabulary::plan::{
     Stimulus, TENANT_PLACE, Version,
 };
 
-use crate::gateway::Freezer;
+use crate::gateway::{Freezer, speaking};
 
 use super::cookies::CookieJar;
 
@@ -28,6 +28,8 @@ const RICH_FIELDS: u32 = 30;
 pub(crate) struct Target {
     /// Where it listens.
     pub(crate) address: Address,
+    /// `http`, or `https` over TLS.
+    pub(crate) scheme: &'static str,
     /// What is spoken there, where no plan says so: with a probe, with a rinse.
     pub(crate) http: Http,
     /// The `Host` that requests name.
@@ -47,7 +49,7 @@ pub(crate) struct Target {
 impl Target {
     /// The same for a case that speaks this: nobody has logged in yet.
     pub(crate) fn for_case(&self, http: Http) -> Target {
-        Target { http, cookies: CookieJar::default(), ..self.clone() }
+        Target { address: speaking(&self.address, http), http, cookies: CookieJar::default(), ..self.clone() }
     }
 }
 
@@ -303,8 +305,8 @@ fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target)
     };
     match &request.absolute {
         None => path,
-        Some(Absolute::Host) => format!("http://{}{path}", host_of(request, target)),
-        Some(Absolute::Other(authority)) => format!("http://{authority}{path}"),
+        Some(Absolute::Host) => format!("{}://{}{path}", target.scheme, host_of(request, target)),
+        Some(Absolute::Other(authority)) => format!("{}://{authority}{path}", target.scheme),
     }
 }
 
@@ -716,6 +718,11 @@ mod tests {
             "GET http://a.test/api/cw/shared/100/logo HTTP/1.1 Host: gateway.test"
         );
         assert_eq!(absolute(Absolute::Host, Aim::Asterisk, None), "GET * HTTP/1.1 Host: gateway.test");
+        let over_tls = Target { scheme: "https", ..target(([127, 0, 0, 1], 80).into()) };
+        let stimulus = with(|request| (request.absolute, request.target) = (Some(Absolute::Host), logo()));
+        let mut out = Vec::new();
+        spell(&stimulus, BASE, &key(), &over_tls, &mut out);
+        assert!(out.starts_with(b"GET https://gateway.test/api/cw/shared/100/logo "));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use mock_upstream::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::timeout;
+use transport::{Address, Stream};
 use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody};
 use vocabulary::crossing::Http;
 use vocabulary::directive::{Directive, FaultKind};
@@ -47,7 +48,8 @@ pub(super) fn lane(stimuli: impl IntoIterator<Item = Stimulus>) -> Lane {
 
 pub(super) fn target(addr: std::net::SocketAddr) -> Target {
     Target {
-        address: addr.into(),
+        address: address(addr),
+        scheme: "http",
         http: Http::H1,
         authority: "gateway.test".to_owned(),
         base_path: "/api".to_owned(),
@@ -56,6 +58,15 @@ pub(super) fn target(addr: std::net::SocketAddr) -> Target {
         cookies: CookieJar::default(),
         freezer: Freezer::default(),
     }
+}
+
+/// An address, in the clear unless this process plays everything over TLS.
+fn address(addr: std::net::SocketAddr) -> Address {
+    #[cfg(feature = "tls")]
+    if super::over_tls::acceptor().is_some() {
+        return super::over_tls::address(addr);
+    }
+    addr.into()
 }
 
 /// A claim of the n-th delivery to a planned exchange.
@@ -92,10 +103,14 @@ impl Gateway {
         Peer { stream: self.accept_stream().await, held: Vec::new(), ledger: Arc::clone(&self.ledger) }
     }
 
-    pub(super) async fn accept_stream(&self) -> TcpStream {
+    pub(super) async fn accept_stream(&self) -> Stream {
         let listener = self.listener.take().expect("one accepts at a time");
-        let stream = listener.accept().await.unwrap().0;
+        let stream = listener.accept().await.unwrap().0.into();
         self.listener.replace(Some(listener));
+        #[cfg(feature = "tls")]
+        if let Some(acceptor) = super::over_tls::acceptor() {
+            return acceptor.accept(stream).await.unwrap();
+        }
         stream
     }
 
@@ -144,7 +159,7 @@ impl Gateway {
 
 /// A client's connection, seen from the gateway.
 pub(super) struct Peer {
-    stream: TcpStream,
+    stream: Stream,
     held: Vec<u8>,
     ledger: Arc<Ledger>,
 }

@@ -160,9 +160,14 @@ impl Recipe {
         expected
     }
 
-    /// Whether everything that it needs is on this machine.
+    /// Whether everything that its first variant needs is on this machine.
     pub fn is_installed(&self) -> bool {
-        self.require_programs().is_ok()
+        self.variants().first().is_none_or(|variant| self.missing(variant).is_none())
+    }
+
+    /// A program that a variant needs and that is not on this machine.
+    pub fn missing(&self, variant: &str) -> Option<&str> {
+        self.file.programs(variant).find(|program| programs::find(program).is_none()).map(String::as_str)
     }
 
     /// The version that the installed product tells, if it is installed and tells one.
@@ -192,8 +197,10 @@ impl Recipe {
         if spoken.contains(&asked) {
             return Ok(asked);
         }
-        let others: Vec<&str> =
-            self.file.variants.iter().map(String::as_str).filter(|other| speaks(other).contains(&asked)).collect();
+        let others = self.file.variants.iter().filter(|other| speaks(other).contains(&asked));
+        let over_tls = |name: &str| self.described(name).is_some_and(|variant| variant.tls);
+        let others: Vec<String> =
+            others.map(|name| format!("{name}{}", if over_tls(name) { " (over TLS)" } else { "" })).collect();
         let advice = match (&self.files, others.as_slice()) {
             (Files::BuiltIn(_), []) => format!("none of its variants takes {asked}"),
             (Files::Folder(_), []) => format!(
@@ -207,12 +214,12 @@ impl Recipe {
         Err(RecipeError::Protocol { recipe, variant, asked, spoken, advice })
     }
 
-    pub(super) fn require_programs(&self) -> Result<(), GatewayError> {
-        match self.file.programs.iter().find(|program| programs::find(program).is_none()) {
+    pub(super) fn require_programs(&self, variant: &str) -> Result<(), GatewayError> {
+        match self.missing(variant) {
             None => Ok(()),
             Some(program) => Err(GatewayError::MissingProgram {
                 gateway: self.file.name.clone(),
-                program: program.clone(),
+                program: program.to_owned(),
                 install: Some(self.file.install.clone()),
             }),
         }
@@ -338,7 +345,7 @@ mod tests {
         let error = refused(&nginx, "cache", Http::H2);
         assert_eq!(
             error,
-            "speak h2 with nginx:cache: what it takes from clients is h1; the variants that take h2: h2c"
+            "speak h2 with nginx:cache: what it takes from clients is h1; the variants that take h2: h2c, h2tls (over TLS)"
         );
         let error = refused(&Recipe::find("squid").unwrap(), "h1", Http::H2);
         assert!(error.contains("none of its variants takes h2"), "{error}");

@@ -2,9 +2,9 @@
 
 mod acts;
 mod connections;
-mod foreign;
+pub(crate) mod foreign;
 mod frames;
-mod peer;
+pub(crate) mod peer;
 mod requests;
 mod simulated;
 mod streams;

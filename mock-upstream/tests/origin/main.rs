@@ -5,3 +5,5 @@
 mod h1;
 mod h2;
 mod stage;
+#[cfg(feature = "tls")]
+mod tls;

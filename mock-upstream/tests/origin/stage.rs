@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mock_upstream::{Clock, Config, Origin, OriginCase, PlannedReply};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use transport::{Address, Stream};
 use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody, read_body};
 use vocabulary::directive::{Directive, FaultKind, Final, OriginAct};
 use vocabulary::history::{Fault, Observation, Performed, Replied, Seen};
@@ -21,6 +21,8 @@ pub(crate) const WAIT: Duration = Duration::from_secs(5);
 pub(crate) struct Stage {
     pub(crate) origin: Option<Origin>,
     pub(crate) key: CanaryKey,
+    /// Where its clients connect to.
+    pub(crate) address: Address,
     reported: Arc<Reported>,
 }
 
@@ -41,7 +43,14 @@ impl Stage {
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let config = Config { key: key.clone(), clock: Clock::start(), observer };
-        Stage { origin: Some(Origin::start(listener, config).unwrap()), key, reported }
+        let origin = Origin::start(listener, config).unwrap();
+        Stage { address: address(&origin), origin: Some(origin), key, reported }
+    }
+
+    /// The same, for clients that do not do as all others.
+    #[cfg(feature = "tls")]
+    pub(crate) fn at(self, address: Address) -> Stage {
+        Stage { address, ..self }
     }
 
     /// An origin with one exchange, e1 of tenant 1.
@@ -83,9 +92,15 @@ impl Stage {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        let stream = TcpStream::connect(self.origin().addr()).await.unwrap();
-        stream.set_nodelay(true).unwrap();
+        let stream = self.open().await;
         Client { stream, unread: Vec::new(), key: self.key.clone() }
+    }
+
+    /// A connection to the origin.
+    pub(crate) async fn open(&self) -> Stream {
+        let stream = self.address.connect().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
     }
 
     /// What `find` finds in the observations, as soon as it does.
@@ -173,6 +188,15 @@ impl Stage {
     }
 }
 
+/// Where clients go, if nobody says otherwise: in the clear.
+fn address(origin: &Origin) -> Address {
+    #[cfg(feature = "tls")]
+    if std::env::var_os(crate::tls::OVER_TLS).is_some() {
+        return crate::tls::address(origin, &[]);
+    }
+    origin.address().clone()
+}
+
 pub(crate) fn request_claim(exchange: u32, site: Site) -> Claim {
     Claim {
         role: Role::Request,
@@ -197,7 +221,7 @@ pub(crate) fn final_with(bytes: u64, change: impl FnOnce(&mut Final)) -> OriginA
 
 /// A client that trusts nothing: it reads bytes.
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
     pub(crate) unread: Vec<u8>,
     key: CanaryKey,
 }

@@ -73,8 +73,8 @@ impl Row<'_> {
     }
 
     fn outcome(&self) -> Outcome {
-        if !self.recipe.is_installed() {
-            return Outcome::NotRun(format!("not installed: {}", self.recipe.install()));
+        if let Some(program) = self.recipe.missing(self.variant) {
+            return Outcome::NotRun(format!("{program} is not installed: {}", self.recipe.install()));
         }
         let spoken = [self.crossing.down, self.crossing.up];
         if let Some(unspoken) = spoken.iter().find(|http| !SPOKEN.contains(http)) {

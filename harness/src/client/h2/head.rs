@@ -78,7 +78,7 @@ fn breaks_a_line(text: &[u8]) -> bool {
 const INDEXED_BYTES_MAX: usize = 1024;
 
 /// Appends the block of a request's head.
-pub(super) fn encode_request(head: &str, encoder: &mut Encoder, block: &mut Vec<u8>) {
+pub(super) fn encode_request(scheme: &str, head: &str, encoder: &mut Encoder, block: &mut Vec<u8>) {
     let mut lines = head.lines();
     let mut words = lines.next().unwrap_or_default().split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -87,7 +87,7 @@ pub(super) fn encode_request(head: &str, encoder: &mut Encoder, block: &mut Vec<
     encode(":method", method, encoder, block);
     // RFC 9113 §8.5: a CONNECT names the tunnel's end, and neither scheme nor path.
     if method != "CONNECT" {
-        encode(":scheme", "http", encoder, block);
+        encode(":scheme", scheme, encoder, block);
     }
     encode(":authority", authority, encoder, block);
     if method != "CONNECT" {
@@ -177,7 +177,7 @@ mod tests {
 
     fn encoded(head: &str) -> Vec<String> {
         let mut block = Vec::new();
-        encode_request(head, &mut Encoder::new(TABLE_BYTES_DEFAULT), &mut block);
+        encode_request("https", head, &mut Encoder::new(TABLE_BYTES_DEFAULT), &mut block);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         decoded(&block).iter().map(|field| format!("{}={}", text(field.name), text(field.value))).collect()
     }
@@ -186,7 +186,7 @@ mod tests {
     fn what_goes_out_is_what_the_text_says() {
         assert_eq!(
             encoded("GET /a?b=c HTTP/2\r\nhost: h.test\r\nx: y: z\r\nempty: \r\n\r\n"),
-            [":method=GET", ":scheme=http", ":authority=h.test", ":path=/a?b=c", "x=y: z", "empty="]
+            [":method=GET", ":scheme=https", ":authority=h.test", ":path=/a?b=c", "x=y: z", "empty="]
         );
     }
 

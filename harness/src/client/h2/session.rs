@@ -42,6 +42,8 @@ pub(super) struct Link {
     room: Room,
     /// Bytes that a stream has room for when it is opened.
     stream_room: u32,
+    /// The scheme of every request.
+    scheme: &'static str,
     pub(super) peer: Peer,
     next: u32,
     pub(super) streams: Streams,
@@ -102,7 +104,7 @@ pub(super) enum Arrived {
 
 impl Session {
     /// Of a new connection, on which a stream has room for so many bytes when it is opened. The preface lies in the outbox.
-    pub(in super::super) fn new(stream_room: u32) -> Session {
+    pub(in super::super) fn new(stream_room: u32, scheme: &'static str) -> Session {
         let mut out = Outbox::default();
         out.push(|bytes| {
             bytes.extend_from_slice(PREFACE);
@@ -123,6 +125,7 @@ impl Session {
             send: Window::INITIAL,
             room: Room::of(CONNECTION_WINDOW),
             stream_room,
+            scheme,
             // RFC 9113 §6.5.2: there is no limit to streams unless the peer names one.
             peer: Peer { is_known: false, streams_max: u32::MAX, stream_window: STREAM_WINDOW, last: None },
             next: 1,
@@ -220,7 +223,7 @@ impl Link {
         let id = StreamId(self.next);
         self.next += 2;
         let mut block = Vec::new();
-        head::encode_request(head, &mut self.encoder, &mut block);
+        head::encode_request(self.scheme, head, &mut self.encoder, &mut block);
         let room = small_room.unwrap_or(STREAM_WINDOW);
         self.out.push(|bytes| {
             frame::headers(bytes, id, &block, end_stream, FRAME_BYTES_MAX);

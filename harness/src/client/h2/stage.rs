@@ -8,7 +8,6 @@ use http2::frame::{self, PAYLOAD_BYTES_DEFAULT};
 use http2::hpack::{Decoder, Encoder, FieldList, Style, TABLE_BYTES_DEFAULT};
 use http2::{Blocks, ErrorCode, FrameReader, PREFACE, Payload, Setting, StreamId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use vocabulary::crossing::Http;
 use vocabulary::history::Observation;
 use vocabulary::identity::{ExchangeId, TenantId};
@@ -61,7 +60,7 @@ pub(super) enum Sent {
 
 /// A client's connection, seen from the gateway.
 pub(super) struct Peer {
-    stream: TcpStream,
+    stream: transport::Stream,
     reader: FrameReader,
     blocks: Blocks,
     decoder: Decoder,

@@ -57,10 +57,11 @@ struct Begun<'a> {
 }
 
 /// Room for DATA when a stream is opened, where that is less than usual: of a slow reader, and of a client that gives up
-/// after so many bytes, which cannot know how many of them the head will take.
+/// after so many bytes, which cannot know how many of them the head will take. With no room at all nginx would keep the
+/// head back over TLS.
 pub(super) fn small_room(stimulus: &Stimulus) -> Option<u32> {
     let gives_up = match stimulus.abort {
-        Some(Abort { when: AbortWhen::AfterReplyBytes { .. }, .. }) => Some(0),
+        Some(Abort { when: AbortWhen::AfterReplyBytes { .. }, .. }) => Some(1),
         Some(Abort { when: AbortWhen::AfterSent { .. } | AbortWhen::AfterEvent { .. }, .. }) | None => None,
     };
     stimulus.read.map(|slow| slow.bytes.clamp(1, STREAM_WINDOW)).or(gives_up)

@@ -97,6 +97,7 @@ pub(super) const RECIPES: &[BuiltIn] = &[
     (
         "varnish",
         &[
+            ("hitch.conf.in", include_str!("../../../recipes/varnish/hitch.conf.in")),
             ("pass.vcl.in", include_str!("../../../recipes/varnish/pass.vcl.in")),
             ("recipe.toml", include_str!("../../../recipes/varnish/recipe.toml")),
             ("start", include_str!("../../../recipes/varnish/start")),

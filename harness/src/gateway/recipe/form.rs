@@ -55,6 +55,10 @@ pub struct Variant {
     pub down: Vec<Http>,
     /// What it speaks with the origin.
     pub up: Http,
+    /// Whether it speaks TLS with clients.
+    pub tls: bool,
+    /// Programs that it needs beside those that all variants need.
+    programs: Vec<String>,
     /// Whether it stores replies, and answers from what it has stored.
     pub stores: bool,
     /// How long it waits for the origin's reply, where that is not what the others do; 0: for as long as it takes.
@@ -63,7 +67,15 @@ pub struct Variant {
 
 impl Default for Variant {
     fn default() -> Variant {
-        Variant { about: String::new(), down: vec![Http::H1], up: Http::H1, stores: false, reply_timeout_ms: None }
+        Variant {
+            about: String::new(),
+            down: vec![Http::H1],
+            up: Http::H1,
+            tls: false,
+            programs: Vec::new(),
+            stores: false,
+            reply_timeout_ms: None,
+        }
     }
 }
 
@@ -88,6 +100,12 @@ impl RecipeFile {
             file.variant.entry(name.clone()).or_default();
         }
         Ok(file)
+    }
+
+    /// The programs that a variant needs.
+    pub(super) fn programs(&self, variant: &str) -> impl Iterator<Item = &String> {
+        let more = self.variant.get(variant).map(|variant| variant.programs.iter());
+        self.programs.iter().chain(more.into_iter().flatten())
     }
 
     /// How long a variant waits for the origin's reply, if it ever gives up.
@@ -129,7 +147,8 @@ mod tests {
     fn a_variant_of_which_nothing_is_said_speaks_http1_on_both_sides() {
         let file = parse("").unwrap();
         for variant in ["h1", "cache"].map(|name| &file.variant[name]) {
-            assert_eq!((variant.down.as_slice(), variant.up, variant.stores), ([Http::H1].as_slice(), Http::H1, false));
+            assert_eq!((variant.down.as_slice(), variant.up), ([Http::H1].as_slice(), Http::H1));
+            assert!(!variant.stores && !variant.tls);
         }
         assert_eq!(file.reply_timeout("cache"), Some(Duration::from_secs(1)));
         assert_eq!(file.ready_wait(), READY_WAIT);
@@ -145,6 +164,12 @@ mod tests {
         assert_eq!(waits(2500).reply_timeout("cache"), Some(Duration::from_millis(2500)));
         assert_eq!(waits(2500).reply_timeout("h1"), Some(Duration::from_secs(1)));
         assert_eq!(waits(0).reply_timeout("cache"), None);
+    }
+
+    #[test]
+    fn a_variant_may_need_more_programs_than_the_others() {
+        let file = parse("[variant.cache]\ntls = true\nprograms = [\"openssl\"]\n").unwrap();
+        assert!(file.programs("cache").eq(["sh", "openssl"]) && file.programs("h1").eq(["sh"]));
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::time::Duration;
 use http2::{ErrorCode, Frame, Kind, PREFACE, SettingId, StreamId, frame};
 use mock_upstream::Drained;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use vocabulary::directive::{FaultKind, Hold, OriginAct};
 use vocabulary::history::{Closer, Observation, Performed};
 
@@ -28,9 +27,7 @@ async fn closers(stage: &Stage, count: usize) -> Vec<Closer> {
 #[tokio::test]
 async fn a_connection_may_begin_byte_by_byte() {
     let stage = Stage::new();
-    let stream = TcpStream::connect(stage.origin().addr()).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let mut peer = Peer::over(stream.into(), stage.key.clone());
+    let mut peer = Peer::over(stage.open().await, stage.key.clone());
     let mut out = PREFACE.to_vec();
     frame::settings(&mut out, &[]);
     let (id, request) = peer.spell("GET", 1, &[], true);
@@ -208,7 +205,7 @@ async fn what_a_gateway_may_send_is_read_over() {
 #[tokio::test]
 async fn a_gateway_that_says_something_before_its_settings_is_none() {
     let stage = Stage::new();
-    let mut peer = Peer::over(TcpStream::connect(stage.origin().addr()).await.unwrap().into(), stage.key.clone());
+    let mut peer = Peer::over(stage.open().await, stage.key.clone());
     let (_, request) = peer.spell("GET", 1, &[], true);
     peer.send(&[PREFACE.as_slice(), &request].concat()).await;
     assert!(peer.rest().await.contains(&Got::GoAway(0, ErrorCode::PROTOCOL_ERROR)));

@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 
 use h2::client::SendRequest;
 use hyper::body::Bytes;
-use tokio::net::TcpStream;
 use vocabulary::canary::Site;
 use vocabulary::directive::{Frames, Table};
 use vocabulary::history::{Closer, Observation};
@@ -21,12 +20,10 @@ struct Read {
 
 /// A client of crate h2 and its driver.
 async fn connect(stage: &Stage) -> (SendRequest<Bytes>, tokio::task::JoinHandle<Result<(), h2::Error>>) {
-    let stream = TcpStream::connect(stage.origin().addr()).await.unwrap();
-    stream.set_nodelay(true).unwrap();
     let (client, connection) = h2::client::Builder::new()
         // An origin that sends byte by byte is slow, and no attacker.
         .data_frame_budget(64 * 1024 * 1024)
-        .handshake(stream)
+        .handshake(stage.open().await)
         .await
         .unwrap();
     (client, tokio::spawn(connection))
@@ -130,7 +127,7 @@ async fn a_client_of_crate_h2_sees_the_end_of_its_connection_in_order() {
 }
 
 /// What a program says, or none if it is not installed. Its Debian package is named where it is missing.
-fn run(program: &str, package: &str, arguments: &[&str]) -> Option<String> {
+pub(crate) fn run(program: &str, package: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     match output {
         Ok(output) => {

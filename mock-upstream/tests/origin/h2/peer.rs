@@ -7,7 +7,6 @@ use http2::hpack::decoder::Spelling;
 use http2::hpack::{Decoder, Encoder, FieldList, Style, TABLE_BYTES_DEFAULT};
 use http2::{Blocks, ErrorCode, Frame, FrameReader, PREFACE, Payload, Setting, SettingId, StreamId, frame};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use transport::Stream;
 use vocabulary::canary::{CanaryKey, Claim, Role, Scanner, Site, StripedBody, read_body};
 use vocabulary::identity::Attempt;
@@ -80,9 +79,7 @@ impl Peer {
 
     /// A client with these settings, which makes no room by itself.
     pub(crate) async fn with(stage: &Stage, settings: &[Setting]) -> Peer {
-        let stream = TcpStream::connect(stage.origin().addr()).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let mut peer = Peer::over(stream.into(), stage.key.clone());
+        let mut peer = Peer::over(stage.open().await, stage.key.clone());
         peer.open(settings).await;
         peer
     }

@@ -36,6 +36,10 @@ pub(crate) fn installed(name: &str) -> Option<Recipe> {
 fn whatever_is_installed_forwards_in_every_variant() {
     for recipe in Recipe::built_in().into_iter().filter(Recipe::is_installed) {
         for variant in recipe.variants() {
+            if let Some(program) = recipe.missing(variant) {
+                eprintln!("skipped: {}:{variant} needs {program}", recipe.name());
+                continue;
+            }
             let spoken = recipe.described(variant).unwrap();
             for down in spoken.down.iter().copied() {
                 let gateway = Gateway::recipe(recipe.clone(), Some(variant)).unwrap();
