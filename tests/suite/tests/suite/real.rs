@@ -197,6 +197,17 @@ fn haproxy_is_clean_and_prevents_what_its_recipe_says() {
     }
 }
 
+/// What it takes for the final reply keeps nothing from happening.
+#[test]
+fn nginx_prevents_what_its_recipe_says() {
+    prevents_what_its_recipe_says("nginx", 1, 5);
+}
+
+#[test]
+fn varnish_prevents_what_its_recipe_says() {
+    prevents_what_its_recipe_says("varnish", 1, 5);
+}
+
 #[test]
 fn nghttpx_is_clean_and_prevents_what_its_recipe_says() {
     let Some(record) = prevents_what_its_recipe_says("nghttpx", 1, 5) else { return };
@@ -221,12 +232,15 @@ fn the_reverse_proxy_of_go_is_clean_and_prevents_what_its_recipe_says() {
     assert_eq!(record.verdict, Verdict::Clean, "{}", story(&record));
 }
 
-/// RFC 9112 §8, and nothing else.
+/// RFC 9112 §8. Now and then it uses a connection again on which it still owes a body that it has announced (§9.3): the
+/// Go that it is built with has CVE-2024-24791.
 #[test]
 fn caddy_ends_cut_off_replies_like_whole_ones() {
     let Some(record) = prevents_what_its_recipe_says("caddy", 1, 5) else { return };
-    assert_eq!(record.verdict, Verdict::GateFailed, "{}", story(&record));
-    assert!(record.findings.iter().all(ends_what_was_cut_off), "{}", story(&record));
+    assert!(record.findings.iter().any(ends_what_was_cut_off), "{}", story(&record));
+    let others = record.findings.iter().filter(|finding| !ends_what_was_cut_off(finding));
+    let owed = |finding: &Finding| finding.scenario == "expect-early-final" && finding.shape == Shape::RequestSplice;
+    assert!(others.into_iter().all(owed), "{}", story(&record));
 }
 
 #[test]
