@@ -146,8 +146,8 @@ impl Recipe {
         self.file.pools
     }
 
-    /// The obligations that it rightly prevents in a variant: scenario, obligation, witness. What stores nothing answers
-    /// nothing from a store.
+    /// The obligations that it rightly prevents in a variant: scenario, obligation, witness. What stores nothing
+    /// answers nothing from a store.
     pub fn expected(&self, variant: &str) -> BTreeMap<String, BTreeMap<String, Prevented>> {
         let mut expected = self.file.expected.get(variant).cloned().unwrap_or_default();
         if self.described(variant).is_some_and(|variant| !variant.stores) {

@@ -158,12 +158,15 @@ fn page(rows: &[(Row, Outcome)]) -> String {
 const HEAD: &str = "\
 # Real gateways under the quick profile
 
-Each recipe of `harness/recipes/`, in each of its variants, under all scenarios of the quick profile with seed 1 and at most
-a minute for each. A recipe is one configuration, mostly a plain one; what is said here holds for that. *Verified* replies
-came back to whoever had asked, an *exposure* is one of them behind a performed fault, *hits* are requests answered from
-the gateway's store, of those that lawfully could have been, and a scenario is *prevented* where the gateway rightly kept
-it from biting. Findings are counted by severity, one for each group of the same kind. FINDINGS.md has those that are
-public.
+Each recipe of `harness/recipes/`, in each of its variants, under all scenarios of the quick profile with seed 1 and
+at most a minute for each. A recipe is one configuration, mostly a plain one; what is said here holds for that.
+*Verified* replies came back to whoever had asked, an *exposure* is one of them behind a performed fault, *hits* are
+requests answered from the gateway's store, of those that lawfully could have been, and a scenario is *prevented*
+where the gateway rightly kept it from biting. Findings are counted by severity, one for each group of the same kind.
+FINDINGS.md has those that are public.
+
+Envoy and Squid answer nothing from replies without a `Date`, and the origin of crosswire sends none: the scenarios of
+the cache family have shown next to nothing of these two.
 
 Written by `cargo run --release -p crosswire-suite --example gateways_table`.
 

@@ -10,7 +10,8 @@ pub(super) fn version_of(command: &[String]) -> Option<String> {
     version_in(&String::from_utf8_lossy(&[output.stdout, output.stderr].concat()))
 }
 
-/// The path of a program that can be run: where `PATH` says, or where Debian keeps servers. Start scripts look there too.
+/// The path of a program that can be run: where `PATH` says, or where Debian keeps servers. Start scripts look
+/// there too.
 pub(super) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);

@@ -1,4 +1,4 @@
-//! Real gateways: real bugs are found in a real nginx and a real Varnish, and HAProxy is left alone.
+//! Real gateways: real bugs are found in a real nginx and a real Varnish, and whoever is correct is left alone.
 //!
 //! Skipped with a printed reason where the gateway is not installed; `CROSSWIRE_REQUIRE=nginx,haproxy,varnish` makes that
 //! a failure.
@@ -47,7 +47,8 @@ fn whatever_is_installed_forwards_in_every_variant() {
                 let (report, _out) = run(gateway, plain);
                 let record = report.record();
                 assert_eq!(record.verdict, Verdict::Clean, "{}:{variant}: {}", recipe.name(), story(record));
-                // A few it may answer itself, when it has more to do than it takes on.
+                // A few it may answer itself, when it has more to do than it takes on; and lighttpd 1.4 takes trailers
+                // into a head that it has not sent yet, and leaves a CR too many behind them.
                 let (verified, sent) = (record.totals.verified, record.totals.exchanges);
                 assert!(verified * 10 >= sent * 9, "{}:{variant}: {verified} of {sent}", recipe.name());
                 let crossing = Crossing { down, up: spoken.up }.to_string();
@@ -160,8 +161,7 @@ fn varnish_that_passes_everything_on_is_clean_and_answers_nothing_from_a_store()
         let (report, _out) = run(gateway, |builder| builder.skip("interim-method-queue").cases(8).seed(seed));
         let record = report.record();
         // Now and then it ends a reply as a whole one that the origin has cut off (RFC 9112 §8): that fails a gate at most.
-        let ended = |finding: &Finding| (finding.shape, finding.level) == (Shape::TruncationAsComplete, Level::Should);
-        let expected = if record.findings.iter().all(ended) && !record.findings.is_empty() {
+        let expected = if record.findings.iter().all(ends_what_was_cut_off) && !record.findings.is_empty() {
             Verdict::GateFailed
         } else {
             Verdict::Clean
@@ -197,22 +197,94 @@ fn varnish_answers_with_what_must_be_revalidated_first() {
 
 #[test]
 fn haproxy_is_clean_and_prevents_what_its_recipe_says() {
-    let Some(recipe) = installed("haproxy") else { return };
-    let variant = recipe.variants()[0].clone();
     for seed in seeds() {
-        let gateway = Gateway::recipe(recipe.clone(), None).unwrap();
-        let (report, _out) = run(gateway, |builder| builder.cases(10).seed(seed));
-        let record = report.record();
-        assert_eq!(record.verdict, Verdict::Clean, "seed {seed}: {}", story(record));
-        let mut seen: BTreeMap<String, BTreeMap<String, &str>> = BTreeMap::new();
-        for (scenario, obligation, witness) in prevented(record) {
-            seen.entry(scenario).or_default().insert(obligation, witness);
-        }
-        let expected = recipe.expected(&variant);
-        let expected: BTreeMap<String, BTreeMap<String, &str>> = expected
-            .into_iter()
-            .map(|(scenario, all)| (scenario, all.into_iter().map(|(name, witness)| (name, witness.word())).collect()))
-            .collect();
-        assert_eq!(seen, expected, "seed {seed}");
+        is_clean_and_prevents_what_its_recipe_says("haproxy", seed, 10);
     }
+}
+
+/// What it takes for the final reply keeps nothing from happening.
+#[test]
+fn nginx_prevents_what_its_recipe_says() {
+    prevents_what_its_recipe_says("nginx", 1, 5);
+}
+
+#[test]
+fn varnish_prevents_what_its_recipe_says() {
+    prevents_what_its_recipe_says("varnish", 1, 5);
+}
+
+#[test]
+fn nghttpx_is_clean_and_prevents_what_its_recipe_says() {
+    is_clean_and_prevents_what_its_recipe_says("nghttpx", 1, 5);
+}
+
+#[test]
+fn envoy_is_clean_and_prevents_what_its_recipe_says() {
+    is_clean_and_prevents_what_its_recipe_says("envoy", 1, 5);
+}
+
+#[test]
+fn apache_is_clean_and_prevents_what_its_recipe_says() {
+    is_clean_and_prevents_what_its_recipe_says("apache2", 1, 5);
+}
+
+#[test]
+fn the_reverse_proxy_of_go_is_clean_and_prevents_what_its_recipe_says() {
+    is_clean_and_prevents_what_its_recipe_says("go-reverseproxy", 1, 5);
+}
+
+/// RFC 9112 §8. Now and then it uses a connection again on which it still owes a body that it has announced (§9.3): the
+/// Go that it is built with has CVE-2024-24791.
+#[test]
+fn caddy_ends_cut_off_replies_like_whole_ones() {
+    let Some(record) = prevents_what_its_recipe_says("caddy", 1, 5) else { return };
+    assert!(record.findings.iter().any(ends_what_was_cut_off), "{}", story(&record));
+    let others = record.findings.iter().filter(|finding| !ends_what_was_cut_off(finding));
+    let owed = |finding: &Finding| finding.scenario == "expect-early-final" && finding.shape == Shape::RequestSplice;
+    assert!(others.into_iter().all(owed), "{}", story(&record));
+}
+
+#[test]
+fn lighttpd_prevents_what_its_recipe_says() {
+    let Some(record) = prevents_what_its_recipe_says("lighttpd", 1, 5) else { return };
+    assert!(record.findings.iter().all(ends_what_was_cut_off), "{}", story(&record));
+}
+
+/// RFC 9112 §6.3 item 5: [h2o/h2o#3396](https://github.com/h2o/h2o/issues/3396).
+#[test]
+fn h2o_reads_on_behind_two_lengths_that_differ() {
+    let Some(record) = prevents_what_its_recipe_says("h2o", 1, 5) else { return };
+    let others = record.findings.iter().filter(|finding| !ends_what_was_cut_off(finding));
+    let found: BTreeSet<(&str, Shape)> = others.map(|finding| (finding.scenario.as_str(), finding.shape)).collect();
+    assert_eq!(found, BTreeSet::from([("te-cl-disagreement", Shape::GhostRequest)]), "{}", story(&record));
+}
+
+fn is_clean_and_prevents_what_its_recipe_says(name: &str, seed: u64, cases: u32) {
+    if let Some(record) = prevents_what_its_recipe_says(name, seed, cases) {
+        assert_eq!(record.verdict, Verdict::Clean, "{name}, seed {seed}: {}", story(&record));
+    }
+}
+
+/// A run of everything, if the gateway is installed: whatever was found, it prevents what its recipe says and no more.
+fn prevents_what_its_recipe_says(name: &str, seed: u64, cases: u32) -> Option<RunRecord> {
+    let recipe = installed(name)?;
+    let variant = recipe.variants()[0].clone();
+    let gateway = Gateway::recipe(recipe.clone(), None).unwrap();
+    let (report, _out) = run(gateway, |builder| unshrunk(builder).cases(cases).seed(seed));
+    let mut seen: BTreeMap<String, BTreeMap<String, &str>> = BTreeMap::new();
+    for (scenario, obligation, witness) in prevented(report.record()) {
+        seen.entry(scenario).or_default().insert(obligation, witness);
+    }
+    let expected: BTreeMap<String, BTreeMap<String, &str>> = recipe
+        .expected(&variant)
+        .into_iter()
+        .map(|(scenario, all)| (scenario, all.into_iter().map(|(name, witness)| (name, witness.word())).collect()))
+        .collect();
+    assert_eq!(seen, expected, "{name}, seed {seed}");
+    Some(report.record().clone())
+}
+
+/// A reply that the origin has cut off looked like a whole one, which fails a gate at most.
+fn ends_what_was_cut_off(finding: &Finding) -> bool {
+    (finding.shape, finding.level) == (Shape::TruncationAsComplete, Level::Should)
 }
