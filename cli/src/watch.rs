@@ -1,6 +1,7 @@
 //! What a person sees while a run goes on: findings at once, progress on a terminal, a line now and then elsewhere.
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crosswire::RunEvent;
@@ -16,6 +17,8 @@ pub(crate) struct Watch {
     output: Output,
     bar: ProgressBar,
     last_line: Mutex<Instant>,
+    /// Why scenarios were skipped, as far as it was said.
+    reasons: Mutex<BTreeSet<String>>,
 }
 
 impl Watch {
@@ -27,7 +30,7 @@ impl Watch {
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{elapsed:>4} {wide_msg}");
         bar.set_style(style.expect("the template is right, a test shows it"));
-        Watch { output, bar, last_line: Mutex::new(Instant::now()) }
+        Watch { output, bar, last_line: Mutex::new(Instant::now()), reasons: Mutex::default() }
     }
 
     /// Shows one event.
@@ -44,7 +47,12 @@ impl Watch {
                     folder.display()
                 ));
             }
-            RunEvent::Skipped { scenario, reason } => self.line(&format!("skipped {scenario}: {reason}")),
+            RunEvent::Skipped { scenario, reason } => {
+                // The summary names all of them; here a reason is said once.
+                if self.reasons.lock().unwrap_or_else(PoisonError::into_inner).insert(reason.to_owned()) {
+                    self.line(&format!("skipped {scenario}, and others of which it is true: {reason}"));
+                }
+            }
             RunEvent::FormLost(form) => {
                 self.line(&format!("requests in the form {form} do not come back through this gateway: sent plainly"));
             }
@@ -99,7 +107,7 @@ impl Watch {
             self.bar.tick();
             return;
         }
-        let mut last = self.last_line.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
         if last.elapsed() >= LINE_EVERY {
             *last = Instant::now();
             drop(last);

@@ -10,8 +10,6 @@ mod real;
 mod simulated;
 mod tidy;
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use crosswire::{Builder, Gateway, Report};
@@ -58,13 +56,7 @@ fn program(variant: &str) -> Gateway {
 
 /// The shell command that is the specimen of the environment's `VARIANT`.
 fn program_command() -> String {
-    let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().and_then(Path::parent).unwrap().join("examples/gateway");
-    if !program.is_file() {
-        let built = Command::new(env!("CARGO")).args(["build", "-p", "crosswire-specimens", "--examples"]).status();
-        assert!(built.unwrap().success());
-    }
-    format!("exec '{}'", program.display())
+    format!("exec '{}'", env!("CARGO_BIN_EXE_specimen"))
 }
 
 /// The mutant of a test's name.
