@@ -436,7 +436,7 @@ fn frames(form: &FrameForm) -> String {
     };
     let parts = [
         form.padding.as_ref().map(|padding| format!("padded by {padding}")),
-        sometimes(&form.empty, "empty ones between them"),
+        sometimes(&form.empty, "an empty one before them"),
         sometimes(&form.end_apart, "the end in one of its own"),
         form.block.as_ref().map(|block| format!("the fields in blocks of {block} bytes")),
         (form.table.0 != [Table::Shared]).then(|| {

@@ -180,7 +180,7 @@ pub(crate) struct FrameForm {
     pub(crate) data: Option<Draw<Number<0, 16_384>>>,
     /// Bytes of padding in each DATA frame.
     pub(crate) padding: Option<Draw<Number<0, 255>>>,
-    /// Whether an empty DATA frame stands before each.
+    /// Whether an empty DATA frame stands before those of a write.
     pub(crate) empty: Choice<bool>,
     /// Whether END_STREAM comes on an empty DATA frame of its own.
     pub(crate) end_apart: Choice<bool>,

@@ -432,7 +432,7 @@ fn frames(frames: Frames) -> String {
         let _ = write!(text, " padded by {}", frames.padding);
     }
     if frames.empty {
-        text.push_str(" and empty ones");
+        text.push_str(" behind an empty one");
     }
     if frames.end_apart {
         text.push_str(" with the end apart");

@@ -47,7 +47,7 @@ pub(crate) enum Knob {
     Aborts,
     /// Half of the requests with a body send it after `100 Continue`, or 10 ms without one.
     Expect,
-    /// Half of the replies stand in frames of odd sizes, padded, or with empty ones among them, their fields in or out of
+    /// Half of the replies stand in frames of odd sizes, padded, or behind an empty one, their fields in or out of
     /// the table; nothing where the gateway speaks HTTP/1.1 to the origin.
     Frames,
 }

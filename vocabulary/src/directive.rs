@@ -346,7 +346,8 @@ pub struct Frames {
     /// Bytes of padding in each DATA frame, at most 255 (RFC 9113 §6.1).
     #[serde(default, skip_serializing_if = "is_zero_u32")]
     pub padding: u32,
-    /// Whether an empty DATA frame stands before each.
+    /// Whether an empty DATA frame stands before what is written at once: one, for many on a connection are taken for a
+    /// flood (RFC 9113 §10.5) and end it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub empty: bool,
     /// Whether END_STREAM comes on an empty DATA frame of its own.

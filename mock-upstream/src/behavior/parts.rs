@@ -182,8 +182,8 @@ impl Medium for Parts {
             }
             Part::Body { wire, shape } => {
                 let frames = if shape.data == 0 { 1 } else { wire.len().div_ceil(u64::from(shape.data)) };
-                let each = frame + u64::from(shape.padding.min(256)) + if shape.empty { frame } else { 0 };
-                wire.len() + frames * each
+                let empty = if shape.empty { frame } else { 0 };
+                wire.len() + empty + frames * (frame + u64::from(shape.padding.min(256)))
             }
             Part::End { .. } | Part::Reset(_) | Part::GoAway(_) | Part::Settings(_) => 2 * frame,
         };

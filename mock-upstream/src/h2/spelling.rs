@@ -41,7 +41,7 @@ pub(super) struct Writing {
     parts: RefCell<VecDeque<Part>>,
     /// Bytes of the first part, a body, that stand in frames already.
     at: Cell<u64>,
-    /// Whether the empty frame before the next one stands there.
+    /// Whether the empty frame before the first one stands there.
     is_announced: Cell<bool>,
     /// In which write, and where in the batch, it begins.
     pub(super) begins: Cell<Option<(u64, usize)>>,
@@ -231,7 +231,6 @@ impl Speller {
         self.scratch.clear();
         wire.render(at..at + bytes, &mut self.scratch);
         frame::data(out, stream.id, &self.scratch, ends, padding);
-        writing.is_announced.set(false);
         let counted = bytes as usize + beside;
         self.window.take(counted);
         let mut window = stream.sends.get();

@@ -12,7 +12,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     shape: Shape::RequestSplice,
     boundary: Boundary::CrossTenant,
     leg: Leg::Request,
-    scenario: "h2-coalesced-authorities",
+    scenario: "h2-authority-of-the-connection",
     clients: None,
     // RFC 9113 §8.3.1: `:authority` is the request's own.
     decisions: || Decisions { authority: |_, connection| connection, ..Decisions::reference().with_h2_up() },
