@@ -24,6 +24,10 @@ use tracing_subscriber::EnvFilter;
 
 use arguments::{Arguments, Command};
 
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     log(arguments.verbose);

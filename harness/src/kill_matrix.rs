@@ -31,7 +31,9 @@ const CASES_OVER_TCP: u32 = 20;
 /// row less often than from a real kernel; and a case costs next to nothing.
 const CASES_SIMULATED: u32 = 60;
 /// Cases of a cell that only says who else kills whom: there are many of these.
-const CASES_OF_OTHERS: u32 = 20;
+const CASES_OF_OTHERS: u32 = 12;
+/// Cases of the correct gateway in each crossing but the first.
+const CASES_OF_CROSSINGS: u32 = 20;
 /// Cases of a correct gateway whose process is stopped: it stands still many times in each, for up to 200 ms.
 const CASES_STOPPED: u32 = 4;
 
@@ -245,7 +247,7 @@ impl KillMatrix {
         let cases = match &specimen {
             Specimen::Reference | Specimen::CachingReference if stopped => CASES_STOPPED,
             // In each crossing there are as many again.
-            Specimen::Reference if crossing != Crossing::default() => CASES_OF_OTHERS,
+            Specimen::Reference if crossing != Crossing::default() => CASES_OF_CROSSINGS,
             Specimen::Reference | Specimen::CachingReference | Specimen::Mutant(_) => self.cases(over),
         };
         Wanted {
