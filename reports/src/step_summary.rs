@@ -128,8 +128,8 @@ fn code(text: &str) -> String {
     let mut code = String::from("<code>");
     for c in text.chars() {
         match c {
-            // The hyphen and the slash stand in every name, and mean something only at the start of a line.
-            ' ' | '-' | '/' => code.push(c),
+            // They stand in names and sentences, and mean something only at the start of a line or behind another sign.
+            ' ' | '-' | '/' | ',' | '(' | ')' | '\'' => code.push(c),
             // The dot of `www.` makes a link.
             c if c.is_ascii_punctuation() => _ = write!(code, "&#{};", u32::from(c)),
             c => code.push(c),
