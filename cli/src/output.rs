@@ -106,8 +106,8 @@ pub(crate) fn write_reports(
     Ok(())
 }
 
-/// Tells GitHub Actions of a run where that is asked for. That it cannot be told changes no exit code: the run is what it
-/// is, and nobody asked for a file.
+/// Tells GitHub Actions of a run where that is asked for. That it cannot be told changes no exit code: the run is what
+/// it is, and nobody asked for a file.
 pub(crate) fn tell_github(record: &RunRecord, options: &Reports, replay: &dyn Fn(&Finding) -> String) {
     let asked_for = match options.annotations {
         Annotations::Auto => std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),

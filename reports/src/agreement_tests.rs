@@ -1,5 +1,5 @@
-//! Every format of a record against every other: each is read back by a parser that is not ours, and what it says of the
-//! run must be what the record says, whatever stands in the record's texts.
+//! Every format of a record against every other: each is read back by a parser that is not ours, and what it says of
+//! the run must be what the record says, whatever stands in the record's texts.
 
 use std::collections::BTreeSet;
 
@@ -140,7 +140,8 @@ fn children_of_all<'a>(nodes: &[Node<'a, 'a>], element: &'a str) -> impl Iterato
 
 // ---- GitHub's annotations ------------------------------------------------------------------------------------------
 
-/// A line as the runner of GitHub Actions reads it (`ActionCommand.TryParseV2` in actions/runner): kind, title, message.
+/// A line as the runner of GitHub Actions reads it (`ActionCommand.TryParseV2` in actions/runner): kind, title,
+/// message.
 fn read_command(line: &str) -> Option<(String, String, String)> {
     let (head, data) = line.trim_start().strip_prefix("::")?.split_once("::")?;
     let (kind, properties) = head.split_once(' ').unwrap_or((head, ""));

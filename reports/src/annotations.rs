@@ -1,10 +1,10 @@
 //! The worst of a run as annotations of GitHub Actions: lines that its runner takes for commands.
 //!
-//! `::error title=…::message`, where `%`, carriage return and line feed are written `%25`, `%0D`, `%0A`, and in the title
-//! also `:` and `,` as `%3A`, `%2C`
-//! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>, and `issueCommand` of actions/toolkit).
-//! GitHub shows ten of a kind for a step and drops the rest without a word; here the rest is counted. No line names a file:
-//! what is wrong is not in the user's repository.
+//! `::error title=…::message`, where `%`, carriage return and line feed are written `%25`, `%0D`, `%0A`, and in the
+//! title also `:` and `,` as `%3A`, `%2C`
+//! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>, and `issueCommand` of
+//! actions/toolkit). GitHub shows ten of a kind for a step and drops the rest without a word; here the rest is counted.
+//! No line names a file: what is wrong is not in the user's repository.
 
 use std::fmt::Write;
 
@@ -23,8 +23,8 @@ const FINDINGS_MAX: usize = 5;
 /// Reasons in the one line of a run that is neither Clean nor has findings.
 const REASONS_MAX: usize = 5;
 
-/// A line for each of the worst five findings, and one that counts the others. A run without findings that is not Clean has
-/// one line, which says why. Empty for a Clean run. A finding of a scenario of level `should` is a warning.
+/// A line for each of the worst five findings, and one that counts the others. A run without findings that is not Clean
+/// has one line, which says why. Empty for a Clean run. A finding of a scenario of level `should` is a warning.
 pub fn annotations(record: &RunRecord) -> String {
     let record = &neutral::record(record);
     let findings = worst_first(&record.findings);

@@ -2,9 +2,10 @@
 //!
 //! Neither has a schema of its own, so this keeps to what their readers take: of GitLab
 //! (<https://docs.gitlab.com/ci/testing/unit_test_reports/>) `classname`, `name`, `file`, `time` of a test case and the
-//! content of `failure`, `error`, `skipped` and `system-out`; of Jenkins (the source of its junit plugin) also `timestamp`,
-//! `message`, `type` and `properties`. A run has one suite. Its test cases are the run itself, each scenario, each scenario
-//! that was left out; never a request, for both products compare test cases by name from one run to the next.
+//! content of `failure`, `error`, `skipped` and `system-out`; of Jenkins (the source of its junit plugin) also
+//! `timestamp`, `message`, `type` and `properties`. A run has one suite. Its test cases are the run itself, each
+//! scenario, each scenario that was left out; never a request, for both products compare test cases by name from one
+//! run to the next.
 //!
 //! A finding fails its scenario's test case. What was left unproven is an error, so that missing data is never green.
 //! JUnit decides nothing: the job's status is the exit code.

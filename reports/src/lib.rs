@@ -1,13 +1,12 @@
 //! A run record in, bytes out: one file per format.
 //!
-//! [`card()`] tells one finding to a person, [`summary()`] the whole run, [`json()`] and [`jsonl()`] tell it to programs;
-//! `schemas/` has the JSON Schemas of both. [`junit()`] tells it to a CI system, [`annotations()`] and [`step_summary()`] to
-//! GitHub Actions.
-//! The kill matrix has a text, a page and JSON of its own.
-//! Every function here is pure: no clock, no file, no terminal. The same record always gives the same bytes.
+//! [`card()`] tells one finding to a person, [`summary()`] the whole run, [`json()`] and [`jsonl()`] tell it to
+//! programs; `schemas/` has the JSON Schemas of both. [`junit()`] tells it to a CI system, [`annotations()`] and
+//! [`step_summary()`] to GitHub Actions. The kill matrix has a text, a page and JSON of its own. Every function here is
+//! pure: no clock, no file, no terminal. The same record always gives the same bytes.
 //!
-//! A record quotes a gateway, and a gateway may be hostile. All formats but two are written from a copy of the
-//! record in which the module `neutral` has disarmed every text; JSON and JSONL escape the same characters in the way of JSON,
+//! A record quotes a gateway, and a gateway may be hostile. All formats but two are written from a copy of the record
+//! in which the module `neutral` has disarmed every text; JSON and JSONL escape the same characters in the way of JSON,
 //! so that a reader gets the text back and a terminal does not.
 //!
 //! ```

@@ -1,9 +1,9 @@
 //! The run as a page in Markdown: what GitHub shows under a job, and what `-o FILE.md` writes.
 //!
-//! A page is rendered among others' pages, so no text of the record may be markup there. It stands in one of two places. In
-//! the table it is within `<code>`, each character that Markdown knows written by its number: what GitHub makes of rendered
-//! text (mentions, issue numbers, emoji) it does not make within code. Everywhere else it is in a fenced block whose fence
-//! is longer than any run of backticks in it.
+//! A page is rendered among others' pages, so no text of the record may be markup there. It stands in one of two
+//! places. In the table it is within `<code>`, each character that Markdown knows written by its number: what GitHub
+//! makes of rendered text (mentions, issue numbers, emoji) it does not make within code. Everywhere else it is in a
+//! fenced block whose fence is longer than any run of backticks in it.
 
 use std::fmt::Write;
 
@@ -27,8 +27,9 @@ const BLOCK_BYTES_MAX: usize = 64 * 1024;
 /// What the last line of a page that was cut takes.
 const NOTICE_BYTES_MAX: usize = 200;
 
-/// The page: the verdict on the first line, what it rests on, the worst findings as a table, their cards, and the summary
-/// as a terminal shows it. At most 256 KiB; what is cut is counted. `replay` gives the command that replays a finding.
+/// The page: the verdict on the first line, what it rests on, the worst findings as a table, their cards, and the
+/// summary as a terminal shows it. At most 256 KiB; what is cut is counted. `replay` gives the command that replays a
+/// finding.
 pub fn step_summary(record: &RunRecord, replay: &dyn Fn(&Finding) -> String) -> String {
     let harmless = &neutral::record(record);
     let mut page = format!("## crosswire: {}\n\n{}\n\n", record.verdict.title(), sentence(&meaning(harmless)));
