@@ -2,7 +2,7 @@
 //!
 //! `::error title=…::message`, where `%`, carriage return and line feed are written `%25`, `%0D`, `%0A`, and in the
 //! title also `:` and `,` as `%3A`, `%2C`
-//! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>, and `issueCommand` of
+//! (<https://docs.github.com/actions/using-workflows/workflow-commands-for-github-actions>, and `issueCommand` of
 //! actions/toolkit). GitHub shows ten of a kind for a step and drops the rest without a word; here the rest is counted.
 //! No line names a file: what is wrong is not in the user's repository.
 
