@@ -172,12 +172,34 @@ pub(crate) struct Check {
     /// The run's folder [default: crosswire-out/<run-id>]
     #[arg(long, env = "CROSSWIRE_OUT")]
     pub(crate) out: Option<PathBuf>,
-    /// Write a report, by its ending: .json, .jsonl; `-` is JSON on stdout
-    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
-    pub(crate) output: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
     /// Say what would be run, and send nothing
     #[arg(long, env = "CROSSWIRE_DRY_RUN")]
     pub(crate) dry_run: bool,
+}
+
+/// Where reports for machines go.
+#[derive(Debug, Args)]
+pub(crate) struct Reports {
+    /// Write a report, by its ending: .json, .jsonl, .xml (JUnit), .md; `-` is JSON on stdout
+    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
+    pub(crate) output: Vec<PathBuf>,
+    /// Tell GitHub Actions of the worst findings (on stderr) and append the run to the job's step summary
+    #[arg(long, value_enum, default_value_t, env = "CROSSWIRE_ANNOTATIONS")]
+    pub(crate) annotations: Annotations,
+}
+
+/// Whether a run is told to GitHub Actions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Annotations {
+    /// Where GITHUB_ACTIONS is true
+    #[default]
+    Auto,
+    /// Always
+    Github,
+    /// Never
+    None,
 }
 
 /// The gateway under test.
@@ -230,9 +252,8 @@ pub(crate) struct Replay {
 pub(crate) struct Report {
     /// The run's folder, like crosswire-out/<run-id>
     pub(crate) folder: PathBuf,
-    /// Write a report, by its ending: .json, .jsonl; `-` is JSON on stdout
-    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
-    pub(crate) output: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reports: Reports,
 }
 
 /// Options of `selftest`.

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use crosswire::{Builder, Profile, Report, RunEvent, Stop};
+use vocabulary::finding::Finding;
 use vocabulary::identity::CaseNumber;
 use vocabulary::verdict::Verdict;
 
@@ -19,14 +20,16 @@ use crate::{gateway, program};
 const REGRESSIONS: &str = "crosswire-regressions";
 
 pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
-    output::check(&options.output)?;
+    output::check(&options.reports.output)?;
     let builder = builder(options)?;
     if options.dry_run {
         return dry_run(&builder, options);
     }
     let ended = run_to_the_end(builder, output)?;
     let code = conclude(&ended, output);
-    match (output::write_reports(ended.report.record(), &options.output), code) {
+    let (record, replay) = (ended.report.record(), |finding: &Finding| ended.report.replay_command(finding));
+    output::tell_github(record, &options.reports, &replay);
+    match (output::write_reports(record, &options.reports.output, &replay), code) {
         (Err(error), 0) => Err(error),
         // A report that cannot be written must not hide what was found.
         (Err(error), code) => {

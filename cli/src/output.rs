@@ -1,16 +1,21 @@
 //! Where things go: reports by their ending, words for people to stderr.
 
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use reports::Style;
+use vocabulary::finding::Finding;
 use vocabulary::record::RunRecord;
 
-use crate::arguments::Color;
+use crate::arguments::{Annotations, Color, Reports};
 
 /// The width of what people read where no terminal says otherwise.
 const WIDTH: usize = 100;
+/// Bytes of a step summary that GitHub takes; of a larger one it shows nothing at all.
+const STEP_SUMMARY_BYTES_MAX: u64 = 1024 * 1024;
 
 /// How this process speaks.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +49,8 @@ impl Output {
 enum Format {
     Json,
     Jsonl,
+    Junit,
+    Markdown,
 }
 
 /// Refuses what cannot be written, before anything is sent: endings that no report has, folders that are not there.
@@ -77,12 +84,18 @@ pub(crate) fn to_stderr(line: &str) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }
 
-/// Writes a record into every file that was asked for.
-pub(crate) fn write_reports(record: &RunRecord, files: &[PathBuf]) -> anyhow::Result<()> {
+/// Writes a record into every file that was asked for. `replay` gives the command that replays a finding.
+pub(crate) fn write_reports(
+    record: &RunRecord,
+    files: &[PathBuf],
+    replay: &dyn Fn(&Finding) -> String,
+) -> anyhow::Result<()> {
     for file in files {
         let text = match format(file)? {
             Format::Json => reports::json(record),
             Format::Jsonl => reports::jsonl(record),
+            Format::Junit => reports::junit(record, replay),
+            Format::Markdown => reports::step_summary(record, replay),
         };
         if file == Path::new("-") {
             to_stdout(&text)?;
@@ -93,12 +106,42 @@ pub(crate) fn write_reports(record: &RunRecord, files: &[PathBuf]) -> anyhow::Re
     Ok(())
 }
 
+/// Tells GitHub Actions of a run where that is asked for. That it cannot be told changes no exit code: the run is what
+/// it is, and nobody asked for a file.
+pub(crate) fn tell_github(record: &RunRecord, options: &Reports, replay: &dyn Fn(&Finding) -> String) {
+    let asked_for = match options.annotations {
+        Annotations::Auto => std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
+        Annotations::Github => true,
+        Annotations::None => false,
+    };
+    if !asked_for {
+        return;
+    }
+    // The runner reads commands from both streams, and stdout may be somebody's JSON.
+    reports::annotations(record).lines().for_each(to_stderr);
+    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return };
+    if let Err(error) = append_step_summary(&file, &reports::step_summary(record, replay)) {
+        to_stderr(&format!("crosswire: failed to {error:#}; --annotations none leaves it out"));
+    }
+}
+
+/// Behind what other commands of the same step have written.
+fn append_step_summary(file: &OsStr, page: &str) -> anyhow::Result<()> {
+    let what = || format!("append to the step summary {}", Path::new(file).display());
+    let taken = fs::metadata(file).map_or(0, |metadata| metadata.len());
+    if taken + page.len() as u64 > STEP_SUMMARY_BYTES_MAX {
+        bail!("{}: it has {taken} bytes, and GitHub shows none that has more than {STEP_SUMMARY_BYTES_MAX}", what());
+    }
+    let mut opened = OpenOptions::new().append(true).create(true).open(file).with_context(what)?;
+    opened.write_all(page.as_bytes()).with_context(what)
+}
+
 /// Writes a report into its file, under another name first: whoever reads the file never sees half of it.
 pub(crate) fn to_file(file: &Path, text: &str) -> anyhow::Result<()> {
     let mut partial = file.as_os_str().to_owned();
     partial.push(".partial");
-    std::fs::write(&partial, text)
-        .and_then(|()| std::fs::rename(&partial, file))
+    fs::write(&partial, text)
+        .and_then(|()| fs::rename(&partial, file))
         .with_context(|| format!("write the report {}", file.display()))
 }
 
@@ -109,8 +152,10 @@ fn format(file: &Path) -> anyhow::Result<Format> {
     match file.extension().and_then(|ending| ending.to_str()) {
         Some("json") => Ok(Format::Json),
         Some("jsonl") => Ok(Format::Jsonl),
+        Some("xml") => Ok(Format::Junit),
+        Some("md") => Ok(Format::Markdown),
         _ => bail!(
-            "write the report {}: its ending names no format; use .json or .jsonl, or - for stdout",
+            "write the report {}: its ending names no format; use .json, .jsonl, .xml (JUnit) or .md, or - for stdout",
             file.display()
         ),
     }

@@ -6,9 +6,23 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs crosswire in a folder.
+/// Runs crosswire in a folder, as on a machine that is no CI system.
 fn crosswire(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_crosswire")).args(arguments).current_dir(folder).output().unwrap()
+    command(folder, arguments).output().unwrap()
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_crosswire"));
+    command.args(arguments).current_dir(folder);
+    // Where these tests run in GitHub Actions themselves.
+    command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
+    command
+}
+
+/// Runs crosswire in a folder, as a step of GitHub Actions whose summary is `summary.md` there.
+fn in_github_actions(folder: &Path, arguments: &[&str]) -> Output {
+    let summary = folder.join("summary.md");
+    command(folder, arguments).env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", summary).output().unwrap()
 }
 
 fn code(output: &Output) -> i32 {
@@ -234,6 +248,49 @@ fn reports_go_where_they_are_asked_to_go() {
 }
 
 #[test]
+fn a_run_is_told_to_ci_systems_and_again_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |file: &str| std::fs::read_to_string(folder.path().join(file)).unwrap();
+    let check = ["check", "--recipe", "mutant:surplus-accepted", "--scenario", "surplus-same-segment", "--cases", "2"];
+    let reports = ["--seed", "1", "--out", "run", "-o", "r.junit.xml", "-o", "r.md", "-o", "r.jsonl", "-o", "-"];
+    std::fs::write(folder.path().join("summary.md"), "of another command\n").unwrap();
+    let output = in_github_actions(folder.path(), &[&check[..], &["--shrink-time", "0s"], &reports].concat());
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
+    assert!(stdout(&output).starts_with('{'), "stdout is for machines and holds nothing but JSON");
+    assert!(stderr(&output).lines().any(|line| line.starts_with("::error title=crosswire%3A ")), "{}", stderr(&output));
+    let (junit, page) = (read("r.junit.xml"), read("r.md"));
+    assert!(junit.contains("<failure message=") && junit.contains("replay: "), "{junit}");
+    assert!(page.starts_with("## crosswire: Violated\n") && page.contains("replay: "), "{page}");
+    assert_eq!(read("summary.md"), format!("of another command\n{page}"));
+    let findings = read("r.jsonl").lines().filter(|line| line.starts_with("{\"line\":\"finding\"")).count();
+    assert!(findings > 0 && junit.contains(&format!("name=\"findings\" value=\"{findings}\"")), "{junit}");
+
+    let again = ["report", "run", "-o", "again.xml", "-o", "again.md", "--annotations", "none"];
+    let output = in_github_actions(folder.path(), &again);
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
+    assert!(!stderr(&output).contains("::error"), "{}", stderr(&output));
+    let but_replay = |text: &str| -> Vec<String> {
+        text.lines().filter(|line| !line.starts_with("replay: ")).map(str::to_owned).collect()
+    };
+    assert_eq!(but_replay(&read("again.xml")), but_replay(&junit));
+    assert_eq!(but_replay(&read("again.md")), but_replay(&page));
+    assert_eq!(read("summary.md"), format!("of another command\n{page}"), "it was to be left out");
+
+    let outside = crosswire(folder.path(), &["report", "run"]);
+    assert!(!stderr(&outside).contains("::error"), "{}", stderr(&outside));
+    let asked = crosswire(folder.path(), &["report", "run", "--annotations", "github"]);
+    assert!(stderr(&asked).contains("\n::error title="), "{}", stderr(&asked));
+
+    // Beyond 1 MiB GitHub shows nothing of what the other command has written either.
+    let full = "x".repeat(1024 * 1024 - 100);
+    std::fs::write(folder.path().join("summary.md"), &full).unwrap();
+    let output = in_github_actions(folder.path(), &["report", "run"]);
+    assert_eq!(code(&output), 10, "{}", stderr(&output));
+    assert!(stderr(&output).contains("failed to append to the step summary"), "{}", stderr(&output));
+    assert_eq!(read("summary.md"), full);
+}
+
+#[test]
 fn what_a_run_had_found_is_rendered_from_a_torn_journal() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(code(&crosswire(folder.path(), &["demo", "--out", "run"])), 10);
@@ -253,7 +310,7 @@ fn usage_errors_say_what_to_try_and_send_nothing() {
     refused(&["check", "--recipe", "mutant:nothing"], 2, &["nothing", "surplus-accepted"]);
     refused(&["check", "--recipe", "reference", "--scenario", "interm-*"], 2, &["interm-*"]);
     refused(&["check", "--recipe", "reference", "--profile", "fast"], 2, &["fast", "quick"]);
-    refused(&["check", "--recipe", "reference", "-o", "report.pdf"], 2, &["report.pdf", ".json"]);
+    refused(&["check", "--recipe", "reference", "-o", "report.pdf"], 2, &["report.pdf", ".json", ".xml"]);
     refused(&["check", "--recipe", "reference", "--time-limit", "60"], 2, &["60"]);
     refused(&["check", "--gateway", "http://127.0.0.1:1"], 2, &["--origin-listen"]);
     refused(&["check", "--gateway", "127.0.0.1:1", "--origin-listen", "127.0.0.1:0"], 2, &["http://127.0.0.1:8080"]);

@@ -72,7 +72,7 @@ pub(crate) fn subject(finding: &Finding) -> String {
     format!("{shape} · {} · {} · {}", finding.boundary, finding.scenario, rate(finding))
 }
 
-fn rate(finding: &Finding) -> String {
+pub(crate) fn rate(finding: &Finding) -> String {
     match finding.reproduction.runs {
         0 => format!("in {}, not replayed", counted(finding.cases.into(), "case")),
         runs => format!("{} of {}", finding.reproduction.failed, counted(runs.into(), "replay")),

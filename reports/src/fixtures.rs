@@ -1,9 +1,11 @@
 //! Findings and records made by hand, in the words that the oracle uses, and how a text is compared to its golden.
 
 mod findings;
+mod generated;
 mod matrices;
 mod records;
 mod tale;
+mod traced;
 
 use std::path::Path;
 
@@ -11,8 +13,10 @@ pub(crate) use findings::{
     all, desync, duplicate_from_store, duplicate_in_flight, hostile, request_splice, shift, shift_of_many,
     status_mismatch,
 };
+pub(crate) use generated::{HOSTILE_PIECES, hostile_text, record as any_record};
 pub(crate) use matrices::matrices;
 pub(crate) use records::{clean, hostile_record, records, violated};
+pub(crate) use traced::{members, members_behind, words};
 
 /// Text that clears a screen, turns the reading direction, speaks to CI systems and ends lines.
 pub(crate) const HOSTILE: &str = "\x1b[2J\u{202e}\0::error::x\r\n::warning::y ##[error]z \u{9b}31m\u{200b}";

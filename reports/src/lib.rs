@@ -1,12 +1,13 @@
 //! A run record in, bytes out: one file per format.
 //!
-//! [`card()`] tells one finding to a person, [`summary()`] the whole run, [`json()`] and [`jsonl()`] tell it to programs.
-//! The kill matrix has a text, a page and JSON of its own.
-//! Every function here is pure: no clock, no file, no terminal. The same record always gives the same bytes.
+//! [`card()`] tells one finding to a person, [`summary()`] the whole run, [`json()`] and [`jsonl()`] tell it to
+//! programs; `schemas/` has the JSON Schemas of both. [`junit()`] tells it to a CI system, [`annotations()`] and
+//! [`step_summary()`] to GitHub Actions. The kill matrix has a text, a page and JSON of its own. Every function here is
+//! pure: no clock, no file, no terminal. The same record always gives the same bytes.
 //!
-//! A record quotes a gateway, and a gateway may be hostile. The two formats for people are written from a copy of the
-//! record in which the module `neutral` has disarmed every text; the two formats for programs escape the same characters in the
-//! way of JSON, so that a reader gets the text back and a terminal does not.
+//! A record quotes a gateway, and a gateway may be hostile. All formats but two are written from a copy of the record
+//! in which the module `neutral` has disarmed every text; JSON and JSONL escape the same characters in the way of JSON,
+//! so that a reader gets the text back and a terminal does not.
 //!
 //! ```
 //! use reports::Style;
@@ -14,6 +15,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod agreement_tests;
+mod annotations;
 mod card;
 mod chain;
 mod delivery_map;
@@ -21,18 +25,26 @@ mod delivery_map;
 mod fixtures;
 mod ink;
 mod json;
+mod junit;
 mod matrix;
 mod neutral;
 mod scenario_table;
+#[cfg(test)]
+mod schema_tests;
 mod sketch;
+mod step_summary;
 mod steps;
 mod summary;
 mod wire;
+mod worst;
 mod wrap;
 
+pub use annotations::annotations;
 pub use card::card;
 pub use json::{json, jsonl};
+pub use junit::junit;
 pub use matrix::{matrix_json, matrix_markdown, matrix_text};
+pub use step_summary::step_summary;
 pub use summary::summary;
 
 /// How a text for people is set.

@@ -158,7 +158,7 @@ fn near_misses(scenario: &ScenarioRecord) -> Option<String> {
 }
 
 /// What did not happen, and why.
-fn obligation(obligation: &ObligationRecord) -> Option<String> {
+pub(crate) fn obligation(obligation: &ObligationRecord) -> Option<String> {
     let ObligationRecord { name, state, witness, count } = obligation;
     let times = match count {
         0 => String::new(),

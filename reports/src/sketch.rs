@@ -130,7 +130,7 @@ impl Lanes {
     fn row(&self, step: &Step, zero: Moment, ink: Ink) -> String {
         let mut line = Line::blank();
         let time = since(step.at, zero);
-        line.write(TIME - columns(&time), &time);
+        line.write(TIME.saturating_sub(columns(&time)), &time);
         for x in self.lifelines() {
             line.write(x, "│");
         }

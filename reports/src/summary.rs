@@ -114,7 +114,7 @@ pub(crate) fn paint(verdict: Verdict, text: &str, ink: Ink) -> String {
 }
 
 /// What the verdict means, in numbers.
-fn meaning(record: &RunRecord) -> String {
+pub(crate) fn meaning(record: &RunRecord) -> String {
     let found = found(record);
     match record.verdict {
         Verdict::Clean => found,

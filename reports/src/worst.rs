@@ -1,0 +1,32 @@
+//! Which findings come first where not all can be told: those that decide the verdict, and of them the worst.
+
+use vocabulary::finding::Finding;
+
+/// The findings by level, then by severity, then as they were found.
+pub(crate) fn worst_first<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Vec<&'a Finding> {
+    let mut findings: Vec<&Finding> = findings.into_iter().collect();
+    findings.sort_by_key(|finding| (finding.level, finding.severity));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use vocabulary::finding::Severity;
+    use vocabulary::scenario::Level;
+
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn what_decides_the_verdict_comes_before_what_is_worse_and_equals_keep_their_order() {
+        let finding = |id: &str, level, severity| Finding { id: id.to_owned(), level, severity, ..fixtures::shift() };
+        let findings = [
+            finding("f1", Level::Should, Severity::Leak),
+            finding("f2", Level::Must, Severity::Staleness),
+            finding("f3", Level::Must, Severity::Leak),
+            finding("f4", Level::Must, Severity::Leak),
+        ];
+        let ids: Vec<&str> = worst_first(&findings).iter().map(|finding| finding.id.as_str()).collect();
+        assert_eq!(ids, ["f3", "f4", "f2", "f1"]);
+    }
+}
