@@ -166,6 +166,25 @@ fn curl_is_served_well() {
 }
 
 #[test]
+fn h2_of_python_is_served_well() {
+    let found =
+        run("python3", "python3", &["-c", "import importlib.util as of; print(of.find_spec('h2') is not None)"]);
+    if found.as_deref().map(str::trim) != Some("True") {
+        eprintln!("skipped: Python's h2 is not installed (Debian package python3-h2)");
+        return;
+    }
+    // Bodies larger than the windows in both directions, ten streams beside each other.
+    let stage = Stage::new();
+    stage.load(&(1..=10).map(|exchange| (exchange, vec![ok(150_000)])).collect::<Vec<_>>(), Vec::new());
+    let port = stage.origin().addr().port().to_string();
+    let paths: Vec<String> = (1..=10).map(|exchange| stage.canary(exchange, Site::Path)).collect();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/origin/h2/python_h2.py");
+    let arguments: Vec<&str> = [script, &port, "200000"].into_iter().chain(paths.iter().map(String::as_str)).collect();
+    let said = run("python3", "python3", &arguments).expect("it has just answered");
+    assert_eq!(said, "200 150000\n".repeat(10));
+}
+
+#[test]
 fn nghttp_is_served_well() {
     let stage = Stage::new();
     let uris: Vec<String> = (1..=20)
