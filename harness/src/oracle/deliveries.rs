@@ -249,12 +249,22 @@ pub(super) struct Misdirected {
 pub(super) fn misdirected(history: &History, exchange: ExchangeId) -> Option<Misdirected> {
     let asked = named_authority(history, exchange)?;
     let seen = &history.exchanges.get(&exchange)?.seen;
-    let is_other = |authority: &&str| !authority.eq_ignore_ascii_case(asked);
+    let is_other = |authority: &&str| !is_spelling_of(authority, asked);
     let (connection, arrived) =
         seen.iter().find_map(|seen| Some((seen.connection, seen.authority.as_deref().filter(is_other)?)))?;
     passed_on(history, asked).next()?;
     let owner = passed_on(history, arrived).min_by_key(|(_, seen)| (seen.connection != connection, seen.at))?;
     Some(Misdirected { asked: asked.to_owned(), arrived: arrived.to_owned(), owner: owner.0 })
+}
+
+/// Whether an authority may have become this one without anybody else's: in other letters, with its scheme's own port, or
+/// without a port. RFC 9110 §4.2.3 has the first two as equivalent; a gateway that drops every port mixes nothing up.
+fn is_spelling_of(arrived: &str, asked: &str) -> bool {
+    let is = |authority: &str| arrived.eq_ignore_ascii_case(authority);
+    let host = asked.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
+    is(asked)
+        || host.is_some_and(|(host, _)| is(host))
+        || [":80", ":443"].iter().any(|port| is(&format!("{asked}{port}")))
 }
 
 /// The authority that an exchange names in its `Host` field, and nowhere else.

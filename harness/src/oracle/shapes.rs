@@ -763,6 +763,11 @@ mod tests {
         silent(&format!("{hosts} arrived:1=origin arrived:2=origin arrived:3=origin"));
         silent(&format!("{hosts} arrived:2=a arrived:3=a"));
         silent("host:1=a 1<1 2<2 arrived:2=a");
+        // A port left out, or the scheme's own added, is nobody else's; another port is another site.
+        silent("c1:1,3 host:1=a host:2=a:8080 host:3=a:8080 1<1 2<2 3<3 arrived:3=a");
+        silent("c1:1,3 host:1=a:80 host:2=a host:3=a 1<1 2<2 3<3 arrived:3=a:80");
+        let ports = "c1:1,3 host:1=a:8080 host:2=a:9090 host:3=a:9090 1<1 2<2 3<3 arrived:3=a:8080";
+        check(ports, "request splice, cross-tenant, request leg");
     }
 
     #[test]
