@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
     let ended = check::run_to_the_end(builder, output)?;
     let code = check::conclude(&ended, output);
     if !output.quiet {
-        next(&options.defect);
+        next(&options.defect)?;
     }
     Ok(code)
 }
@@ -59,11 +59,12 @@ fn list() -> anyhow::Result<()> {
     to_stdout(&text)
 }
 
-fn next(defect: &str) {
-    match defect {
-        "none" => to_stderr("\nA gateway with a defect: crosswire demo. Your own: crosswire check --help."),
-        _ => to_stderr(
-            "\nThe same gateway without the defect: crosswire demo --defect none. Your own: crosswire check --help.",
-        ),
-    }
+fn next(defect: &str) -> anyhow::Result<()> {
+    let program = crate::program()?;
+    let other = match defect {
+        "none" => format!("A gateway with a defect: {program} demo."),
+        _ => format!("The same gateway without the defect: {program} demo --defect none."),
+    };
+    to_stderr(&format!("\n{other} Your own: {program} check --help."));
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `crosswire report`: render a run's record again, from its journal, without running it.
 
-use crosswire::{RunError, arguments_of, read_run};
+use crosswire::{RunError, arguments_of, read_run, replay_command};
 use vocabulary::finding::Finding;
 
 use crate::arguments::Report;
@@ -10,11 +10,8 @@ pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
     output::check(&options.reports.output)?;
     let record = read_run(&options.folder).map_err(RunError::from)?;
     let program = crate::program()?;
-    let gateway = arguments_of(&record.gateway).unwrap_or_else(|| "--command '<how it is started>'".to_owned());
-    let replay = |finding: &Finding| {
-        let plan = options.folder.join(&finding.plan);
-        format!("{program} replay {} {gateway}", plan.display())
-    };
+    let gateway = arguments_of(&record.gateway);
+    let replay = |finding: &Finding| replay_command(&program, &options.folder, finding, gateway.as_deref());
     output::write_reports(&record, &options.reports.output, &replay)?;
     if !output.quiet {
         for finding in &record.findings {

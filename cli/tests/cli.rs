@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -58,14 +58,9 @@ fn swapped_tenants(text: &str) -> Option<(String, String)> {
     Some((receiver.to_owned(), owner.to_owned()))
 }
 
-/// The reference gateway as a program: built by `cargo test` beside this test.
-fn gateway_program() -> PathBuf {
-    let program = Path::new(env!("CARGO_BIN_EXE_crosswire")).parent().unwrap().join("examples/gateway");
-    if !program.is_file() {
-        let built = Command::new(env!("CARGO")).args(["build", "-p", "crosswire-specimens", "--examples"]).status();
-        assert!(built.unwrap().success());
-    }
-    program
+/// The program as the specimen of this name, which listens and forwards as the environment says.
+fn specimen(name: &str) -> String {
+    format!("exec '{}' gateways serve {name}", env!("CARGO_BIN_EXE_crosswire"))
 }
 
 #[test]
@@ -185,11 +180,11 @@ fn a_users_scenario_with_every_act_loads_prints_runs_shrinks_and_replays() {
 #[test]
 fn a_gateway_that_is_started_by_a_command_is_tested() {
     let folder = tempfile::tempdir().unwrap();
-    let command = format!("exec {}", gateway_program().display());
+    let command = specimen("reference");
     let check = ["check", "--command", &command, "--scenario", "surplus-same-segment", "--cases", "3", "--seed", "1"];
     let output = crosswire(folder.path(), &check);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    let faulty = format!("VARIANT=surplus-accepted exec {}", gateway_program().display());
+    let faulty = specimen("mutant:surplus-accepted");
     let check = ["check", "--command", &faulty, "--scenario", "surplus-same-segment", "--cases", "10", "--seed", "1"];
     let output = crosswire(folder.path(), &check);
     assert_eq!(code(&output), 10, "{}", stderr(&output));
@@ -214,10 +209,10 @@ fn free_port() -> u16 {
 fn a_gateway_that_already_runs_is_tested() {
     let folder = tempfile::tempdir().unwrap();
     let (listen, upstream) = (free_port(), free_port());
-    let started = Command::new(gateway_program())
+    let started = Command::new(env!("CARGO_BIN_EXE_crosswire"))
+        .args(["gateways", "serve", "reference"])
         .env("LISTEN_PORT", listen.to_string())
         .env("UPSTREAM_PORT", upstream.to_string())
-        .env_remove("VARIANT")
         .stderr(Stdio::null())
         .spawn();
     let _gateway = Gateway(started.unwrap());
@@ -269,11 +264,8 @@ fn a_run_is_told_to_ci_systems_and_again_from_its_folder() {
     let output = in_github_actions(folder.path(), &again);
     assert_eq!(code(&output), 10, "{}", stderr(&output));
     assert!(!stderr(&output).contains("::error"), "{}", stderr(&output));
-    let but_replay = |text: &str| -> Vec<String> {
-        text.lines().filter(|line| !line.starts_with("replay: ")).map(str::to_owned).collect()
-    };
-    assert_eq!(but_replay(&read("again.xml")), but_replay(&junit));
-    assert_eq!(but_replay(&read("again.md")), but_replay(&page));
+    assert_eq!(read("again.xml"), junit);
+    assert_eq!(read("again.md"), page);
     assert_eq!(read("summary.md"), format!("of another command\n{page}"), "it was to be left out");
 
     let outside = crosswire(folder.path(), &["report", "run"]);

@@ -44,7 +44,7 @@ pub use journal::{JournalError, read_run};
 pub use kill_matrix::KillMatrix;
 pub use profile::Profile;
 pub use replay::{PlanError, Replayed, load_plan};
-pub use report::Report;
+pub use report::{Report, replay_command};
 pub use run::{RunError, RunEvent, Stop};
 pub use scenarios::Draws;
 pub use transport;

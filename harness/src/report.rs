@@ -64,7 +64,9 @@ impl Report {
     }
 }
 
-pub(crate) fn replay_command(program: &str, folder: &Path, finding: &Finding, arguments: Option<&str>) -> String {
+/// The command that runs the plan of a finding again: which program, the run's folder, and the arguments that name the
+/// gateway, as far as they are known.
+pub fn replay_command(program: &str, folder: &Path, finding: &Finding, arguments: Option<&str>) -> String {
     let plan = folder.join(&finding.plan);
     let gateway = arguments.unwrap_or("--command '<how the gateway is started>'");
     format!("{program} replay {} {gateway} --times {REPRODUCTION_RUNS}", plan.display())

@@ -11,15 +11,11 @@ use vocabulary::finding::Finding;
 use vocabulary::record::RunRecord;
 use vocabulary::verdict::Verdict;
 
-use crate::fixtures::{self, HOSTILE_PIECES, assert_harmless, hostile_text};
+use crate::fixtures::{self, HOSTILE_PIECES, assert_harmless, hostile_text, replay};
 use crate::worst::worst_first;
 use crate::{annotations, json, jsonl, junit, neutral, step_summary};
 
 const PAGE_BYTES_MAX: usize = 256 * 1024;
-
-fn replay(finding: &Finding) -> String {
-    format!("crosswire replay run/{} --recipe nginx", finding.plan)
-}
 
 /// What every format says of a run.
 #[derive(Debug, PartialEq, Eq)]

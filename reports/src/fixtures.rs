@@ -5,9 +5,10 @@ mod generated;
 mod matrices;
 mod records;
 mod tale;
-mod traced;
 
 use std::path::Path;
+
+use vocabulary::finding::Finding;
 
 pub(crate) use findings::{
     all, desync, duplicate_from_store, duplicate_in_flight, hostile, request_splice, shift, shift_of_many,
@@ -16,10 +17,14 @@ pub(crate) use findings::{
 pub(crate) use generated::{HOSTILE_PIECES, hostile_text, record as any_record};
 pub(crate) use matrices::matrices;
 pub(crate) use records::{clean, hostile_record, records, violated};
-pub(crate) use traced::{members, members_behind, words};
 
 /// Text that clears a screen, turns the reading direction, speaks to CI systems and ends lines.
 pub(crate) const HOSTILE: &str = "\x1b[2J\u{202e}\0::error::x\r\n::warning::y ##[error]z \u{9b}31m\u{200b}";
+
+/// The command that replays a finding, as the command line would give it.
+pub(crate) fn replay(finding: &Finding) -> String {
+    format!("crosswire replay crosswire-out/run/{} --recipe nginx:keepalive --times 20", finding.plan)
+}
 
 /// Compares a text to `goldens/NAME`, or writes it there when UPDATE_GOLDENS is set.
 pub(crate) fn golden(name: &str, text: &str) {

@@ -357,11 +357,7 @@ mod tests {
     use roxmltree::{Document, Node};
 
     use super::*;
-    use crate::fixtures::{self, golden};
-
-    fn replay(finding: &Finding) -> String {
-        format!("crosswire replay crosswire-out/run/{} --recipe nginx:keepalive --times 20", finding.plan)
-    }
+    use crate::fixtures::{self, golden, replay};
 
     /// The elements of one name.
     fn elements<'a>(document: &'a Document, name: &'a str) -> Vec<Node<'a, 'a>> {

@@ -15,9 +15,10 @@ use vocabulary::record::{
     SelfTest, Skipped, StoreUse, Totals,
 };
 use vocabulary::scenario::{Level, Prevented};
+use vocabulary::traced::{keys, keys_behind, words};
 use vocabulary::verdict::Verdict;
 
-use crate::fixtures::{self, members, members_behind, words};
+use crate::fixtures;
 use crate::{json, jsonl};
 
 const RECORD: &str = include_str!("../schemas/record.schema.json");
@@ -181,26 +182,26 @@ fn named<const N: usize>(all: [(&str, &[&str]); N]) -> BTreeMap<String, Vec<Stri
 
 #[test]
 fn every_object_has_the_members_that_its_type_has() {
-    let step = |word| members_behind::<TimelineStep>(word);
+    let step = |word| keys_behind::<TimelineStep>(word).unwrap();
     let types = named([
-        ("", members::<RunRecord>()),
-        ("/properties/skipped/items", members::<Skipped>()),
-        ("/$defs/self-test", members::<SelfTest>()),
-        ("/$defs/gateway", members::<GatewayRecord>()),
-        ("/$defs/totals", members::<Totals>()),
-        ("/$defs/store", members::<StoreUse>()),
-        ("/$defs/scenario", members::<ScenarioRecord>()),
-        ("/$defs/obligation", members::<ObligationRecord>()),
-        ("/$defs/observation", members::<ObservationRecord>()),
-        ("/$defs/finding", members::<Finding>()),
-        ("/$defs/finding/properties/counterfactual", members::<Counterfactual>()),
-        ("/$defs/finding/properties/shrinking", members::<Shrinking>()),
-        ("/$defs/edge", members::<Edge>()),
-        ("/$defs/delivery-id", members::<DeliveryId>()),
-        ("/$defs/evidence", members::<Evidence>()),
-        ("/$defs/exchange-evidence", members::<ExchangeEvidence>()),
-        ("/$defs/emitted", members::<Emitted>()),
-        ("/$defs/timeline-entry", members::<TimelineEntry>()),
+        ("", keys::<RunRecord>()),
+        ("/properties/skipped/items", keys::<Skipped>()),
+        ("/$defs/self-test", keys::<SelfTest>()),
+        ("/$defs/gateway", keys::<GatewayRecord>()),
+        ("/$defs/totals", keys::<Totals>()),
+        ("/$defs/store", keys::<StoreUse>()),
+        ("/$defs/scenario", keys::<ScenarioRecord>()),
+        ("/$defs/obligation", keys::<ObligationRecord>()),
+        ("/$defs/observation", keys::<ObservationRecord>()),
+        ("/$defs/finding", keys::<Finding>()),
+        ("/$defs/finding/properties/counterfactual", keys::<Counterfactual>()),
+        ("/$defs/finding/properties/shrinking", keys::<Shrinking>()),
+        ("/$defs/edge", keys::<Edge>()),
+        ("/$defs/delivery-id", keys::<DeliveryId>()),
+        ("/$defs/evidence", keys::<Evidence>()),
+        ("/$defs/exchange-evidence", keys::<ExchangeEvidence>()),
+        ("/$defs/emitted", keys::<Emitted>()),
+        ("/$defs/timeline-entry", keys::<TimelineEntry>()),
         ("/$defs/timeline-step/oneOf/1", &["receives"]),
         ("/$defs/timeline-step/oneOf/1/properties/receives", step("receives")),
         ("/$defs/timeline-step/oneOf/2", &["unasked"]),
@@ -213,10 +214,10 @@ fn every_object_has_the_members_that_its_type_has() {
         ("/$defs/timeline-step/oneOf/5/properties/replies", step("replies")),
         ("/$defs/timeline-step/oneOf/6", &["closes"]),
         ("/$defs/timeline-step/oneOf/6/properties/closes", step("closes")),
-        ("/$defs/proof-step", members::<ProofStep>()),
-        ("/$defs/excuse", members::<Excuse>()),
-        ("/$defs/size", members::<Size>()),
-        ("/$defs/reproduction", members::<Reproduction>()),
+        ("/$defs/proof-step", keys::<ProofStep>()),
+        ("/$defs/excuse", keys::<Excuse>()),
+        ("/$defs/size", keys::<Size>()),
+        ("/$defs/reproduction", keys::<Reproduction>()),
     ]);
     assert_eq!(held(&serde_json::from_str(RECORD).unwrap(), "properties"), types);
 }

@@ -142,11 +142,7 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{self, golden};
-
-    fn replay(finding: &Finding) -> String {
-        format!("crosswire replay crosswire-out/run/{} --recipe nginx:keepalive --times 20", finding.plan)
-    }
+    use crate::fixtures::{self, golden, replay};
 
     #[test]
     fn each_verdict_has_the_page_that_was_agreed() {

@@ -8,7 +8,6 @@ mod documented;
 mod example;
 mod readme;
 mod schema;
-mod traced;
 mod validated;
 
 use std::path::Path;

@@ -21,4 +21,5 @@ pub mod matrix;
 pub mod plan;
 pub mod record;
 pub mod scenario;
+pub mod traced;
 pub mod verdict;

@@ -7,9 +7,9 @@ use vocabulary::scenario::{Obligation, Prevented};
 
 use super::compare;
 use super::documented::comments;
-use super::traced::words;
 use crate::origin::Act;
 use crate::swarm::Knob;
+use vocabulary::traced::words;
 
 const README: &str = include_str!("../../README.md");
 const BEGIN: &str = "<!-- generated: ";

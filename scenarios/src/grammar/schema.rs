@@ -11,7 +11,6 @@ use vocabulary::scenario::{Level, Obligation, Prevented};
 
 use super::compare;
 use super::documented::comments;
-use super::traced::{Words, keys, keys_behind, stands_alone, words};
 use super::validated::check;
 use crate::catalogue::catalogue;
 use crate::client::{BodyWord, ConnectionWord, FormWord, GiveUp, GiveUpWhen, Login, PaceWord, ReadSlowly, RequestForm};
@@ -22,6 +21,7 @@ use crate::origin::{
     LengthWord, SettingWord, SurplusBytes, SurplusWhen, SurplusWord, TunnelBytes, WriteCount,
 };
 use crate::swarm::Knob;
+use vocabulary::traced::{Words, keys, keys_behind, stands_alone, words};
 
 const WEIGHT: &str = r"([0-9]{1,3} *\* *)?";
 

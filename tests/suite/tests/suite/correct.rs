@@ -52,7 +52,8 @@ fn a_gateway_without_a_cache_prevents_what_needs_one() {
 #[test]
 fn the_reference_gateway_is_clean_when_it_is_stopped() {
     for seed in seeds() {
-        let (report, _out) = run(program(""), |builder| builder.scenarios("surplus-frozen").cases(12).seed(seed));
+        let (report, _out) =
+            run(program("reference"), |builder| builder.scenarios("surplus-frozen").cases(12).seed(seed));
         assert_eq!(report.record().verdict, Verdict::Clean, "seed {seed}: {}", story(report.record()));
     }
 }

@@ -49,9 +49,9 @@ fn specimen(name: &str, decisions: Decisions) -> Gateway {
     gateway.labelled("recipe", name).reply_timeout(decisions.reply_wait)
 }
 
-/// A specimen as a program of its own, which can be stopped: a mutant, or the reference under an empty name.
-fn program(variant: &str) -> Gateway {
-    Gateway::command(&format!("VARIANT={variant} {}", program_command()))
+/// The specimen of this name as a program of its own, which can be stopped.
+fn program(name: &str) -> Gateway {
+    Gateway::command(&format!("VARIANT={name} {}", program_command()))
 }
 
 /// The shell command that is the specimen of the environment's `VARIANT`.

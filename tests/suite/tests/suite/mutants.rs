@@ -14,7 +14,7 @@ const CASES: u32 = 20;
 
 fn must_be_found(mutant: &Mutant, seed: u64) {
     let gateway = match must_be_stopped(mutant) {
-        true => program(mutant.name),
+        true => program(&format!("mutant:{}", mutant.name)),
         false => specimen(&format!("mutant:{}", mutant.name), (mutant.decisions)()),
     };
     // A defect of how HTTP/1.1 is spoken to the origin shows with clients of either version: with those of the other more

@@ -1,4 +1,6 @@
 //! What a type says to serde of itself: the keys of a table, the words of a choice. A reader that only listens.
+//!
+//! For tests: they compare published schemas with the types that are behind them, so that neither says more than the other.
 
 use std::cell::RefCell;
 
@@ -8,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeser
 use serde::forward_to_deserialize_any;
 
 /// Keys or words.
-pub(super) type Words = &'static [&'static str];
+pub type Words = &'static [&'static str];
 
 /// What was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,11 @@ enum Heard {
 }
 
 /// The keys of a table.
-pub(super) fn keys<'de, T: Deserialize<'de>>() -> Words {
+///
+/// # Panics
+///
+/// If the type is none.
+pub fn keys<'de, T: Deserialize<'de>>() -> Words {
     match hear::<T>(None) {
         Some(Heard::Keys(keys)) => keys,
         other => panic!("a table was expected, it is {other:?}"),
@@ -28,7 +34,11 @@ pub(super) fn keys<'de, T: Deserialize<'de>>() -> Words {
 }
 
 /// The words of a choice.
-pub(super) fn words<'de, T: Deserialize<'de>>() -> Words {
+///
+/// # Panics
+///
+/// If the type is none.
+pub fn words<'de, T: Deserialize<'de>>() -> Words {
     match hear::<T>(None) {
         Some(Heard::Choice(words)) => words,
         other => panic!("a choice was expected, it is {other:?}"),
@@ -36,12 +46,12 @@ pub(super) fn words<'de, T: Deserialize<'de>>() -> Words {
 }
 
 /// Whether one of the words of a choice stands by itself.
-pub(super) fn stands_alone<'de, T: Deserialize<'de>>(word: &'static str) -> bool {
+pub fn stands_alone<'de, T: Deserialize<'de>>(word: &'static str) -> bool {
     hear::<T>(Some(word)) == Some(Heard::Unit)
 }
 
 /// The keys of the table behind one of the words of a choice, if they belong to the choice itself.
-pub(super) fn keys_behind<'de, T: Deserialize<'de>>(word: &'static str) -> Option<Words> {
+pub fn keys_behind<'de, T: Deserialize<'de>>(word: &'static str) -> Option<Words> {
     match hear::<T>(Some(word)) {
         Some(Heard::Keys(keys)) => Some(keys),
         _ => None,
