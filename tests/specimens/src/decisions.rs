@@ -57,6 +57,10 @@ pub struct Decisions {
     pub may_retry: fn(&Unanswered) -> bool,
     /// Whether the client's connection may carry another request. RFC 9112 §9.3: only if this one was read to its end.
     pub may_keep_client: fn(&ClientFacts) -> bool,
+    /// Whether a reply that the origin breaks off before its end, which is this, counts as having ended there: then another
+    /// follows it on its client's connection. RFC 9112 §8 and §6.3 item 6: never, the connection is closed; RFC 9113 §8.1.1:
+    /// the stream is reset.
+    pub ends_where_broken: fn(ReplyEnd) -> bool,
     /// Whether what a client has sent last is read before what has stood behind this request for longer. RFC 9112 §9.3.2:
     /// requests are answered in the order in which they were received.
     pub last_comes_first: fn(&PipelinedBehind) -> bool,
@@ -382,6 +386,7 @@ impl Decisions {
                 request.first && (idle || (request.not_processed && request.repeatable))
             },
             may_keep_client: |client| !client.http_10 && !client.closing && client.request_read,
+            ends_where_broken: |_| false,
             last_comes_first: |_| false,
             pipelining: None,
             pool_order: PoolOrder::Newest,

@@ -223,9 +223,11 @@ impl Down<'_, '_> {
             self.receiving.within_message = true;
             if progress == Progress::More {
                 self.flush().await?;
-                if self.more(framing).await? == Progress::Done {
-                    progress = Progress::Done;
-                }
+                progress = match self.more(framing).await {
+                    Ok(more) => more,
+                    Err(Fault::Broken | Fault::Reset) if self.ends_where_broken() => Progress::Done,
+                    Err(fault) => return Err(fault),
+                };
             }
             if progress == Progress::Done {
                 self.receiving.read = ReplyRead::Whole;
@@ -239,6 +241,11 @@ impl Down<'_, '_> {
             fill.store(&self.request.head, head, body, keep, &self.gateway.calendar);
         }
         Ok(after)
+    }
+
+    /// Whether this is an end of the reply as well. For the reference it is none.
+    fn ends_where_broken(&self) -> bool {
+        (self.gateway.decisions.ends_where_broken)(self.receiving.end)
     }
 
     /// Ends with the body; the trailers that go down with it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::stage::{Message, Peer, Stage, ok};
-use crate::decisions::{Decisions, Idle, Pipelining};
+use crate::decisions::{Decisions, Idle, Pipelining, ReplyEnd};
 use crate::mutants::mutant;
 
 fn decisions_of(name: &str) -> Decisions {
@@ -882,4 +882,29 @@ async fn line_feed_in_chunk_extension_executes_what_stands_in_a_chunk() {
 async fn malformed_length_overlooked_executes_the_body() {
     let framing = format!("Content-Length: +{}", GHOST.len());
     executes_what_the_reference_refuses("malformed-length-overlooked", &framing, GHOST).await;
+}
+
+#[tokio::test]
+async fn behind_a_reply_counted_as_ended_where_it_broke_the_next_one_is_its_rest() {
+    async fn two_in_line(decisions: Decisions) -> String {
+        let stage = Stage::new(decisions).await;
+        let mut client = stage.ask("GET /a HTTP/1.1\r\nHost: h\r\n\r\nGET /b HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        let mut upstream = stage.upstream().await;
+        upstream.head().await;
+        upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nthe first").await;
+        client.head().await;
+        assert_eq!(client.exactly(9).await, "the first");
+        drop(upstream);
+        if (decisions.ends_where_broken)(ReplyEnd::Length(90)) {
+            let mut upstream = stage.upstream().await;
+            upstream.head().await;
+            upstream.send(&ok("the second")).await;
+            client.exactly(15).await
+        } else {
+            client.rest().await
+        }
+    }
+    let broken = Decisions { ends_where_broken: |_| true, ..Decisions::reference() };
+    assert_eq!(two_in_line(broken).await, "HTTP/1.1 200 OK");
+    assert_eq!(two_in_line(Decisions::reference()).await, "");
 }
