@@ -47,6 +47,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/multiplexing/h2-trailer-bleed.toml", include_str!("../catalogue/multiplexing/h2-trailer-bleed.toml")),
     ("catalogue/multiplexing/h2-window-stall.toml", include_str!("../catalogue/multiplexing/h2-window-stall.toml")),
     ("catalogue/multiplexing/short-body-downgrade.toml", include_str!("../catalogue/multiplexing/short-body-downgrade.toml")),
+    ("catalogue/pipelining/pipelined-broken-reply.toml", include_str!("../catalogue/pipelining/pipelined-broken-reply.toml")),
     ("catalogue/pipelining/pipelined-chunked-then-late.toml", include_str!("../catalogue/pipelining/pipelined-chunked-then-late.toml")),
     ("catalogue/pipelining/pipelined-slow-fast.toml", include_str!("../catalogue/pipelining/pipelined-slow-fast.toml")),
     ("catalogue/pool/pool-key-confusion.toml", include_str!("../catalogue/pool/pool-key-confusion.toml")),
