@@ -54,6 +54,7 @@ mod late_request_overtakes_behind_chunked;
 mod length_outranks_chunks;
 mod line_feed_in_chunk_extension;
 mod malformed_length_overlooked;
+mod next_reply_follows_broken_one;
 mod old_request_runs_on;
 mod only_first_vary_field_compared;
 mod own_reply_leaves_body_unread;
@@ -143,6 +144,7 @@ static MUTANTS: &[Mutant] = &[
     length_outranks_chunks::MUTANT,
     line_feed_in_chunk_extension::MUTANT,
     malformed_length_overlooked::MUTANT,
+    next_reply_follows_broken_one::MUTANT,
     old_request_runs_on::MUTANT,
     only_first_vary_field_compared::MUTANT,
     own_reply_leaves_body_unread::MUTANT,
@@ -237,6 +239,7 @@ macro_rules! for_each_mutant {
             length_outranks_chunks,
             line_feed_in_chunk_extension,
             malformed_length_overlooked,
+            next_reply_follows_broken_one,
             old_request_runs_on,
             only_first_vary_field_compared,
             own_reply_leaves_body_unread,
