@@ -116,6 +116,8 @@ pub(crate) struct Context<'a> {
     pub(crate) tenant: TenantId,
     pub(crate) exchange: ExchangeId,
     pub(crate) attempt: Attempt,
+    /// The date of its replies, RFC 9110 §6.6.1: caches answer nothing from replies that have none.
+    pub(crate) date: &'a str,
     /// The number of the first delivery that the program may emit.
     pub(crate) first_delivery: u16,
 }
@@ -134,8 +136,9 @@ pub(crate) fn respond<W: Medium>(directive: &Directive, head: &RequestHead, cont
 }
 
 /// The reply to a request without any canary: the gateway's own.
-pub(crate) fn stranger<W: Medium>(head: &RequestHead) -> Program<W> {
+pub(crate) fn stranger<W: Medium>(head: &RequestHead, date: &str) -> Program<W> {
     let mut text = text::Head::new(W::HTTP, 200);
+    text.field("Date", date);
     text.field("Content-Type", "text/plain");
     text.field("Content-Length", "3");
     text.connection(head.version, if head.persistent { Persistent::Stays } else { Persistent::Closes });
@@ -152,8 +155,9 @@ pub(crate) fn stranger<W: Medium>(head: &RequestHead) -> Program<W> {
 }
 
 /// The reply to what is no request: an error and the end (RFC 9112 §2.2, §6.3; RFC 9113 §8.1.1).
-pub(crate) fn refuse<W: Medium>(status: u16) -> Program<W> {
+pub(crate) fn refuse<W: Medium>(status: u16, date: &str) -> Program<W> {
     let mut text = text::Head::new(W::HTTP, status);
+    text.field("Date", date);
     text.field("Content-Length", "0");
     text.field("Connection", "close");
     let write = Write::unmarked(W::plain(text.end(), b""));

@@ -2,14 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use vocabulary::identity::Moment;
+
+/// The date on which paused time begins: any will do, as long as it is always the same.
+const PAUSED_TIME_BEGINS: Duration = Duration::from_secs(784_111_777);
 
 /// A monotonic clock that counts microseconds since the run began. Clones show the same time.
 #[derive(Debug, Clone)]
 pub struct Clock {
     began: Instant,
+    /// The date at that time.
+    date: SystemTime,
     /// What it showed last, where every look takes a microsecond.
     shown: Option<Arc<AtomicU64>>,
 }
@@ -17,13 +23,19 @@ pub struct Clock {
 impl Clock {
     /// A clock that begins now.
     pub fn start() -> Clock {
-        Clock { began: Instant::now(), shown: None }
+        Clock { began: Instant::now(), date: SystemTime::now(), shown: None }
     }
 
     /// A clock for paused time, in which computing takes none. Every look at it takes a microsecond, so that what
     /// happens one after the other has moments that say so.
     pub fn start_paused() -> Clock {
-        Clock { began: Instant::now(), shown: Some(Arc::default()) }
+        let date = SystemTime::UNIX_EPOCH + PAUSED_TIME_BEGINS;
+        Clock { began: Instant::now(), date, shown: Some(Arc::default()) }
+    }
+
+    /// The present date, as replies say it (RFC 9110 §6.6.1). It goes on with the clock, whatever the machine is set to meanwhile.
+    pub(crate) fn date(&self) -> String {
+        httpdate::fmt_http_date(self.date + self.began.elapsed())
     }
 
     /// The present moment.
@@ -45,5 +57,13 @@ mod tests {
         let clock = Clock::start_paused();
         let looks: Vec<Moment> = (0..100).map(|_| clock.clone().now()).collect();
         assert!(looks.windows(2).all(|pair| pair[0] < pair[1]), "{looks:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paused_time_has_the_same_date_in_every_run_and_goes_on() {
+        let clock = Clock::start_paused();
+        assert_eq!(clock.date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        tokio::time::advance(Duration::from_secs(3)).await;
+        assert_eq!(clock.date(), "Sun, 06 Nov 1994 08:49:40 GMT");
     }
 }

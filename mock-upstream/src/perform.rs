@@ -76,7 +76,7 @@ pub(crate) fn give_up<P: Place>(place: &P, end: End) {
 }
 
 async fn refuse<P: Place>(place: &P, status: u16) -> Result<(), End> {
-    for emission in behavior::refuse(status).emissions {
+    for emission in behavior::refuse(status, &place.office().clock.date()).emissions {
         if let Emission::Write(write) = emission {
             place.send(write.wire).await?;
         }

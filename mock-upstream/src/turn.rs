@@ -104,16 +104,18 @@ impl<W: Medium> Turn<W> {
         let Some(identity) = book.identify(&seen.canaries, &self.head.target) else {
             drop(book);
             if all_is_read {
-                self.program.replace(Some(behavior::stranger(&self.head)));
+                self.program.replace(Some(behavior::stranger(&self.head, &office.clock.date())));
             }
             return all_is_read;
         };
         let arrival = book.arrive(identity, seen.at);
+        let date = office.clock.date();
         let context = Context {
             key: &office.key,
             tenant: identity.tenant,
             exchange: identity.exchange,
             attempt: arrival.attempt,
+            date: &date,
             first_delivery: arrival.first_delivery,
         };
         let mut head = Cow::Borrowed(&self.head);
@@ -141,7 +143,7 @@ impl<W: Medium> Turn<W> {
     /// Has the request answered as one that cannot be read. It is reported with its canaries, as nobody's: nothing is
     /// answered that could be anybody's.
     pub(crate) fn refuse(&self, office: &Office, status: u16) {
-        self.program.replace(Some(behavior::refuse(status)));
+        self.program.replace(Some(behavior::refuse(status, &office.clock.date())));
         self.report_seen(office);
     }
 

@@ -16,6 +16,8 @@ use vocabulary::identity::GateId;
 use vocabulary::limits::BODY_BYTES_MAX;
 use vocabulary::plan::Version;
 
+/// When the replies are made.
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const GET: &str = "GET / HTTP/1.1\r\n\r\n";
 const HEAD: &str = "HEAD / HTTP/1.1\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
@@ -35,6 +37,7 @@ fn program<W: Medium>(request: &str, directive: &Directive, attempt: u8) -> Prog
         tenant: TenantId(1),
         exchange: ExchangeId(16),
         attempt: Attempt(attempt),
+        date: DATE,
         first_delivery: u16::from(attempt),
     };
     let mut head = head_of(request);
@@ -432,8 +435,12 @@ fn a_large_body_is_not_made_before_its_turn() {
 
 #[test]
 fn strangers_and_nonsense_get_replies_without_any_canary() {
-    let programs: [Program<Wire>; 4] =
-        [stranger(&head_of(GET)), stranger(&head_of(HEAD)), stranger(&head_of(OLD)), refuse(400)];
+    let programs: [Program<Wire>; 4] = [
+        stranger(&head_of(GET), DATE),
+        stranger(&head_of(HEAD), DATE),
+        stranger(&head_of(OLD), DATE),
+        refuse(400, DATE),
+    ];
     for program in programs {
         let Some(Emission::Write(write)) = program.emissions.first() else { panic!("{:?}", program.emissions) };
         assert!(Scanner::new().scan(&key(), write.wire.at_hand().unwrap()).is_empty());

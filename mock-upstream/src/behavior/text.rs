@@ -52,6 +52,9 @@ impl Context<'_> {
         if !has("etag") {
             text.etag(self.canary(Site::Etag, number).as_str());
         }
+        if form.status >= 200 && !has("date") {
+            text.field("Date", self.date);
+        }
         form.push_framing_fields(&mut text, reply.bytes.min(BODY_BYTES_MAX));
         if form.carries_trailer(reply) {
             text.field("Trailer", TRAILER);
@@ -79,6 +82,7 @@ impl Context<'_> {
         text.field("Content-Type", "text/plain");
         text.field("x-crosswire", self.canary(Site::ReplyHeader, number).as_str());
         text.etag(self.canary(Site::Etag, number).as_str());
+        text.field("Date", self.date);
         if !bodiless(status) {
             text.field("Content-Length", &bytes.to_string());
         }
