@@ -14,6 +14,8 @@ mod late;
 mod outbox;
 mod reply;
 mod sending;
+#[cfg(test)]
+mod servers;
 mod session;
 #[cfg(test)]
 mod stage;

@@ -49,6 +49,7 @@ pub(crate) enum Forbidden {
 pub(crate) enum Observed {
     EmptyArgument,
     StaleTogether,
+    StaleAtOnce,
     Stale,
     SetCookie,
     Cookie,
@@ -100,6 +101,7 @@ impl Observed {
         match self {
             Observed::EmptyArgument => "RFC 9111 section 5.2.2.7",
             Observed::StaleTogether => "RFC 9111 section 4",
+            Observed::StaleAtOnce => "RFC 9111 section 4.2",
             Observed::Stale => "RFC 9111 section 4.2.4",
             Observed::SetCookie => "RFC 9111 section 7.3",
             Observed::Cookie => "RFC 9111 section 4.2.2",
@@ -112,6 +114,7 @@ impl Observed {
         match self {
             Observed::EmptyArgument => "private or no-cache with an empty argument lists no field",
             Observed::StaleTogether => "a reply that is stale at once was shared among requests in flight together",
+            Observed::StaleAtOnce => "a reply without any lifetime was used before its age was a second",
             Observed::Stale => "a stale reply was used, as a gateway may be configured to",
             Observed::SetCookie => "the origin let a reply with Set-Cookie be stored",
             Observed::Cookie => "the origin answered a request with a cookie, and its reply does not say Vary: Cookie",
@@ -236,15 +239,25 @@ fn forbidden(reply: &[Field], fill: &Asked, usage: &Use) -> Option<Forbidden> {
     if vary.iter().any(|name| fill.value(name) != asked.value(name)) {
         return Some(Forbidden::Vary);
     }
-    // RFC 9111 §5.2.2.8, §5.2.2.10: proxy-revalidate and s-maxage say the same to a shared cache.
-    let binding = ["must-revalidate", "proxy-revalidate", "s-maxage"].iter().any(|name| said.has(name));
-    (binding && is_stale(&said, usage) && !usage.together).then_some(Forbidden::Stale)
+    (is_bound(&said) && has_outlived(&said, usage) && !usage.together).then_some(Forbidden::Stale)
 }
 
-/// Whether the reply had outlived what it declares. Caches count whole seconds, so that one more is nothing to be sure of;
-/// but what is stale at once never was fresh.
-fn is_stale(said: &Directives, usage: &Use) -> bool {
-    said.lifetime().is_some_and(|lifetime| lifetime == 0 || usage.age > lifetime)
+/// Whether the reply must be validated once it is stale. RFC 9111 §5.2.2.8, §5.2.2.10: proxy-revalidate and s-maxage say the
+/// same to a shared cache as must-revalidate.
+fn is_bound(said: &Directives) -> bool {
+    ["must-revalidate", "proxy-revalidate", "s-maxage"].iter().any(|name| said.has(name))
+}
+
+/// Whether the reply had outlived what it declares. Ages are whole seconds, and where the age is the lifetime the RFC can be
+/// read in two ways: stale by the formula of §4.2, fresh by its words ("has not yet exceeded") and by those of §5.2.2.1
+/// ("is greater than"). So it must be more.
+fn has_outlived(said: &Directives, usage: &Use) -> bool {
+    said.lifetime().is_some_and(|lifetime| usage.age > lifetime)
+}
+
+/// Whether the reply has no lifetime at all.
+fn is_stale_at_once(said: &Directives) -> bool {
+    said.lifetime() == Some(0)
 }
 
 fn observed(reply: &[Field], fill: &Asked, usage: &Use) -> Option<Observed> {
@@ -255,8 +268,12 @@ fn observed(reply: &[Field], fill: &Asked, usage: &Use) -> Option<Observed> {
     if said.has_empty("private") || said.has_empty("no-cache") {
         return Some(Observed::EmptyArgument);
     }
-    if is_stale(&said, usage) && usage.validation == Validation::None {
-        return Some(if usage.together { Observed::StaleTogether } else { Observed::Stale });
+    if (has_outlived(&said, usage) || is_stale_at_once(&said)) && usage.validation == Validation::None {
+        return Some(match usage.together {
+            true => Observed::StaleTogether,
+            false if is_bound(&said) => Observed::StaleAtOnce,
+            false => Observed::Stale,
+        });
     }
     if usage.handed_on.iter().any(|name| name == "set-cookie") {
         return Some(Observed::SetCookie);
@@ -404,9 +421,11 @@ mod tests {
         (&["Cache-Control: public", "Vary: Accept"], "cookie", PLAIN, May, "4.1"),
         (&["Cache-Control: public", "Vary: *"], "", PLAIN, MustNot(F::VaryAll), "4.1"),
         (&["Vary: Accept, *"], "", TOGETHER, MustNot(F::VaryAll), "4.1"),
-        (&["Cache-Control: max-age=0, must-revalidate"], "", PLAIN, MustNot(F::Stale), "5.2.2.2"),
-        (&["Cache-Control: max-age=60, s-maxage=0"], "", PLAIN, MustNot(F::Stale), "5.2.2.10"),
-        (&["Cache-Control: max-age=0, proxy-revalidate"], "", PLAIN, MustNot(F::Stale), "5.2.2.8"),
+        (&["Cache-Control: max-age=0, must-revalidate"], "", PLAIN, Observe(O::StaleAtOnce), "4.2"),
+        (&["Cache-Control: max-age=60, s-maxage=0"], "", PLAIN, Observe(O::StaleAtOnce), "4.2"),
+        (&["Cache-Control: max-age=0, must-revalidate"], "", AFTER_TWO_SECONDS, MustNot(F::Stale), "5.2.2.2"),
+        (&["Cache-Control: max-age=60, s-maxage=0"], "", AFTER_TWO_SECONDS, MustNot(F::Stale), "5.2.2.10"),
+        (&["Cache-Control: max-age=0, proxy-revalidate"], "", AFTER_TWO_SECONDS, MustNot(F::Stale), "5.2.2.8"),
         (&["Cache-Control: max-age=0, must-revalidate"], "", VALIDATED, May, "5.2.2.2"),
         (&["Cache-Control: max-age=0, must-revalidate"], "", TOGETHER, Observe(O::StaleTogether), "4"),
         (&["Cache-Control: max-age=0"], "", TOGETHER, Observe(O::StaleTogether), "4"),
