@@ -160,9 +160,6 @@ requests answered from the gateway's store, of those that lawfully could have be
 where the gateway rightly kept it from biting. Findings are counted by severity, one for each group of the same kind.
 FINDINGS.md has those that are public.
 
-Envoy and Squid answer nothing from replies without a `Date`, and the origin of crosswire sends none: the scenarios of
-the cache family have shown next to nothing of these two.
-
 Written by `cargo run --release -p crosswire-suite --example gateways_table`.
 
 | gateway | version | crossing | verdict | verified | exposures | hits | prevented | findings |
