@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
-use crosswire::{Builder, Profile, Report, RunEvent, Stop};
+use crosswire::{Builder, Profile, Regressions, Report, RunEvent, Stop};
 use vocabulary::finding::Finding;
 use vocabulary::identity::CaseNumber;
 use vocabulary::verdict::Verdict;
@@ -48,11 +48,11 @@ fn builder(options: &Check) -> anyhow::Result<Builder> {
         builder = builder.protocol(protocol.http());
     }
     let usual = Path::new(REGRESSIONS);
-    match &options.regressions {
-        Some(folder) => builder = builder.regressions(folder),
-        None if usual.is_dir() => builder = builder.regressions(usual),
-        None => {}
-    }
+    builder = builder.regressions(match &options.regressions {
+        Some(folder) => Regressions::ReadOnly(folder.clone()),
+        None if usual.is_dir() => Regressions::ReadOnly(usual.to_owned()),
+        None => Regressions::Off,
+    });
     // Without a gateway a plan can still be shown.
     let named =
         options.gateway.recipe.is_some() || options.gateway.command.is_some() || options.gateway.gateway.is_some();

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use anyhow::bail;
+use crosswire::Regressions;
 use scenarios::Scenario;
 use specimens::Decisions;
 
@@ -20,7 +21,7 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
         list()?;
         return Ok(0);
     }
-    let mut builder = crosswire::builder().seed(options.seed).program(&program()?);
+    let mut builder = crosswire::builder().seed(options.seed).program(&program()?).regressions(Regressions::Off);
     if let Some(folder) = &options.out {
         builder = builder.out(folder);
     }

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "proptest")]
+use scenarios::DrawContext;
 use scenarios::{Draws, Scenario, catalogue, select_for};
 use vocabulary::crossing::Http;
 use vocabulary::plan::Plan;
-use vocabulary::record::REGRESSIONS;
-use vocabulary::scenario::Obligation;
 
 use crate::gateway::Gateway;
 use crate::profile::Profile;
-use crate::replay::{self, PlanError, Replayed, load_plan};
+use crate::regressions::Regressions;
+use crate::replay::{self, PlanFailed, Replayed};
 use crate::report::Report;
 use crate::run::{self, RunError, RunEvent, Stop};
 
@@ -24,6 +25,15 @@ pub fn builder() -> Builder {
 
 /// Is told what happens during a run.
 pub(crate) type Tell = Arc<dyn Fn(RunEvent<'_>) + Send + Sync>;
+
+/// What one run is about.
+#[derive(Clone)]
+pub(crate) struct Work {
+    /// Kept plans, which come first.
+    pub(crate) plans: Vec<Plan>,
+    /// Scenarios.
+    pub(crate) scenarios: Vec<Scenario>,
+}
 
 /// Everything that a run needs. Only the gateway has no default.
 #[derive(Clone, Default)]
@@ -39,7 +49,7 @@ pub struct Builder {
     pub(crate) time_limit: Option<Duration>,
     pub(crate) fail_fast: bool,
     pub(crate) fresh_gateway: bool,
-    pub(crate) regressions: Option<PathBuf>,
+    pub(crate) regressions: Option<Regressions>,
     pub(crate) shrink_time: Option<Duration>,
     pub(crate) replays: Option<u32>,
     pub(crate) out: Option<PathBuf>,
@@ -47,6 +57,8 @@ pub struct Builder {
     pub(crate) program: Option<String>,
     pub(crate) on_event: Option<Tell>,
     pub(crate) stop: Stop,
+    /// Where it is settled already, as in a suite, whose tests have a share each.
+    pub(crate) work: Option<Work>,
 }
 
 impl Builder {
@@ -119,10 +131,10 @@ impl Builder {
         self
     }
 
-    /// A folder with the plans of earlier findings (`*.json`, copied from the `plans` of a run folder), each of which is
-    /// run before anything else.
-    pub fn regressions(mut self, folder: &Path) -> Builder {
-        self.regressions = Some(folder.to_owned());
+    /// What becomes of the plans of findings. Where nobody says, they are kept in `crosswire-regressions` beside the
+    /// manifest of the package that `cargo test` runs, and run before anything else the next time.
+    pub fn regressions(mut self, regressions: Regressions) -> Builder {
+        self.regressions = Some(regressions);
         self
     }
 
@@ -140,7 +152,8 @@ impl Builder {
         self
     }
 
-    /// The folder of the run; without it, `crosswire-out/<run-id>`.
+    /// The folder of the run; without it, `crosswire-out/<run-id>` in the working folder, or, in `cargo test`, in cargo's
+    /// build folder.
     pub fn out(mut self, folder: &Path) -> Builder {
         self.out = Some(folder.to_owned());
         self
@@ -190,6 +203,24 @@ impl Builder {
         run::blocking(self.replay(plan, times))
     }
 
+    /// Runs a plan once, for a test that draws plans: fine is that nothing was wrong, even where nothing could be proven.
+    ///
+    /// # Errors
+    ///
+    /// If something was wrong, or the plan could not be run at all.
+    pub async fn try_plan(self, plan: &Plan) -> Result<Replayed, PlanFailed> {
+        replay::judged(self.replay(plan.clone(), 1).await?)
+    }
+
+    /// Runs a plan once and waits for it, without any runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`Builder::try_plan`].
+    pub fn try_plan_blocking(self, plan: &Plan) -> Result<Replayed, PlanFailed> {
+        replay::judged(self.replay_blocking(plan.clone(), 1)?)
+    }
+
     /// The scenarios that are chosen, in the order of the catalogue, files behind them. Those for a larger profile than the
     /// run's are among them only where they are named in full.
     pub fn chosen(&self) -> Result<Vec<Scenario>, RunError> {
@@ -207,27 +238,56 @@ impl Builder {
         Ok(chosen)
     }
 
-    /// The kept plans, in the order of their files, each as a scenario of its own: it is the fault that must be performed,
-    /// a small plan has no more followers than it needs to fail.
-    pub(crate) fn kept_regressions(&self) -> Result<Vec<Plan>, RunError> {
-        let Some(folder) = &self.regressions else { return Ok(Vec::new()) };
-        let listed = || -> std::io::Result<Vec<PathBuf>> {
-            let paths = std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
-            let mut paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
-            paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-            paths.sort();
-            Ok(paths)
-        };
-        let paths = listed().map_err(|source| PlanError::Read { path: folder.clone(), source })?;
-        let kept = paths.iter().map(|path| {
-            let mut plan = load_plan(path)?;
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            plan.scenario.name = format!("{REGRESSIONS}/{stem}");
-            REGRESSIONS.clone_into(&mut plan.scenario.family);
-            plan.scenario.must_exercise.retain(|obligation| matches!(obligation, Obligation::FaultPerformed(_)));
-            Ok(plan)
-        });
-        kept.collect()
+    /// What the run is about.
+    pub(crate) fn effective_work(&self) -> Result<Work, RunError> {
+        match &self.work {
+            Some(work) => Ok(work.clone()),
+            None => Ok(Work { scenarios: self.chosen()?, plans: self.effective_regressions().read()? }),
+        }
+    }
+
+    /// What becomes of the plans of findings, after what was said of it.
+    pub(crate) fn effective_regressions(&self) -> Regressions {
+        self.regressions.clone().unwrap_or_else(Regressions::beside_the_manifest)
+    }
+
+    /// The plans of the chosen scenarios as a strategy for one's own `proptest!`; scenarios that this gateway cannot do
+    /// with are left out. Shrinking leaves out lanes, then requests, and keeps the scenario.
+    ///
+    /// ```no_run
+    /// use crosswire::{Builder, Gateway};
+    /// use proptest::prelude::*;
+    ///
+    /// # async fn serve(_: std::net::TcpListener, _: std::net::SocketAddr) {}
+    /// fn under_test() -> Builder {
+    ///     crosswire::builder().gateway(Gateway::in_process(serve)).scenarios("surplus-*")
+    /// }
+    ///
+    /// proptest! {
+    ///     #![proptest_config(ProptestConfig::with_cases(20))]
+    ///     #[test]
+    ///     fn replies_stay_with_their_requests(plan in under_test().plans().unwrap()) {
+    ///         under_test().try_plan_blocking(&plan)?;
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If no scenario is chosen, or a file cannot be read.
+    #[cfg(feature = "proptest")]
+    pub fn plans(&self) -> Result<impl proptest::strategy::Strategy<Value = Plan> + use<>, RunError> {
+        let gateway = self.gateway.as_ref().ok_or(RunError::NoGateway)?;
+        let down = gateway.down(self.protocol).map_err(crate::case::BenchError::from)?;
+        let fit = gateway.fit(down);
+        let (fitting, others): (Vec<Scenario>, Vec<Scenario>) =
+            self.chosen()?.into_iter().partition(|scenario| fit.lacks(scenario).is_none());
+        if let (true, Some(first)) = (fitting.is_empty(), others.first()) {
+            let (scenario, reason) = (first.name().to_owned(), fit.lacks(first).unwrap_or_default());
+            return Err(RunError::NothingFits { scenario, reason });
+        }
+        let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: self.draws, down };
+        Ok(scenarios::plans_of(fitting, context))
     }
 
     /// Whether time and network are simulated.

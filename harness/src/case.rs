@@ -243,11 +243,6 @@ impl Bench {
         self.known.up
     }
 
-    /// Whether the gateway's processes can be stopped for a moment.
-    pub(crate) fn can_freeze(&self) -> bool {
-        self.gateway.can_be_frozen()
-    }
-
     /// A fresh gateway process, if it is ours to start.
     pub(crate) async fn refresh(&mut self) -> Result<(), BenchError> {
         if self.gateway.can_be_fresh() {

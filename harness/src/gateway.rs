@@ -1,7 +1,8 @@
 //! The gateway under test: what it is, how it is started, reached and ended.
 //!
 //! Five ways: a closure in this process, over TCP or in a simulation, a command, a recipe (a command with its
-//! configuration), or a URL of one that already runs. Starting gives a [`Running`] gateway; dropping that ends whatever was started, the whole process group.
+//! configuration), or a URL of one that already runs. Starting gives a [`Running`] gateway; dropping that ends whatever
+//! was started, the whole process group.
 
 mod freezer;
 mod in_process;
@@ -24,17 +25,15 @@ use vocabulary::limits::READY_WAIT;
 use vocabulary::record::GatewayRecord;
 
 use crate::client::{ConnectionNumbers, CookieJar, Target};
+use crate::fit::Fit;
 pub(crate) use freezer::{Freezer, Frozen};
-use in_process::GatewayThread;
+use in_process::{GatewayThread, Serve};
 use process::ProcessGroup;
 pub use recipe::{Recipe, RecipeError, Variant};
 pub(crate) use secure::speaking;
 use simulated::GatewayTask;
 
-/// A gateway that runs in this process: it serves on the listener and forwards to the origin until it is dropped.
-type Serve = Arc<dyn Fn(TcpListener, SocketAddr) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
-
-/// As [`Serve`], on a simulated network.
+/// A gateway on a simulated network: it serves on the listener and forwards to the origin until it is dropped.
 type ServeSimulated = Arc<dyn Fn(Listener, Address) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
 
 /// A gateway to be tested.
@@ -126,23 +125,52 @@ impl Gateway {
         }
     }
 
-    /// A gateway in this process. The closure is called once for each fresh gateway, on a thread and a single-threaded
-    /// tokio runtime of its own; the future is dropped when the gateway is to end.
+    /// A gateway in this process: a future that serves on the listener and forwards to the origin.
+    ///
+    /// The closure is called once for each fresh gateway, on a thread and a single-threaded tokio runtime of its own; the
+    /// listener is non-blocking already, as tokio's `from_std` wants it. The future is dropped when the gateway is to
+    /// end, and with it all tasks that it has spawned; before that it should not return.
+    ///
+    /// ```no_run
+    /// use crosswire::Gateway;
+    ///
+    /// # async fn serve(_: tokio::net::TcpListener, _: std::net::SocketAddr) {}
+    /// let gateway = Gateway::in_process(async |listener, origin| {
+    ///     let listener = tokio::net::TcpListener::from_std(listener).expect("it is non-blocking");
+    ///     serve(listener, origin).await;
+    /// });
+    /// # drop(gateway);
+    /// ```
     pub fn in_process<F, Fut>(serve: F) -> Gateway
     where
         F: Fn(TcpListener, SocketAddr) -> Fut + Send + Sync + 'static,
         Fut: Future + 'static,
     {
-        let serve = Arc::new(serve);
-        let boxed: Serve = Arc::new(move |listener, origin| {
-            let serve = Arc::clone(&serve);
-            Box::pin(async move {
-                serve(listener, origin).await;
-            })
-        });
-        let label =
-            GatewayRecord { kind: "in-process".to_owned(), name: "in-process".to_owned(), ..Default::default() };
-        Gateway::of(Kind::InProcess(boxed), label)
+        Gateway::of(Kind::InProcess(Serve::future(serve)), named("in-process"))
+    }
+
+    /// A gateway in this process whose serve function blocks: one that has threads or a runtime of its own.
+    ///
+    /// The closure is called once for each fresh gateway, on a thread of its own, with a blocking listener. A function
+    /// cannot be dropped: when the gateway is to end, its listener is shut down, so that `accept` fails, and the function
+    /// should return. One that has not returned after three seconds is left behind; its port refuses all the same.
+    ///
+    /// ```no_run
+    /// use crosswire::Gateway;
+    ///
+    /// # fn forward(_: std::net::TcpStream, _: std::net::SocketAddr) {}
+    /// let gateway = Gateway::in_process_blocking(|listener, origin| {
+    ///     while let Ok((client, _)) = listener.accept() {
+    ///         std::thread::spawn(move || forward(client, origin));
+    ///     }
+    /// });
+    /// # drop(gateway);
+    /// ```
+    pub fn in_process_blocking<F, R>(serve: F) -> Gateway
+    where
+        F: Fn(TcpListener, SocketAddr) -> R + Send + Sync + 'static,
+    {
+        Gateway::of(Kind::InProcess(Serve::blocking(serve)), named("in-process"))
     }
 
     /// A gateway in a simulation: clients, gateway and origin are tasks of one thread, on a network that exists only in
@@ -176,19 +204,37 @@ impl Gateway {
                 serve(listener, origin).await;
             })
         });
-        let label = GatewayRecord { kind: "simulated".to_owned(), name: "simulated".to_owned(), ..Default::default() };
-        Gateway::of(Kind::Simulated { seed, serve: boxed }, label)
+        Gateway::of(Kind::Simulated { seed, serve: boxed }, named("simulated"))
     }
 
     /// A gateway that is started by a shell command. It gets `LISTEN_PORT`, `UPSTREAM_PORT`, `WORKDIR` and `VARIANT` in
-    /// its environment, listens on 127.0.0.1 and stays in the foreground.
+    /// its environment, listens on 127.0.0.1 and stays in the foreground. Its whole process group is ended.
+    ///
+    /// ```no_run
+    /// use crosswire::Gateway;
+    ///
+    /// let gateway = Gateway::command("exec ./my-proxy --listen 127.0.0.1:$LISTEN_PORT --to 127.0.0.1:$UPSTREAM_PORT");
+    /// # drop(gateway);
+    /// ```
     pub fn command(command: &str) -> Gateway {
         let label = GatewayRecord { kind: "command".to_owned(), name: command.to_owned(), ..Default::default() };
         let arguments = vec!["-c".to_owned(), command.to_owned()];
         Gateway::of(Kind::Command { program: "sh".to_owned(), arguments, variant: String::new() }, label)
     }
 
-    /// A gateway that already runs and already forwards to the origin's address.
+    /// A gateway that already runs, and already forwards to the address that
+    /// [`Builder::origin_listen`](crate::Builder::origin_listen) is told.
+    ///
+    /// ```no_run
+    /// use crosswire::Gateway;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gateway = Gateway::url("http://127.0.0.1:8080/base")?;
+    /// let origin = "127.0.0.1:9000".parse()?;
+    /// crosswire::builder().gateway(gateway).origin_listen(origin).run_blocking()?.assert_isolated();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn url(url: &str) -> Result<Gateway, GatewayError> {
         let error = |reason: &str| GatewayError::Url { url: url.to_owned(), reason: reason.to_owned() };
         let (rest, port, is_tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
@@ -211,6 +257,16 @@ impl Gateway {
 
     /// A gateway from a recipe: a folder that says how a product is configured and started. `variant` is one of the
     /// recipe's; none is its first.
+    ///
+    /// ```no_run
+    /// use crosswire::{Gateway, Recipe};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let gateway = Gateway::recipe(Recipe::find("haproxy")?, None)?;
+    /// crosswire::builder().gateway(gateway).run_blocking()?.assert_isolated();
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recipe(recipe: Recipe, variant: Option<&str>) -> Result<Gateway, GatewayError> {
         let variant = recipe.variant(variant)?.to_owned();
         let label = GatewayRecord {
@@ -311,6 +367,11 @@ impl Gateway {
         matches!(self.kind, Kind::Command { .. } | Kind::Recipe { .. })
     }
 
+    /// What is known of what scenarios may need, before anything has passed through it.
+    pub(crate) fn fit(&self, down: Http) -> Fit {
+        Fit { down, up: None, reply_timeout: self.reply_timeout, can_freeze: self.can_be_frozen() }
+    }
+
     /// How long it may take to become ready.
     pub(crate) fn ready_wait(&self) -> Duration {
         match &self.kind {
@@ -340,7 +401,7 @@ impl Gateway {
                 self.running(address, Life::Task(task))
             }
             Kind::InProcess(serve) => {
-                let started = GatewayThread::start(Arc::clone(serve), origin.socket_addr());
+                let started = GatewayThread::start(serve, origin.socket_addr());
                 let (addr, thread) = started.map_err(|source| self.start_error(source))?;
                 self.running(addr.into(), Life::Thread(thread))
             }
@@ -426,6 +487,11 @@ pub fn arguments_of(gateway: &GatewayRecord) -> Option<String> {
     }
 }
 
+/// The label of a gateway that has no name but its kind.
+fn named(kind: &str) -> GatewayRecord {
+    GatewayRecord { kind: kind.to_owned(), name: kind.to_owned(), ..Default::default() }
+}
+
 /// A word for a shell.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
@@ -460,7 +526,7 @@ impl Running {
     /// What it said and how it ended, if it has ended by itself.
     pub(crate) fn death(&mut self) -> Option<String> {
         match &mut self.life {
-            Life::Thread(thread) => thread.has_ended().then(|| "its future returned or panicked".to_owned()),
+            Life::Thread(thread) => thread.death(),
             Life::Task(task) => task.has_ended().then(|| "its future returned or panicked".to_owned()),
             Life::Group(group) => group.death(),
             Life::Elsewhere => None,

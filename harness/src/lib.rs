@@ -24,30 +24,40 @@ mod affinity;
 mod builder;
 mod case;
 mod client;
+mod fit;
 mod foreign;
 mod gateway;
 mod journal;
 mod kill_matrix;
 mod ledger;
 mod oracle;
+mod origin;
 mod profile;
 mod pursue;
+mod regressions;
 mod replay;
 mod report;
 mod run;
 mod shrink;
+#[cfg(feature = "suite")]
+mod suite;
 
 pub use builder::{Builder, builder};
 pub use foreign::{Asked, Controlled, ForeignOrigin, Minted};
 pub use gateway::{Gateway, GatewayError, Recipe, RecipeError, Variant, arguments_of};
 pub use journal::{JournalError, read_run};
 pub use kill_matrix::KillMatrix;
+pub use origin::{Exchange, NotItsOwn, Origin};
 pub use profile::Profile;
-pub use replay::{PlanError, Replayed, load_plan};
+pub use regressions::Regressions;
+pub use replay::{PlanError, PlanFailed, Replayed, load_plan};
 pub use report::{Report, replay_command};
 pub use run::{RunError, RunEvent, Stop};
-pub use scenarios::Draws;
+pub use scenarios::{self, Draws};
+#[cfg(feature = "suite")]
+pub use suite::{Suite, suite};
 pub use transport;
+pub use vocabulary;
 
 #[doc(hidden)]
 pub use client::fuzz_reply_parser;

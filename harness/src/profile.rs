@@ -27,6 +27,11 @@ impl Profile {
     /// The names of all profiles.
     pub const NAMES: [&'static str; 3] = ["quick", "default", "deep"];
 
+    /// What fits into a test: a minute at most.
+    pub fn quick() -> Profile {
+        Profile::named("quick").expect("there is a profile of this name")
+    }
+
     /// The profile of this name.
     pub fn named(name: &str) -> Option<Profile> {
         let (cases_min, verified_min, verified_per_scenario_min, seconds) = match name {

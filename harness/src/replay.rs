@@ -60,6 +60,28 @@ pub enum PlanError {
     },
 }
 
+/// Why a plan that was to be tried has failed. It is short, for `prop_assert!` and for people.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanFailed {
+    /// Something was wrong.
+    #[error("{} ({})", findings[0].sentence, findings[0].requirement)]
+    Violated {
+        /// At least one.
+        findings: Vec<Finding>,
+    },
+    /// It could not be run.
+    #[error(transparent)]
+    NotRun(#[from] RunError),
+}
+
+/// What one run came to.
+pub(crate) fn judged(replayed: Replayed) -> Result<Replayed, PlanFailed> {
+    match replayed.findings.is_empty() {
+        true => Ok(replayed),
+        false => Err(PlanFailed::Violated { findings: replayed.findings }),
+    }
+}
+
 /// Reads a plan from its file.
 pub fn load_plan(path: &Path) -> Result<Plan, PlanError> {
     let text = std::fs::read_to_string(path).map_err(|source| PlanError::Read { path: path.to_owned(), source })?;

@@ -14,16 +14,32 @@ use vocabulary::verdict::Verdict;
 pub struct Report {
     record: RunRecord,
     folder: PathBuf,
-    program: String,
-    gateway_arguments: Option<String>,
+    kept: Vec<Kept>,
+    replaying: Replaying,
 }
 
-/// Cards that a failed assertion shows; the rest is in the run folder.
-const CARDS_MAX: usize = 3;
+/// What was said of keeping a finding's plan: its file, or why there is none.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    /// The finding's id.
+    pub(crate) finding: String,
+    pub(crate) kept: Result<PathBuf, String>,
+}
+
+/// What replay commands are made of.
+#[derive(Debug)]
+pub(crate) struct Replaying {
+    pub(crate) program: String,
+    /// Those that name the gateway, where a command line can.
+    pub(crate) arguments: Option<String>,
+}
+
+/// Findings beside the first that a failed assertion names; of the rest it tells how many there are.
+const NAMED_MAX: usize = 4;
 
 impl Report {
-    pub(crate) fn new(record: RunRecord, folder: PathBuf, program: String, arguments: Option<String>) -> Report {
-        Report { record, folder, program, gateway_arguments: arguments }
+    pub(crate) fn new(record: RunRecord, folder: PathBuf, kept: Vec<Kept>, replaying: Replaying) -> Report {
+        Report { record, folder, kept, replaying }
     }
 
     /// Everything that is known of the run.
@@ -36,32 +52,78 @@ impl Report {
         &self.folder
     }
 
-    /// The command that runs a finding's plan again.
+    /// The command that runs a finding's plan again. Of a gateway that only a test knows, where the plan was kept: the
+    /// test.
     pub fn replay_command(&self, finding: &Finding) -> String {
-        replay_command(&self.program, &self.folder, finding, self.gateway_arguments.as_deref())
+        match (&self.replaying.arguments, self.file_of(finding), std::env::var("CARGO_PKG_NAME")) {
+            (None, Some(Ok(kept)), Ok(package)) => format!("cargo test -p {package}  # runs {} first", shown(kept)),
+            (arguments, _, _) => replay_command(&self.replaying.program, &self.folder, finding, arguments.as_deref()),
+        }
     }
 
-    /// Panics unless the run is Clean: with each finding's card, the fact first and the replay command last, or with
-    /// the reasons for which silence proves nothing.
+    /// The file in which a finding's plan is kept for the next run, if it is.
+    pub fn kept(&self, finding: &Finding) -> Option<&Path> {
+        self.file_of(finding)?.as_deref().ok()
+    }
+
+    /// The card of a finding: the fact first, the replay command last.
+    pub fn card(&self, finding: &Finding) -> String {
+        reports::card(finding, &self.replay_command(finding), Style::default())
+    }
+
+    /// What is the same of a finding's card in every run that shows it, for snapshot tests: no times, canaries, rates or
+    /// paths, and connections numbered anew.
+    pub fn normalized_card(&self, finding: &Finding) -> String {
+        reports::normalized_card(finding)
+    }
+
+    /// Nothing if the run is Clean. Else what [`Report::assert_isolated`] panics with.
+    pub fn failure(&self) -> Option<String> {
+        if self.record.verdict == Verdict::Clean {
+            return None;
+        }
+        let mut findings: Vec<&Finding> = self.record.findings.iter().collect();
+        // The worst is told in full.
+        findings.sort_by_key(|finding| finding.severity);
+        let Some((worst, others)) = findings.split_first() else {
+            return Some(format!("{}: {}", self.record.verdict, self.record.reasons.join("; ")));
+        };
+        let mut lines = vec![worst.sentence.clone(), String::new()];
+        lines.extend(others.iter().take(NAMED_MAX).map(|other| format!("also: {}", other.sentence)));
+        if others.len() > NAMED_MAX {
+            let more = others.len() - NAMED_MAX;
+            lines.push(format!("… and {more} more findings in {}", self.folder.display()));
+        }
+        match self.file_of(worst) {
+            Some(Ok(kept)) => lines.push(format!("kept in {}, which is run first from now on", shown(kept))),
+            Some(Err(error)) => lines.push(format!("its plan could not be kept for the next run: {error}")),
+            None => {}
+        }
+        if lines.len() > 2 {
+            lines.push(String::new());
+        }
+        lines.push(self.card(worst));
+        Some(lines.join("\n"))
+    }
+
+    /// Panics unless the run is Clean: with the finding's card, the fact first and the replay command last, or with the
+    /// reasons for which silence proves nothing.
     #[track_caller]
     pub fn assert_isolated(&self) {
-        if self.record.verdict == Verdict::Clean {
-            return;
+        if let Some(failure) = self.failure() {
+            panic!("{failure}");
         }
-        let style = Style { color: false, width: 100 };
-        let findings = &self.record.findings;
-        let cards = findings.iter().take(CARDS_MAX).map(|finding| {
-            format!("{}\n\n{}", finding.sentence, reports::card(finding, &self.replay_command(finding), style))
-        });
-        let mut message: Vec<String> = cards.collect();
-        if message.is_empty() {
-            message.push(format!("{}: {}", self.record.verdict, self.record.reasons.join("; ")));
-        }
-        if findings.len() > CARDS_MAX {
-            message.push(format!("… and {} more findings in {}", findings.len() - CARDS_MAX, self.folder.display()));
-        }
-        panic!("{}", message.join("\n"));
     }
+
+    fn file_of(&self, finding: &Finding) -> Option<&Result<PathBuf, String>> {
+        self.kept.iter().find(|kept| kept.finding == finding.id).map(|kept| &kept.kept)
+    }
+}
+
+/// A file of the package, as its author would name it.
+fn shown(path: &Path) -> std::path::Display<'_> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    package.and_then(|package| path.strip_prefix(package).ok()).unwrap_or(path).display()
 }
 
 /// The command that runs the plan of a finding again: which program, the run's folder, and the arguments that name the

@@ -10,7 +10,6 @@ use scenarios::{DrawContext, Scenario, ScenarioError, SelectError};
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 use vocabulary::canary::CanaryKey;
-use vocabulary::crossing::Http;
 use vocabulary::finding::{Boundary, Finding, Size};
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
@@ -18,15 +17,17 @@ use vocabulary::plan::{Form, Plan, RequestBody};
 use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart};
 use vocabulary::scenario::ScenarioHead;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, Work};
 use crate::case::{Bench, BenchError, CaseError};
+use crate::fit::Fit;
 use crate::gateway::Gateway;
 use crate::journal::{JournalError, RunFolder};
 use crate::oracle::{self, Judgement};
 use crate::profile::Profile;
 use crate::pursue::{Limits, Pursuit, References};
+use crate::regressions::Regressions;
 use crate::replay::PlanError;
-use crate::report::{Report, replay_command};
+use crate::report::{Kept, Replaying, Report, replay_command};
 use crate::shrink::without_gates;
 
 /// Cases with a finding across tenants after which a scenario has said what it has to say.
@@ -135,6 +136,14 @@ pub enum RunError {
         /// As given.
         glob: String,
     },
+    /// None of the chosen scenarios can be run on this gateway.
+    #[error("draw plans: {scenario} does not fit this gateway: {reason}")]
+    NothingFits {
+        /// The first of them.
+        scenario: String,
+        /// What it needs.
+        reason: &'static str,
+    },
     /// A control run cannot be made.
     #[error("run against an origin of somebody else's: {reason}")]
     Control {
@@ -184,6 +193,7 @@ impl RunError {
             RunError::NoGateway
             | RunError::Select(_)
             | RunError::NoMutant { .. }
+            | RunError::NothingFits { .. }
             | RunError::Control { .. }
             | RunError::ScenarioFile { .. }
             | RunError::Scenario(_)
@@ -256,13 +266,13 @@ pub(crate) fn draw_key(gateway: &Gateway) -> CanaryKey {
 pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
     let down = gateway.down(builder.protocol).map_err(BenchError::from)?;
-    let chosen = builder.chosen()?;
-    let regressions = builder.kept_regressions()?;
+    let Work { plans, scenarios: chosen } = builder.effective_work()?;
+    let regressions = builder.effective_regressions();
     let profile = builder.effective_profile();
     let seed = builder.seed.unwrap_or_else(rand::random);
     let run_id = uuid::Uuid::now_v7().to_string();
     let key = draw_key(&gateway);
-    let out = builder.out.clone().unwrap_or_else(|| Path::new("crosswire-out").join(&run_id));
+    let out = builder.out.clone().unwrap_or_else(|| usual_out().join(&run_id));
     let mut folder = RunFolder::create(&out, &key)?;
     folder.write(JournalEntry::RunStarted(RunStart {
         schema: JOURNAL_SCHEMA.to_owned(),
@@ -272,7 +282,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         started_at: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
         profile: profile.name.clone(),
         evidence: profile.evidence,
-        scenarios: regressions
+        scenarios: plans
             .iter()
             .map(|plan| &plan.scenario)
             .chain(chosen.iter().map(|one| &one.head))
@@ -287,6 +297,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let arguments = arguments(&builder, &gateway);
     let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), down).await;
     let mut found = false;
+    let mut plans_kept = Vec::new();
     let end = match set_up {
         Ok(bench) => {
             let told = |event: RunEvent<'_>| {
@@ -306,12 +317,15 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
             let replay = |finding: &Finding| replay_command(&program, &folder_path, finding, arguments.as_deref());
             let mut run = Run {
                 bench,
+                gateway: &gateway,
                 folder: &mut folder,
                 profile: &profile,
                 context: &context,
                 builder: &builder,
                 told: &told,
                 replay: &replay,
+                regressions: &regressions,
+                kept: Vec::new(),
                 seed,
                 deadline: began + time_limit(&profile, &gateway),
                 findings: Vec::new(),
@@ -321,11 +335,12 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 verified: 0,
                 faults: 0,
             };
-            let end = match run.regressions(&regressions).await {
+            let end = match run.regressions(&plans).await {
                 Ok(()) => run.cases(chosen).await,
                 Err(error) => Err(error),
             };
             found = !run.findings.is_empty();
+            plans_kept = run.kept;
             end
         }
         // Nothing was sent: there is no run to keep.
@@ -338,7 +353,15 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let record = conclude(folder, end, &builder.stop, began);
     // What was found was told already, even where it can no longer be kept.
     let record = record.map_err(|error| RunError::JournalLost { error, found })?;
-    Ok(Report::new(record, out, program, arguments))
+    Ok(Report::new(record, out, plans_kept, Replaying { program, arguments }))
+}
+
+/// Where run folders are, where nobody says. A test's program lies in the folder `deps` of a profile of cargo's build
+/// folder: what it leaves behind belongs there, and not among sources.
+fn usual_out() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let deps = program.parent().filter(|folder| folder.ends_with("deps"));
+    deps.and_then(|deps| deps.ancestors().nth(2)).unwrap_or(Path::new("")).join("crosswire-out")
 }
 
 fn planned(head: &ScenarioHead) -> PlannedScenario {
@@ -383,12 +406,16 @@ fn time_limit(profile: &Profile, gateway: &Gateway) -> Duration {
 
 struct Run<'a> {
     bench: Bench,
+    gateway: &'a Gateway,
     folder: &'a mut RunFolder,
     profile: &'a Profile,
     context: &'a DrawContext,
     builder: &'a Builder,
     told: &'a dyn Fn(RunEvent<'_>),
     replay: &'a dyn Fn(&Finding) -> String,
+    regressions: &'a Regressions,
+    /// What was said of keeping the plans of findings.
+    kept: Vec<Kept>,
     seed: u64,
     deadline: Instant,
     findings: Vec<Finding>,
@@ -429,8 +456,8 @@ impl Run<'_> {
     async fn cases(&mut self, chosen: Vec<Scenario>) -> Result<(), RunError> {
         let mut scenarios = Vec::new();
         for scenario in chosen {
-            match self.lacks(&scenario) {
-                Some(reason) => self.skip(&scenario, reason)?,
+            match self.fit().lacks(&scenario) {
+                Some(reason) => self.skip(scenario.name(), reason)?,
                 None => scenarios.push(Progress { scenario, cases: 0, verified: 0, faults: 0, said: 0 }),
             }
         }
@@ -457,37 +484,15 @@ impl Run<'_> {
         }
     }
 
-    /// What a scenario needs of the gateway and does not have; none if it can be run.
-    fn lacks(&self, scenario: &Scenario) -> Option<&'static str> {
-        if scenario.needs_gateway_timeout() && self.context.gateway_timeout.is_none() {
-            return Some("the gateway's reply timeout is not known; give it with --gateway-timeout");
-        }
-        match scenario.head.down.filter(|down| *down != self.context.down) {
-            Some(Http::H1) => return Some("it is about HTTP/1.1 clients; run it without --protocol"),
-            Some(Http::H2) => return Some("it is about HTTP/2 clients; run it with --protocol h2c"),
-            None => {}
-        }
-        match scenario.head.up.filter(|up| *up != self.bench.up()) {
-            Some(Http::H1) => {
-                return Some("it is about gateways that speak HTTP/1.1 to the origin, and this one speaks HTTP/2");
-            }
-            Some(Http::H2) => {
-                return Some("it is about gateways that speak HTTP/2 to the origin, and this one speaks HTTP/1.1");
-            }
-            None => {}
-        }
-        if scenario.needs_freezing() && !self.bench.can_freeze() {
-            return Some(
-                "the gateway's process must be stopped for it, and crosswire has started none; use --recipe or --command",
-            );
-        }
-        None
+    /// What is known of what scenarios may need.
+    fn fit(&self) -> Fit {
+        Fit { up: Some(self.bench.up()), ..self.gateway.fit(self.context.down) }
     }
 
-    fn skip(&mut self, scenario: &Scenario, reason: &str) -> Result<(), RunError> {
-        let reason = reason.to_owned();
-        (self.told)(RunEvent::Skipped { scenario: scenario.name(), reason: &reason });
-        Ok(self.folder.write(JournalEntry::ScenarioSkipped { name: scenario.name().to_owned(), reason })?)
+    fn skip(&mut self, scenario: &str, reason: &str) -> Result<(), RunError> {
+        (self.told)(RunEvent::Skipped { scenario, reason });
+        let (name, reason) = (scenario.to_owned(), reason.to_owned());
+        Ok(self.folder.write(JournalEntry::ScenarioSkipped { name, reason })?)
     }
 
     async fn case(&mut self, progress: &mut Progress) -> Result<(), RunError> {
@@ -554,6 +559,10 @@ impl Run<'_> {
     /// The plans of findings that were kept, before anything else: what was wrong once is looked for first.
     async fn regressions(&mut self, plans: &[Plan]) -> Result<(), RunError> {
         for plan in plans {
+            if let Some(reason) = self.fit().lacks_for(plan) {
+                self.skip(&plan.scenario.name, reason)?;
+                continue;
+            }
             for _ in 0..REGRESSION_RUNS {
                 if self.is_over() {
                     return Ok(());
@@ -601,7 +610,18 @@ impl Run<'_> {
             limits,
         };
         let finding = pursuit.pursue(finding, plan, arrivals).await?;
+        self.keep(&finding);
         (self.told)(RunEvent::Measured(&finding, &(self.replay)(&finding)));
         Ok(())
+    }
+
+    /// Keeps the plan of a finding for the next run. That it cannot be kept must not hide the finding.
+    fn keep(&mut self, finding: &Finding) {
+        let kept = match self.regressions.keep(finding, self.folder.path()) {
+            Ok(None) => return,
+            Ok(Some(path)) => Ok(path),
+            Err(error) => Err(error.to_string()),
+        };
+        self.kept.push(Kept { finding: finding.id.clone(), kept });
     }
 }

@@ -73,17 +73,22 @@ impl Book {
             self.gates.insert(gate.id, Gate::new(gate));
         }
         for (exchange, reply) in case.exchanges {
-            for act in &reply.directive.acts {
-                match act {
-                    OriginAct::Hold(Hold::Gate(gate)) => self.stands_at(exchange, *gate),
-                    OriginAct::Hold(Hold::Event(event)) => {
-                        self.awaited_events.insert(*event, false);
-                    }
-                    _ => {}
-                }
-            }
-            self.planned.insert(exchange, Planned { reply: Arc::new(reply), sent: false, seen: false });
+            self.plan(exchange, reply);
         }
+    }
+
+    /// Adds an exchange to the present case.
+    pub(crate) fn plan(&mut self, exchange: ExchangeId, reply: PlannedReply) {
+        for act in &reply.directive.acts {
+            match act {
+                OriginAct::Hold(Hold::Gate(gate)) => self.stands_at(exchange, *gate),
+                OriginAct::Hold(Hold::Event(event)) => {
+                    self.awaited_events.entry(*event).or_insert(false);
+                }
+                _ => {}
+            }
+        }
+        self.planned.insert(exchange, Planned { reply: Arc::new(reply), sent: false, seen: false });
     }
 
     /// Whose a request is: by the request canaries in it, else by the shared path that it asks for and its tenant.

@@ -144,6 +144,11 @@ impl Origin {
         self.office.load(case);
     }
 
+    /// Adds an exchange to the present case: when this returns, its request is answered as planned.
+    pub fn plan(&self, exchange: ExchangeId, reply: PlannedReply) {
+        self.office.plan(exchange, reply);
+    }
+
     /// Tells what a client did: sent, aborted, concluded. Gates and holds need it.
     pub fn notify(&self, event: Event) {
         self.office.take_note(event);

@@ -16,7 +16,7 @@ use vocabulary::limits::UPSTREAM_CONNECTIONS_MAX;
 use vocabulary::plan::{Event, EventKind};
 
 use crate::gatehouse::{Gatehouse, OpenBook, Rung, Turn};
-use crate::{Clock, Config, Drained, Observer, OriginCase};
+use crate::{Clock, Config, Drained, Observer, OriginCase, PlannedReply};
 
 /// How much longer than its deadline a connection may take to report its end.
 const LAST_WORD_WAIT: Duration = Duration::from_secs(1);
@@ -94,6 +94,11 @@ impl Office {
         self.book().load(case);
         self.gates_changed.notify_one();
         self.wake_all();
+    }
+
+    /// Adds an exchange to the present case.
+    pub(crate) fn plan(&self, exchange: ExchangeId, reply: PlannedReply) {
+        self.book().plan(exchange, reply);
     }
 
     /// Something has happened at this end.

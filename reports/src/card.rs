@@ -96,7 +96,7 @@ fn facts(finding: &Finding, style: Style) -> Vec<String> {
     facts.flat_map(|(what, fact)| wrapped_fact(what, fact, style.columns())).collect()
 }
 
-fn size(size: Size) -> String {
+pub(crate) fn size(size: Size) -> String {
     let size = [
         counted(size.tenants.into(), "tenant"),
         counted(size.exchanges.into(), "exchange"),
@@ -166,7 +166,7 @@ pub(crate) fn wrapped_fact(what: &str, fact: &str, width: usize) -> Vec<String> 
     lines.iter().enumerate().map(|(index, line)| format!("{:MARGIN$}{line}", margin(index))).collect()
 }
 
-fn proof(finding: &Finding) -> &'static str {
+pub(crate) fn proof(finding: &Finding) -> &'static str {
     match finding.proof {
         Proof::Owed if finding.edges.is_empty() => "both ends recorded what was sent and what arrived",
         Proof::Owed => "the reply was owed to its owner and to nobody else",
@@ -182,7 +182,7 @@ fn proof(finding: &Finding) -> &'static str {
     }
 }
 
-fn leg(finding: &Finding) -> &'static str {
+pub(crate) fn leg(finding: &Finding) -> &'static str {
     match finding.leg {
         Leg::Request => "it went wrong on the way to the origin",
         Leg::Reply => "it went wrong on the way back",

@@ -28,6 +28,7 @@ mod json;
 mod junit;
 mod matrix;
 mod neutral;
+mod normalized;
 mod scenario_table;
 #[cfg(test)]
 mod schema_tests;
@@ -44,6 +45,7 @@ pub use card::card;
 pub use json::{json, jsonl};
 pub use junit::junit;
 pub use matrix::{matrix_json, matrix_markdown, matrix_text};
+pub use normalized::normalized_card;
 pub use step_summary::step_summary;
 pub use summary::summary;
 

@@ -40,6 +40,7 @@ mod plan_words;
 mod schedule;
 mod select;
 mod stage;
+#[cfg(feature = "proptest")]
 mod strategy;
 mod swarm;
 
@@ -50,3 +51,5 @@ pub use glossary::{Word, glossary};
 pub use language::{DirectiveAt, ProfileWord, Scenario};
 pub use plan_words::describe_plan;
 pub use select::{SelectError, glob_fits, select, select_for};
+#[cfg(feature = "proptest")]
+pub use strategy::plans_of;

@@ -1,7 +1,7 @@
 //! A scenario's plans as a strategy of proptest, for one's own `proptest!`.
 //!
-//! Its shrinking is simple: whole lanes go, then the last stimuli of those that are left. The harness has a better one,
-//! which knows outcomes and measures how often a plan fails.
+//! Its shrinking is simple: whole lanes go, then the last stimuli of those that are left; the scenario stays. The harness
+//! has a better one, which knows outcomes and measures how often a plan fails.
 
 use std::collections::BTreeSet;
 
@@ -21,13 +21,23 @@ impl Scenario {
     /// Its plans as a strategy for one's own `proptest!`. What it yields is the [`plan`](Scenario::plan) of a drawn seed
     /// and case, both of which stand in the plan, or what is left of one.
     pub fn strategy(&self) -> impl Strategy<Value = Plan> + use<> {
-        Plans { scenario: self.clone(), context: DrawContext::default() }
+        plans_of(vec![self.clone()], DrawContext::default())
     }
 }
 
-#[derive(Debug)]
+/// The plans of several scenarios as one strategy: each value is a plan of one of them, all being as likely.
+///
+/// # Panics
+///
+/// Where there is no scenario.
+pub fn plans_of(scenarios: Vec<Scenario>, context: DrawContext) -> impl Strategy<Value = Plan> + use<> {
+    assert!(!scenarios.is_empty(), "plans are drawn from at least one scenario");
+    Plans { scenarios, context }
+}
+
+#[derive(Debug, Clone)]
 struct Plans {
-    scenario: Scenario,
+    scenarios: Vec<Scenario>,
     context: DrawContext,
 }
 
@@ -38,7 +48,8 @@ impl Strategy for Plans {
     fn new_tree(&self, runner: &mut TestRunner) -> NewTree<Self> {
         let seed = proptest::num::u64::ANY.new_tree(runner)?.current();
         let case = (0..STRATEGY_CASES).new_tree(runner)?.current();
-        let plan = self.scenario.plan(seed, CaseNumber(case as u32), &self.context);
+        let scenario = &self.scenarios[(0..self.scenarios.len()).new_tree(runner)?.current()];
+        let plan = scenario.plan(seed, CaseNumber(case as u32), &self.context);
         Ok(Drawn { plan, before: None, cut: 0 })
     }
 }
@@ -127,8 +138,7 @@ mod tests {
     fn shrunk(scenario: &str, kind: FaultKind) -> Plan {
         let scenario = catalogue().find(scenario).unwrap();
         let mut runner = TestRunner::deterministic();
-        let mut tree =
-            Plans { scenario: scenario.clone(), context: DrawContext::default() }.new_tree(&mut runner).unwrap();
+        let mut tree = plans_of(vec![scenario.clone()], DrawContext::default()).new_tree(&mut runner).unwrap();
         let fails = |plan: &Plan| plan.faults().iter().any(|(_, fault)| *fault == kind);
         assert!(fails(&tree.current()));
         while tree.simplify() {
@@ -141,9 +151,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_drawn_is_the_plan_of_its_own_seed_and_case() {
+        let scenario = catalogue().find("interim-103-split").unwrap();
+        let mut runner = TestRunner::deterministic();
+        for _ in 0..50 {
+            let plan = scenario.strategy().new_tree(&mut runner).unwrap().current();
+            assert_eq!(plan.defect(), None);
+            assert_eq!(plan, scenario.plan(plan.seed, plan.case, &DrawContext::default()));
+        }
+    }
+
+    #[test]
     fn a_plan_shrinks_to_the_fault_that_matters() {
         let plan = shrunk("interim-100-late-final", FaultKind::Interim);
         assert_eq!((plan.lanes.len(), plan.stimuli().count(), plan.gates.len()), (1, 1, 0));
+    }
+
+    #[test]
+    fn every_scenario_is_drawn_and_none_turns_into_another() {
+        let chosen =
+            ["interim-100-late-final", "plain-concurrency"].map(|name| catalogue().find(name).unwrap().clone());
+        let plans = plans_of(chosen.to_vec(), DrawContext::default());
+        let mut runner = TestRunner::deterministic();
+        let mut drawn = BTreeSet::new();
+        for _ in 0..20 {
+            let mut tree = plans.new_tree(&mut runner).unwrap();
+            let name = tree.current().scenario.name;
+            while tree.simplify() {
+                assert_eq!(tree.current().scenario.name, name);
+            }
+            drawn.insert(name);
+        }
+        assert_eq!(drawn.len(), 2);
     }
 
     #[test]

@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::TestRunner;
 use scenarios::{DrawContext, Draws, Scenario, catalogue};
 use vocabulary::crossing::Http;
 use vocabulary::directive::{FaultKind, Framing, Hold, InterimLength, OriginAct, SurplusTiming};
@@ -52,17 +50,6 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_another_plan() {
             assert_ne!(exchanges(&json(1, case)), exchanges(&json(2, case)), "{} case {case}", scenario.name());
             assert_ne!(exchanges(&json(1, case)), exchanges(&json(1, case + 20)));
         }
-    }
-}
-
-#[test]
-fn the_strategy_yields_plans_that_their_own_seed_and_case_draw_again() {
-    let scenario = catalogue().find("interim-103-split").unwrap();
-    let mut runner = TestRunner::deterministic();
-    for _ in 0..50 {
-        let plan = scenario.strategy().new_tree(&mut runner).unwrap().current();
-        assert_eq!(plan.defect(), None);
-        assert_eq!(plan, scenario.plan(plan.seed, plan.case, &DrawContext::default()));
     }
 }
 

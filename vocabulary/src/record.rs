@@ -28,6 +28,9 @@ pub const RECORD_SCHEMA: &str = "crosswire.record/1";
 /// The family of scenarios that are single plans of earlier findings. One such plan has few replies to verify.
 pub const REGRESSIONS: &str = "regressions";
 
+/// Why a run without any performed fault is not Clean.
+pub const NO_FAULT: &str = "no fault was performed: silence proves nothing";
+
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

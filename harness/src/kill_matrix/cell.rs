@@ -13,6 +13,7 @@ use vocabulary::verdict::Verdict;
 use super::Wanted;
 use crate::builder::builder;
 use crate::gateway::Gateway;
+use crate::regressions::Regressions;
 use crate::run::{RunError, RunEvent, Stop};
 
 /// How long a cell may take.
@@ -35,7 +36,7 @@ fn outcome(wanted: &Wanted, program: Option<&str>, stop: &Stop) -> Outcome {
         let out = tempfile::tempdir().map_err(RunError::Thread)?;
         let (watching, asked) = (Arc::clone(&watch), stop.clone());
         let run = builder().gateway(gateway).out(&out.path().join("run")).scenarios(&wanted.chosen_by);
-        let run = run.protocol(wanted.crossing.down);
+        let run = run.protocol(wanted.crossing.down).regressions(Regressions::Off);
         let run = run.cases(wanted.cases).seed(wanted.seed).time_limit(CELL_TIME);
         let run = run.shrink_time(Duration::ZERO).replays(0).stop(watch.stop.clone());
         let run = run.on_event(move |event| watching.take_note(&event, &asked));

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use crosswire::{Gateway, Profile, Recipe};
+use crosswire::{Gateway, Profile, Recipe, Regressions};
 use vocabulary::crossing::{Crossing, Http};
 use vocabulary::finding::Severity;
 use vocabulary::record::RunRecord;
@@ -86,6 +86,7 @@ impl Row<'_> {
         let gateway = Gateway::recipe(self.recipe.clone(), Some(self.variant))?;
         let quick = Profile::named("quick").ok_or("there is no profile quick")?;
         let builder = crosswire::builder().gateway(gateway).profile(quick).seed(SEED).out(&out.path().join("run"));
+        let builder = builder.regressions(Regressions::Off);
         let builder = builder.protocol(self.crossing.down);
         let report = builder.shrink_time(Duration::ZERO).replays(0).run_blocking()?;
         for finding in &report.record().findings {

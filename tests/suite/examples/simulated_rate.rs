@@ -3,7 +3,7 @@
 //! Processor time of whole runs against the simulated reference gateway: drawing the plan, running it, judging it, rinsing,
 //! the journal. It is what a case takes where nobody else wants the core. Scenarios in the order of their price.
 
-use crosswire::Gateway;
+use crosswire::{Gateway, Regressions};
 use specimens::Decisions;
 
 /// Cases of each scenario.
@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let gateway = gateway.labelled("recipe", "reference").reply_timeout(decisions.reply_wait);
         let out = tempfile::tempdir()?;
         let builder = crosswire::builder().gateway(gateway).out(&out.path().join("run"));
+        let builder = builder.regressions(Regressions::Off);
         let before = processor_seconds()?;
         let report = builder.scenarios(scenario).cases(CASES).seed(1).run_blocking()?;
         let cost = (processor_seconds()? - before) / f64::from(CASES);

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crosswire::{Gateway, Recipe};
+use crosswire::{Gateway, Recipe, Regressions};
 use specimens::Decisions;
 use vocabulary::finding::{Finding, Shape};
 use vocabulary::record::RunRecord;
@@ -306,6 +306,7 @@ fn round_of(gateway: &Under, scenario: &str, seed: u64, deadline: Instant) -> Re
     let finds_always = finds_always(gateway.name(), scenario);
     let out = tempfile::tempdir().map_err(|error| error.to_string())?;
     let run = crosswire::builder().gateway(gateway.gateway(scenario)?).out(&out.path().join("run"));
+    let run = run.regressions(Regressions::Off);
     let run = run.scenarios(scenario).seed(seed).time_limit(deadline.saturating_duration_since(Instant::now()));
     let run = match finds_always {
         true => run.cases(CASES_DOCUMENTED).shrink_time(Duration::ZERO).replays(0),

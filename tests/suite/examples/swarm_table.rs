@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crosswire::{Draws, Gateway, RunEvent, Stop};
+use crosswire::{Draws, Gateway, Regressions, RunEvent, Stop};
 use specimens::{Mutant, mutants};
 use vocabulary::crossing::Http;
 
@@ -82,6 +82,7 @@ fn cases_until_found(mutant: &Mutant, draws: Draws, seed: u64) -> Result<u32, Bo
     let out = tempfile::tempdir()?;
     let builder =
         crosswire::builder().gateway(gateway).out(&out.path().join("run")).time_limit(Duration::from_secs(1 << 30));
+    let builder = builder.regressions(Regressions::Off);
     let builder = builder.scenarios(mutant.scenario).cases(CASES_MAX).seed(seed).draws(draws);
     // What it says was told while it ran.
     let _report = builder.shrink_time(Duration::ZERO).on_event(tell).stop(stop).run_blocking()?;

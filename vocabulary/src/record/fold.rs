@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CaseSummary, JournalEntry, ObligationOutcome, ObligationRecord, ObligationWord, ObservationRecord, PlannedScenario,
-    RECORD_SCHEMA, REGRESSIONS, RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, StoreUse, Totals, upper_bound_95,
+    CaseSummary, JournalEntry, NO_FAULT, ObligationOutcome, ObligationRecord, ObligationWord, ObservationRecord,
+    PlannedScenario, RECORD_SCHEMA, REGRESSIONS, RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, StoreUse,
+    Totals, upper_bound_95,
 };
 use crate::finding::Finding;
 use crate::scenario::{Level, Obligation, ObligationState};
@@ -147,7 +148,7 @@ impl Fold {
             return reasons;
         }
         if totals.faults_performed == 0 {
-            reasons.push((Verdict::Inconclusive, "no fault was performed: silence proves nothing".to_owned()));
+            reasons.push((Verdict::Inconclusive, NO_FAULT.to_owned()));
         }
         let needed = self.start.evidence.verified_min;
         if totals.verified < needed {

@@ -12,7 +12,7 @@ mod tidy;
 
 use std::time::Duration;
 
-use crosswire::{Builder, Gateway, Report};
+use crosswire::{Builder, Gateway, Regressions, Report};
 use specimens::{Decisions, Mutant};
 use vocabulary::crossing::Http;
 use vocabulary::finding::Finding;
@@ -24,6 +24,7 @@ use vocabulary::verdict::Verdict;
 fn run(gateway: Gateway, say: impl FnOnce(Builder) -> Builder) -> (Report, tempfile::TempDir) {
     let out = tempfile::tempdir().unwrap();
     let builder = crosswire::builder().gateway(gateway).out(&out.path().join("run"));
+    let builder = builder.regressions(Regressions::Off);
     (say(builder).run_blocking().unwrap(), out)
 }
 

@@ -92,6 +92,17 @@ fn tidy_the_specimens_share_no_code_with_the_two_ends() {
     }
 }
 
+/// What a proxy's author takes in with `cargo add`.
+#[test]
+fn tidy_the_library_brings_few_crates() {
+    let tree = ["tree", "-p", "crosswire", "-e", "normal", "--prefix", "none", "--locked", "--offline"];
+    let told = std::process::Command::new(env!("CARGO")).args(tree).current_dir(root()).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout).unwrap();
+    let crates: std::collections::BTreeSet<&str> = told.lines().map(|line| line.trim_end_matches(" (*)")).collect();
+    assert!(crates.len() > 10 && crates.len() <= 90, "{} crates:\n{told}", crates.len());
+}
+
 #[test]
 fn tidy_the_transport_knows_nobody() {
     let manifest = std::fs::read_to_string(root().join("transport/Cargo.toml")).unwrap();
