@@ -21,6 +21,7 @@ Exit codes:
   70   Broken: crosswire itself failed; the journal is readable
   130  interrupted with nothing found (143 by SIGTERM)
 For replay: 0 fixed, 10 failed k of n, 3 cannot run.
+For doctor: 0 a check can be made, 3 it cannot.
 For selftest: 0 passed, 70 failed (crosswire is not to be trusted here), 3 something could not be run.";
 
 /// Finds replies that a gateway delivered to the wrong request.
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Test the tester on this machine: every planted defect must be found as declared, the correct gateway left alone
     Selftest(Selftest),
+    /// Examine a gateway before it is tested: what comes through it, what it does with connections, what a check can show
+    Doctor(Doctor),
     /// The catalogue of scenarios
     Scenarios {
         #[command(subcommand)]
@@ -245,6 +248,19 @@ pub(crate) struct Replay {
     /// How often
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), env = "CROSSWIRE_TIMES")]
     pub(crate) times: u32,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) gateway: GatewayOptions,
+    /// What the clients speak to the gateway [default: what its recipe names first, or h1]
+    #[arg(long, value_enum, env = "CROSSWIRE_PROTOCOL")]
+    pub(crate) protocol: Option<Protocol>,
+    /// Write what was found as JSON; `-` is stdout
+    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
+    pub(crate) output: Vec<PathBuf>,
 }
 
 /// Options of `report`.

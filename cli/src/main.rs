@@ -6,6 +6,7 @@
 mod arguments;
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod gateway;
 mod list;
@@ -48,6 +49,7 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Check(options) => check::run(&options, &output),
         Command::Replay(options) => replay::run(&options, &output),
         Command::Report(options) => report::run(&options, &output),
+        Command::Doctor(options) => doctor::run(&options, &output),
         Command::Selftest(options) => selftest::run(&options, &output),
         Command::Scenarios { command } => list::scenarios(command),
         Command::Gateways { command } => list::gateways(command),

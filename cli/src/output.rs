@@ -62,6 +62,17 @@ pub(crate) fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same where there is only JSON.
+pub(crate) fn check_json(files: &[PathBuf], what: &str) -> anyhow::Result<()> {
+    for file in files.iter().filter(|file| *file != Path::new("-")) {
+        if file.extension().is_none_or(|ending| ending != "json") {
+            bail!("write the {what} {}: its ending names no format; use .json, or - for stdout", file.display());
+        }
+        check_folder(file)?;
+    }
+    Ok(())
+}
+
 /// Refuses a file whose folder is not there.
 pub(crate) fn check_folder(file: &Path) -> anyhow::Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use crosswire::{KillMatrix, Stop};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use vocabulary::matrix::Matrix;
@@ -18,12 +18,7 @@ use crate::output::{self, Output, to_stderr, to_stdout};
 const TICK: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(options: &Selftest, output: &Output) -> anyhow::Result<u8> {
-    for file in options.output.iter().filter(|file| *file != Path::new("-")) {
-        if file.extension().is_none_or(|ending| ending != "json") {
-            bail!("write the matrix {}: its ending names no format; use .json, or - for stdout", file.display());
-        }
-        output::check_folder(file)?;
-    }
+    output::check_json(&options.output, "matrix")?;
     options.markdown.iter().try_for_each(|file| output::check_folder(file))?;
     let stop = Stop::default();
     let bar = Arc::new(progress(output));

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use scenarios::{Draws, Scenario, catalogue, select_for};
 use vocabulary::crossing::Http;
+use vocabulary::examination::Examination;
 use vocabulary::plan::Plan;
 use vocabulary::record::REGRESSIONS;
 use vocabulary::scenario::Obligation;
 
+use crate::doctor;
 use crate::gateway::Gateway;
 use crate::profile::Profile;
 use crate::replay::{self, PlanError, Replayed, load_plan};
@@ -188,6 +190,16 @@ impl Builder {
     /// Runs one plan again and again and waits for it, without any runtime.
     pub fn replay_blocking(self, plan: Plan, times: u32) -> Result<Replayed, RunError> {
         run::blocking(self.replay(plan, times))
+    }
+
+    /// Finds out what a check of the gateway can show, with traffic that hides nothing: some 20 s at most.
+    pub async fn examine(self) -> Result<Examination, RunError> {
+        run::on_own_thread(self.is_simulated(), async move || doctor::examine(self).await).await
+    }
+
+    /// Finds out what a check of the gateway can show and waits for it, without any runtime.
+    pub fn examine_blocking(self) -> Result<Examination, RunError> {
+        run::blocking(self.examine())
     }
 
     /// The scenarios that are chosen, in the order of the catalogue, files behind them. Those for a larger profile than the

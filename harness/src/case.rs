@@ -24,7 +24,7 @@ use vocabulary::limits::{CASE_WAIT, CONNECT_WAIT, DRAIN_WAIT};
 use vocabulary::plan::{self, Event, Form, Gate, Lane, Plan, Request, Stimulus};
 
 use crate::client::{self, Idle};
-use crate::gateway::{Gateway, GatewayError, Running};
+use crate::gateway::{self, Gateway, GatewayError, Running};
 use crate::ledger::{Ledger, Overflow};
 use crate::oracle::{self, GateTally, Judgement, Known, OraclePanicked};
 
@@ -114,6 +114,8 @@ pub enum BenchError {
     /// The gateway was started, or is said to run, and no canary came back.
     #[error("reach the origin through {gateway}: no canary came back within {} s: {reason}. The gateway must forward to the origin on {origin}", waited.as_secs())]
     NeverReady {
+        /// Whether it took connections at least.
+        connected: bool,
         /// Which gateway.
         gateway: String,
         /// Where the origin listens.
@@ -243,6 +245,21 @@ impl Bench {
         self.known.up
     }
 
+    /// Whether status and body of a plain reply come through unchanged.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.known.verbatim
+    }
+
+    /// Where and how the gateway is reached.
+    pub(crate) fn target(&self) -> &client::Target {
+        self.running.target()
+    }
+
+    /// The protocol that a handshake of TLS agrees on, where this is to be spoken.
+    pub(crate) async fn agreed(&self, http: Http) -> Option<String> {
+        timeout(CONNECT_WAIT, gateway::agreed(&self.target().for_case(http).address)).await.ok()?
+    }
+
     /// Whether the gateway's processes can be stopped for a moment.
     pub(crate) fn can_freeze(&self) -> bool {
         self.gateway.can_be_frozen()
@@ -258,7 +275,8 @@ impl Bench {
         Ok(())
     }
 
-    async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
+    /// Runs a plan without judging what happened.
+    pub(crate) async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
         let began = Instant::now();
         if let Some(simulation) = &mut self.simulation {
             simulation.begin_case();
@@ -338,6 +356,7 @@ impl Bench {
                 return Err(died(gateway, reason));
             }
             let target = self.running.target().for_case(self.down).address;
+            let mut connected = false;
             let reason = match timeout(CONNECT_WAIT, target.connect()).await {
                 Err(_) => format!("connect to {target}: nothing came of it in {} s", CONNECT_WAIT.as_secs()),
                 // It is there, and does not learn to speak.
@@ -346,16 +365,20 @@ impl Bench {
                     return Err(GatewayError::NotAgreed { gateway, asked, reason }.into());
                 }
                 Ok(Err(refused)) => format!("connect to {target}: {refused}"),
-                Ok(Ok(_)) => match self.round_trip().await {
-                    Ok(passed) => {
-                        (self.known.verbatim, self.known.up) = (passed.verbatim, passed.up);
-                        return Ok(());
+                Ok(Ok(_)) => {
+                    connected = true;
+                    match self.round_trip().await {
+                        Ok(passed) => {
+                            (self.known.verbatim, self.known.up) = (passed.verbatim, passed.up);
+                            return Ok(());
+                        }
+                        Err(reason) => reason,
                     }
-                    Err(reason) => reason,
-                },
+                }
             };
             if Instant::now() >= deadline {
-                return Err(BenchError::NeverReady { gateway, origin: self.origin.addr(), waited, reason });
+                let origin = self.origin.addr();
+                return Err(BenchError::NeverReady { connected, gateway, origin, waited, reason });
             }
             tokio::time::sleep(READY_POLL).await;
         }

@@ -28,7 +28,7 @@ pub(crate) use freezer::{Freezer, Frozen};
 use in_process::GatewayThread;
 use process::ProcessGroup;
 pub use recipe::{Recipe, RecipeError, Variant};
-pub(crate) use secure::speaking;
+pub(crate) use secure::{agreed, speaking};
 use simulated::GatewayTask;
 
 /// A gateway that runs in this process: it serves on the listener and forwards to the origin until it is dropped.
@@ -48,6 +48,8 @@ pub struct Gateway {
     authority: Option<String>,
     base_path: String,
     reply_timeout: Option<Duration>,
+    /// How long it may take to become ready at most, where somebody says.
+    ready_within: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -123,6 +125,7 @@ impl Gateway {
             authority: None,
             base_path: String::new(),
             reply_timeout: None,
+            ready_within: None,
         }
     }
 
@@ -258,6 +261,12 @@ impl Gateway {
         self
     }
 
+    /// Gives the gateway less time to become ready.
+    pub(crate) fn ready_within(mut self, wait: Duration) -> Gateway {
+        self.ready_within = Some(wait);
+        self
+    }
+
     /// How the gateway appears in records.
     pub fn label(&self) -> &GatewayRecord {
         &self.label
@@ -313,10 +322,11 @@ impl Gateway {
 
     /// How long it may take to become ready.
     pub(crate) fn ready_wait(&self) -> Duration {
-        match &self.kind {
+        let wait = match &self.kind {
             Kind::Recipe { recipe, .. } => recipe.ready_wait(),
             Kind::InProcess(_) | Kind::Simulated { .. } | Kind::Command { .. } | Kind::Url(_) => READY_WAIT,
-        }
+        };
+        self.ready_within.map_or(wait, |within| wait.min(within))
     }
 
     /// The seed of the simulation in which the gateway runs, if it runs in one.

@@ -24,6 +24,7 @@ mod affinity;
 mod builder;
 mod case;
 mod client;
+mod doctor;
 mod foreign;
 mod gateway;
 mod journal;
