@@ -27,9 +27,10 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(color: Color, quiet: bool) -> Output {
-        let terminal = std::io::stderr().is_terminal();
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        // A dumb terminal can do no more than a file: no colour, and no line that is drawn anew.
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = std::io::stderr().is_terminal() && !dumb;
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let color = match color {
             Color::Always => true,
             Color::Never => false,

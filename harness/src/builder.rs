@@ -15,6 +15,7 @@ use vocabulary::scenario::Obligation;
 use crate::doctor;
 use crate::gateway::Gateway;
 use crate::profile::Profile;
+use crate::redaction::Bodies;
 use crate::replay::{self, PlanError, Replayed, load_plan};
 use crate::report::Report;
 use crate::run::{self, RunError, RunEvent, Stop};
@@ -44,6 +45,7 @@ pub struct Builder {
     pub(crate) regressions: Option<PathBuf>,
     pub(crate) shrink_time: Option<Duration>,
     pub(crate) replays: Option<u32>,
+    pub(crate) capture_bodies: bool,
     pub(crate) out: Option<PathBuf>,
     pub(crate) origin_listen: Option<SocketAddr>,
     pub(crate) program: Option<String>,
@@ -139,6 +141,13 @@ impl Builder {
     /// where nobody says. Zero: never.
     pub fn replays(mut self, times: u32) -> Builder {
         self.replays = Some(times);
+        self
+    }
+
+    /// Keeps the beginning of bodies in evidence, whosever they are. Without it, what is not ours of a body is left out: a
+    /// reply that went astray in a gateway that others use may be somebody's.
+    pub fn capture_bodies(mut self) -> Builder {
+        self.capture_bodies = true;
         self
     }
 
@@ -240,6 +249,11 @@ impl Builder {
             Ok(plan)
         });
         kept.collect()
+    }
+
+    /// What is kept of bodies.
+    pub(crate) fn bodies(&self) -> Bodies {
+        if self.capture_bodies { Bodies::Whole } else { Bodies::Ours }
     }
 
     /// Whether time and network are simulated.

@@ -33,6 +33,7 @@ mod ledger;
 mod oracle;
 mod profile;
 mod pursue;
+mod redaction;
 mod replay;
 mod report;
 mod run;

@@ -107,6 +107,7 @@ impl Fold {
             started_at: self.start.started_at,
             profile: self.start.profile,
             gateway: self.start.gateway,
+            captured_bodies: self.start.captured_bodies,
         }
     }
 
