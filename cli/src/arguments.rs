@@ -21,6 +21,7 @@ Exit codes:
   70   Broken: crosswire itself failed; the journal is readable
   130  interrupted with nothing found (143 by SIGTERM)
 For replay: 0 fixed, 10 failed k of n, 3 cannot run.
+For doctor: 0 a check can be made, 3 it cannot.
 For selftest: 0 passed, 70 failed (crosswire is not to be trusted here), 3 something could not be run.";
 
 /// Finds replies that a gateway delivered to the wrong request.
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     Report(Report),
     /// Test the tester on this machine: every planted defect must be found as declared, the correct gateway left alone
     Selftest(Selftest),
+    /// Examine a gateway before it is tested: what comes through it, what it does with connections, what a check can show
+    Doctor(Doctor),
     /// The catalogue of scenarios
     Scenarios {
         #[command(subcommand)]
@@ -74,6 +77,16 @@ pub(crate) enum Command {
     Gateways {
         #[command(subcommand)]
         command: Gateways,
+    },
+    /// What a shell is to complete, as a script on stdout: `source <(crosswire completions bash)`
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A manual page on stdout: `crosswire man check | man -l -`
+    Man {
+        /// Of which command, like `check` or `scenarios list`; without it, of the program
+        command: Vec<String>,
     },
     /// Explain a word of a report: a shape, a boundary, a leg, a verdict, a witness
     Explain {
@@ -174,6 +187,9 @@ pub(crate) struct Check {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reports: Reports,
+    /// Keep the beginning of bodies in evidence, whosever they are [default: only what is crosswire's own of them]
+    #[arg(long, env = "CROSSWIRE_CAPTURE_BODIES")]
+    pub(crate) capture_bodies: bool,
     /// Say what would be run, and send nothing
     #[arg(long, env = "CROSSWIRE_DRY_RUN")]
     pub(crate) dry_run: bool,
@@ -210,19 +226,26 @@ pub(crate) struct GatewayOptions {
     pub(crate) recipe: Option<String>,
     /// Start a gateway by a shell command; it gets LISTEN_PORT, UPSTREAM_PORT, WORKDIR and VARIANT in its environment,
     /// listens on 127.0.0.1:LISTEN_PORT, forwards to 127.0.0.1:UPSTREAM_PORT, and stays in the foreground
-    #[arg(long, value_name = "CMD", group = "under_test", env = "CROSSWIRE_COMMAND")]
+    #[arg(long, value_name = "CMD", group = "under_test", env = "CROSSWIRE_COMMAND", hide_env_values = true)]
     pub(crate) command: Option<String>,
     /// The gateway that --command starts speaks TLS with its clients
     #[arg(long, requires = "command", conflicts_with_all = ["recipe", "gateway"], env = "CROSSWIRE_TLS")]
     pub(crate) tls: bool,
     /// Test a gateway that already runs and forwards to --origin-listen; over TLS if the URL begins with https://
-    #[arg(long, value_name = "URL", group = "under_test", requires = "origin_listen", env = "CROSSWIRE_GATEWAY")]
+    #[arg(
+        long,
+        value_name = "URL",
+        group = "under_test",
+        requires = "origin_listen",
+        env = "CROSSWIRE_GATEWAY",
+        hide_env_values = true
+    )]
     pub(crate) gateway: Option<String>,
     /// Where the origin listens, for a gateway that already runs
     #[arg(long, value_name = "ADDR", env = "CROSSWIRE_ORIGIN_LISTEN")]
     pub(crate) origin_listen: Option<SocketAddr>,
-    /// Send this field with every request
-    #[arg(long, value_name = "NAME:VALUE", env = "CROSSWIRE_HEADER")]
+    /// Send this field with every request; its value is taken for a secret and shown nowhere
+    #[arg(long, value_name = "NAME:VALUE", env = "CROSSWIRE_HEADER", hide_env_values = true)]
     pub(crate) header: Vec<String>,
     /// Send this Host
     #[arg(long, env = "CROSSWIRE_HOST")]
@@ -245,6 +268,22 @@ pub(crate) struct Replay {
     /// How often
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), env = "CROSSWIRE_TIMES")]
     pub(crate) times: u32,
+    /// Show the beginning of bodies, whosever they are [default: only what is crosswire's own of them]
+    #[arg(long, env = "CROSSWIRE_CAPTURE_BODIES")]
+    pub(crate) capture_bodies: bool,
+}
+
+/// Options of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) gateway: GatewayOptions,
+    /// What the clients speak to the gateway [default: what its recipe names first, or h1]
+    #[arg(long, value_enum, env = "CROSSWIRE_PROTOCOL")]
+    pub(crate) protocol: Option<Protocol>,
+    /// Write what was found as JSON; `-` is stdout
+    #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
+    pub(crate) output: Vec<PathBuf>,
 }
 
 /// Options of `report`.

@@ -2,17 +2,17 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anyhow::Context;
-use crosswire::{Builder, Profile, Regressions, Report, RunEvent, Stop};
+use crosswire::{Builder, Profile, Regressions, Report, RunEvent};
 use vocabulary::finding::Finding;
 use vocabulary::identity::CaseNumber;
 use vocabulary::verdict::Verdict;
 
 use crate::arguments::{Check, Protocol};
 use crate::output::{self, Output, to_stderr};
+use crate::signals::Ending;
 use crate::watch::Watch;
 use crate::{gateway, program};
 
@@ -82,6 +82,9 @@ fn builder(options: &Check) -> anyhow::Result<Builder> {
     if options.gateway.fresh_gateway {
         builder = builder.fresh_gateway();
     }
+    if options.capture_bodies {
+        builder = builder.capture_bodies();
+    }
     if let Some(addr) = options.gateway.origin_listen {
         builder = builder.origin_listen(addr);
     }
@@ -99,51 +102,18 @@ pub(crate) struct Ended {
 
 /// Runs while a person watches. The first signal ends the run after its present case, the second ends the process.
 pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Result<Ended> {
-    let stop = Stop::default();
-    let signalled = Arc::new(OnceLock::new());
+    let ending = Ending::new(output);
     let watch = Arc::new(Watch::new(*output));
-    let watching = Arc::clone(&watch);
-    let found = Arc::new(AtomicBool::new(false));
-    let finding = Arc::clone(&found);
-    let builder = builder.stop(stop.clone()).on_event(move |event| {
+    let (watching, found) = (Arc::clone(&watch), ending.clone());
+    let builder = builder.stop(ending.stop.clone()).on_event(move |event| {
         if let RunEvent::Found(_) = event {
-            finding.store(true, Ordering::Relaxed);
+            found.found();
         }
         watching.show(event);
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.context("start the runtime that waits for the run")?;
-    let report = runtime.block_on(async {
-        tokio::spawn(end_at_signals(stop, Arc::clone(&signalled), found));
-        builder.run().await
-    });
+    let report = ending.watched(builder.run())?;
     watch.end();
-    Ok(Ended { report: report?, signalled: signalled.get().copied() })
-}
-
-pub(crate) async fn end_at_signals(stop: Stop, signalled: Arc<OnceLock<u8>>, found: Arc<AtomicBool>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        // Signals then do what they do by default; the journal is readable all the same.
-        return;
-    };
-    loop {
-        let code: u8 = tokio::select! {
-            _ = interrupt.recv() => 130,
-            _ = terminate.recv() => 143,
-        };
-        if signalled.set(code).is_err() {
-            // A finding survives whatever comes after it.
-            if found.load(Ordering::Relaxed) {
-                to_stderr("crosswire: something was found; `crosswire report` of the run folder above shows it");
-                std::process::exit(10);
-            }
-            std::process::exit(code.into());
-        }
-        stop.ask();
-        to_stderr("crosswire: ending after the present case; once more ends at once");
-    }
+    Ok(Ended { report: report?, signalled: ending.signalled() })
 }
 
 /// Prints how it ended; the exit code.

@@ -18,9 +18,11 @@ pub(crate) fn under_test(options: &GatewayOptions) -> anyhow::Result<Gateway> {
              with --origin-listen ADDR"
         ),
     };
-    for header in &options.header {
-        let (name, value) =
-            header.split_once(':').with_context(|| format!("read --header {header:?}: write it like NAME:VALUE"))?;
+    for (header, number) in options.header.iter().zip(1..) {
+        // What stands there may be the secret itself.
+        let (name, value) = header
+            .split_once(':')
+            .with_context(|| format!("read --header number {number}: it has no colon; write it like NAME:VALUE"))?;
         gateway = gateway.header(name.trim(), value.trim());
     }
     if let Some(host) = &options.host {

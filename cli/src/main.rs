@@ -6,13 +6,16 @@
 mod arguments;
 mod check;
 mod demo;
+mod doctor;
 mod explain;
 mod gateway;
 mod list;
+mod manual;
 mod output;
 mod replay;
 mod report;
 mod selftest;
+mod signals;
 mod watch;
 
 use std::process::ExitCode;
@@ -48,9 +51,12 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Check(options) => check::run(&options, &output),
         Command::Replay(options) => replay::run(&options, &output),
         Command::Report(options) => report::run(&options, &output),
+        Command::Doctor(options) => doctor::run(&options, &output),
         Command::Selftest(options) => selftest::run(&options, &output),
         Command::Scenarios { command } => list::scenarios(command),
         Command::Gateways { command } => list::gateways(command),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::page(&command),
         Command::Explain { what } => explain::run(what.as_deref()),
     }
 }
@@ -76,7 +82,9 @@ fn log(verbose: u8) {
         2 => "debug",
         _ => "trace",
     };
-    let filter = EnvFilter::try_from_env("CROSSWIRE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // Only what is ours says more: what libraries log may hold fields of requests, and so a user's credentials.
+    let usual = || EnvFilter::new(format!("warn,crosswire={level}"));
+    let filter = EnvFilter::try_from_env("CROSSWIRE_LOG").unwrap_or_else(|_| usual());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
 }
 

@@ -27,9 +27,10 @@ pub(crate) struct Output {
 
 impl Output {
     pub(crate) fn new(color: Color, quiet: bool) -> Output {
-        let terminal = std::io::stderr().is_terminal();
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        // A dumb terminal can do no more than a file: no colour, and no line that is drawn anew.
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let terminal = std::io::stderr().is_terminal() && !dumb;
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let color = match color {
             Color::Always => true,
             Color::Never => false,
@@ -57,6 +58,17 @@ enum Format {
 pub(crate) fn check(files: &[PathBuf]) -> anyhow::Result<()> {
     for file in files {
         format(file)?;
+        check_folder(file)?;
+    }
+    Ok(())
+}
+
+/// The same where there is only JSON.
+pub(crate) fn check_json(files: &[PathBuf], what: &str) -> anyhow::Result<()> {
+    for file in files.iter().filter(|file| *file != Path::new("-")) {
+        if file.extension().is_none_or(|ending| ending != "json") {
+            bail!("write the {what} {}: its ending names no format; use .json, or - for stdout", file.display());
+        }
         check_folder(file)?;
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! `crosswire replay`: run one plan again. 0 fixed, 10 failed k of n, 3 cannot run.
 
-use crosswire::{RunError, load_plan};
+use crosswire::{RunError, RunEvent, load_plan};
 
 use crate::arguments::Replay;
 use crate::output::{Output, to_stderr};
+use crate::signals::Ending;
 use crate::{gateway, program};
 
 pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
@@ -20,7 +21,17 @@ pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
     if options.gateway.fresh_gateway {
         builder = builder.fresh_gateway();
     }
-    let replayed = builder.replay_blocking(plan, options.times)?;
+    if options.capture_bodies {
+        builder = builder.capture_bodies();
+    }
+    let ending = Ending::new(output);
+    let found = ending.clone();
+    let builder = builder.stop(ending.stop.clone()).on_event(move |event| {
+        if let RunEvent::CaseDone { findings: 1.., .. } = event {
+            found.found();
+        }
+    });
+    let replayed = ending.watched(builder.replay(plan, times))??;
     let (runs, failed) = (replayed.reproduction.runs, replayed.reproduction.failed);
     if failed > 0 {
         if !output.quiet {
@@ -32,6 +43,10 @@ pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
         }
         to_stderr(&format!("FAILED {failed} of {runs}"));
         return Ok(10);
+    }
+    if let Some(code) = ending.signalled() {
+        to_stderr(&format!("INTERRUPTED: of {times} runs {runs} were made, and none of them failed"));
+        return Ok(code);
     }
     if !replayed.unmet.is_empty() || runs == 0 {
         to_stderr(&format!(

@@ -13,12 +13,14 @@ pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
     let gateway = arguments_of(&record.gateway);
     let replay = |finding: &Finding| replay_command(&program, &options.folder, finding, gateway.as_deref());
     output::write_reports(&record, &options.reports.output, &replay)?;
-    if !output.quiet {
+    if output.quiet {
+        to_stderr(record.verdict.title());
+    } else {
         for finding in &record.findings {
             to_stderr(&reports::card(finding, &replay(finding), output.style()));
         }
+        to_stderr(&reports::summary(&record, output.style()));
     }
-    to_stderr(&reports::summary(&record, output.style()));
     output::tell_github(&record, &options.reports, &replay);
     Ok(record.exit_code)
 }

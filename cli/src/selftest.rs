@@ -1,43 +1,36 @@
 //! `crosswire selftest`: the kill matrix on this machine. 0 passed, 70 failed, 3 something could not be run.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use crosswire::{KillMatrix, Stop};
+use anyhow::Context;
+use crosswire::KillMatrix;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use vocabulary::matrix::Matrix;
 use vocabulary::verdict::Verdict;
 
 use crate::arguments::Selftest;
-use crate::check::end_at_signals;
 use crate::output::{self, Output, to_stderr, to_stdout};
+use crate::signals::Ending;
+use crate::watch::Lines;
 
 /// How often the time that has passed is shown anew.
 const TICK: Duration = Duration::from_millis(250);
 
 pub(crate) fn run(options: &Selftest, output: &Output) -> anyhow::Result<u8> {
-    for file in options.output.iter().filter(|file| *file != Path::new("-")) {
-        if file.extension().is_none_or(|ending| ending != "json") {
-            bail!("write the matrix {}: its ending names no format; use .json, or - for stdout", file.display());
-        }
-        output::check_folder(file)?;
-    }
+    output::check_json(&options.output, "matrix")?;
     options.markdown.iter().try_for_each(|file| output::check_folder(file))?;
-    let stop = Stop::default();
+    let ending = Ending::new(output);
     let bar = Arc::new(progress(output));
     let told = Arc::clone(&bar);
-    let matrix = matrix(options)?.stop(stop.clone()).on_cell(move |done, total| {
+    let lines = Lines::new(output);
+    let matrix = matrix(options)?.stop(ending.stop.clone()).on_cell(move |done, total| {
         told.set_length(total as u64);
         told.set_position(done as u64);
+        lines.tell(|| format!("{done} of {total} cells"));
     });
-    let signalled = Arc::new(OnceLock::new());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ran = runtime.context("start the runtime that waits for the matrix")?.block_on(async {
-        tokio::spawn(end_at_signals(stop, Arc::clone(&signalled), Arc::default()));
-        tokio::task::spawn_blocking(|| matrix.run()).await
-    });
+    let ran = ending.watched(async { tokio::task::spawn_blocking(|| matrix.run()).await })?;
     bar.finish_and_clear();
     let matrix = ran.context("run the matrix on a thread of its own")??;
     match output.quiet {
@@ -45,9 +38,9 @@ pub(crate) fn run(options: &Selftest, output: &Output) -> anyhow::Result<u8> {
         false => to_stderr(&reports::matrix_text(&matrix, output.style())),
     }
     write(&matrix, options)?;
-    Ok(match (matrix.verdict, signalled.get()) {
+    Ok(match (matrix.verdict, ending.signalled()) {
         // Which signal it was, as shells say it.
-        (Verdict::Interrupted, Some(code)) => *code,
+        (Verdict::Interrupted, Some(code)) => code,
         _ => matrix.exit_code,
     })
 }

@@ -12,11 +12,32 @@ use crate::output::{Output, to_stderr};
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// Plain lines where nobody has a terminal: one now and then says that something still happens.
+pub(crate) struct Lines {
+    wanted: bool,
+    last: Mutex<Instant>,
+}
+
+impl Lines {
+    pub(crate) fn new(output: &Output) -> Lines {
+        Lines { wanted: !output.terminal && !output.quiet, last: Mutex::new(Instant::now()) }
+    }
+
+    /// Prints a line if it is time for one.
+    pub(crate) fn tell(&self, line: impl FnOnce() -> String) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.wanted && last.elapsed() >= LINE_EVERY {
+            *last = Instant::now();
+            to_stderr(&line());
+        }
+    }
+}
+
 /// Shows what happens.
 pub(crate) struct Watch {
     output: Output,
     bar: ProgressBar,
-    last_line: Mutex<Instant>,
+    lines: Lines,
     /// Why scenarios were skipped, as far as it was said.
     reasons: Mutex<BTreeSet<String>>,
 }
@@ -30,7 +51,7 @@ impl Watch {
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{elapsed:>4} {wide_msg}");
         bar.set_style(style.expect("the template is right, a test shows it"));
-        Watch { output, bar, last_line: Mutex::new(Instant::now()), reasons: Mutex::default() }
+        Watch { output, bar, lines: Lines::new(&output), reasons: Mutex::default() }
     }
 
     /// Shows one event.
@@ -64,12 +85,10 @@ impl Watch {
             }
             RunEvent::Found(finding) => {
                 self.progress(format!("{} found, replaying its plan", finding.shape));
-                if !self.output.terminal {
-                    self.line(&format!(
-                        "found, and now looking for a smaller plan that shows it: {}",
-                        finding.sentence
-                    ));
-                }
+                self.line(&format!(
+                    "found {}, and now looking for a smaller plan that shows it: {}",
+                    finding.id, finding.sentence
+                ));
             }
             RunEvent::Shrinking { finding, smallest, tried, took, may_take } => {
                 self.progress(format!(
@@ -107,12 +126,7 @@ impl Watch {
             self.bar.tick();
             return;
         }
-        let mut last = self.last_line.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() >= LINE_EVERY {
-            *last = Instant::now();
-            drop(last);
-            self.line(&text);
-        }
+        self.lines.tell(|| text);
     }
 }
 

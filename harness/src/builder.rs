@@ -9,10 +9,13 @@ use std::time::Duration;
 use scenarios::DrawContext;
 use scenarios::{Draws, Scenario, catalogue, select_for};
 use vocabulary::crossing::Http;
+use vocabulary::examination::Examination;
 use vocabulary::plan::Plan;
 
+use crate::doctor;
 use crate::gateway::Gateway;
 use crate::profile::Profile;
+use crate::redaction::Bodies;
 use crate::regressions::Regressions;
 use crate::replay::{self, PlanFailed, Replayed};
 use crate::report::Report;
@@ -52,6 +55,7 @@ pub struct Builder {
     pub(crate) regressions: Option<Regressions>,
     pub(crate) shrink_time: Option<Duration>,
     pub(crate) replays: Option<u32>,
+    pub(crate) capture_bodies: bool,
     pub(crate) out: Option<PathBuf>,
     pub(crate) origin_listen: Option<SocketAddr>,
     pub(crate) program: Option<String>,
@@ -152,6 +156,13 @@ impl Builder {
         self
     }
 
+    /// Keeps the beginning of bodies in evidence, whosever they are. Without it, what is not ours of a body is left out: a
+    /// reply that went astray in a gateway that others use may be somebody's.
+    pub fn capture_bodies(mut self) -> Builder {
+        self.capture_bodies = true;
+        self
+    }
+
     /// The folder of the run; without it, `crosswire-out/<run-id>` in the working folder, or, in `cargo test`, in cargo's
     /// build folder.
     pub fn out(mut self, folder: &Path) -> Builder {
@@ -221,6 +232,16 @@ impl Builder {
         replay::judged(self.replay_blocking(plan.clone(), 1)?)
     }
 
+    /// Finds out what a check of the gateway can show, with traffic that hides nothing: some 20 s at most.
+    pub async fn examine(self) -> Result<Examination, RunError> {
+        run::on_own_thread(self.is_simulated(), async move || doctor::examine(self).await).await
+    }
+
+    /// Finds out what a check of the gateway can show and waits for it, without any runtime.
+    pub fn examine_blocking(self) -> Result<Examination, RunError> {
+        run::blocking(self.examine())
+    }
+
     /// The scenarios that are chosen, in the order of the catalogue, files behind them. Those for a larger profile than the
     /// run's are among them only where they are named in full.
     pub fn chosen(&self) -> Result<Vec<Scenario>, RunError> {
@@ -288,6 +309,11 @@ impl Builder {
         }
         let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: self.draws, down };
         Ok(scenarios::plans_of(fitting, context))
+    }
+
+    /// What is kept of bodies.
+    pub(crate) fn bodies(&self) -> Bodies {
+        if self.capture_bodies { Bodies::Whole } else { Bodies::Ours }
     }
 
     /// Whether time and network are simulated.

@@ -18,15 +18,16 @@ use transport::Net;
 use vocabulary::canary::{BodyState, CanaryKey, Scanner};
 use vocabulary::crossing::Http;
 use vocabulary::directive::{Directive, Hold, OriginAct};
-use vocabulary::history::{ExchangeEnd, History, Observation};
+use vocabulary::history::{ExchangeEnd, History, Observation, Received};
 use vocabulary::identity::{ExchangeId, TenantId};
 use vocabulary::limits::{CASE_WAIT, CONNECT_WAIT, DRAIN_WAIT};
 use vocabulary::plan::{self, Event, Form, Gate, Lane, Plan, Request, Stimulus};
 
 use crate::client::{self, Idle};
-use crate::gateway::{Gateway, GatewayError, Running};
+use crate::gateway::{self, Gateway, GatewayError, Running};
 use crate::ledger::{Ledger, Overflow};
 use crate::oracle::{self, GateTally, Judgement, Known, OraclePanicked};
+use crate::redaction::{Bodies, Redaction};
 
 /// When all clients only wait and nothing has happened for so long, bait has no patience left.
 const PATIENCE: Duration = Duration::from_millis(25);
@@ -50,6 +51,8 @@ pub(crate) struct Bench {
     gateway: Gateway,
     work: PathBuf,
     key: CanaryKey,
+    /// What must not leave the bench.
+    redaction: Redaction,
     scanner: Scanner,
     ledger: Arc<Ledger>,
     origin: Arc<Origin>,
@@ -114,6 +117,8 @@ pub enum BenchError {
     /// The gateway was started, or is said to run, and no canary came back.
     #[error("reach the origin through {gateway}: no canary came back within {} s: {reason}. The gateway must forward to the origin on {origin}", waited.as_secs())]
     NeverReady {
+        /// Whether it took connections at least.
+        connected: bool,
         /// Which gateway.
         gateway: String,
         /// Where the origin listens.
@@ -195,10 +200,12 @@ impl Bench {
         }
         let known = Known::NOTHING;
         let scanner = Scanner::new();
+        let redaction = Redaction::new(gateway.given_fields(), &key);
         let mut bench = Bench {
             gateway,
             work,
             key,
+            redaction,
             scanner,
             ledger,
             origin,
@@ -217,7 +224,8 @@ impl Bench {
     /// Runs a plan and judges what happened. The gateway is clean before and afterwards.
     pub(crate) async fn run(&mut self, plan: &Plan) -> Result<Judgement, CaseError> {
         let history = self.perform(plan).await?;
-        let judgement = oracle::judge(&history, self.known)?;
+        let mut judgement = oracle::judge(&history, self.known)?;
+        self.redaction.conceal_judgement(&mut judgement);
         self.rinse().await?;
         Ok(judgement)
     }
@@ -226,6 +234,11 @@ impl Bench {
     pub(crate) fn note(&mut self, gates: GateTally) {
         self.gates.add(gates);
         self.known.serialised = self.gates.says_serialised();
+    }
+
+    /// Keeps so much of the bodies in evidence.
+    pub(crate) fn keep(&mut self, bodies: Bodies) {
+        self.redaction.keep(bodies);
     }
 
     /// Whether requests never come together at the origin, so that waiting for them is not tried again.
@@ -243,6 +256,21 @@ impl Bench {
         self.known.up
     }
 
+    /// Whether status and body of a plain reply come through unchanged.
+    pub(crate) fn is_verbatim(&self) -> bool {
+        self.known.verbatim
+    }
+
+    /// Where and how the gateway is reached.
+    pub(crate) fn target(&self) -> &client::Target {
+        self.running.target()
+    }
+
+    /// The protocol that a handshake of TLS agrees on, where this is to be spoken.
+    pub(crate) async fn agreed(&self, http: Http) -> Option<String> {
+        timeout(CONNECT_WAIT, gateway::agreed(&self.target().for_case(http).address)).await.ok()?
+    }
+
     /// A fresh gateway process, if it is ours to start.
     pub(crate) async fn refresh(&mut self) -> Result<(), BenchError> {
         if self.gateway.can_be_fresh() {
@@ -253,7 +281,8 @@ impl Bench {
         Ok(())
     }
 
-    async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
+    /// Runs a plan without judging what happened.
+    pub(crate) async fn perform(&mut self, plan: &Plan) -> Result<History, Overflow> {
         let began = Instant::now();
         if let Some(simulation) = &mut self.simulation {
             simulation.begin_case();
@@ -315,7 +344,8 @@ impl Bench {
                 Err(why) => reason = why,
             }
             if let Some(death) = self.running.death() {
-                return Err(BenchError::Died { gateway: self.gateway.label().name.clone(), reason: death });
+                let reason = self.redaction.conceal(&death);
+                return Err(BenchError::Died { gateway: self.gateway.label().name.clone(), reason });
             }
         }
         match self.gateway.can_be_fresh() {
@@ -330,9 +360,10 @@ impl Bench {
         let gateway = self.gateway.label().name.clone();
         loop {
             if let Some(reason) = self.running.death() {
-                return Err(died(gateway, reason));
+                return Err(died(gateway, self.redaction.conceal(&reason)));
             }
             let target = self.running.target().for_case(self.down).address;
+            let mut connected = false;
             let reason = match timeout(CONNECT_WAIT, target.connect()).await {
                 Err(_) => format!("connect to {target}: nothing came of it in {} s", CONNECT_WAIT.as_secs()),
                 // It is there, and does not learn to speak.
@@ -341,16 +372,20 @@ impl Bench {
                     return Err(GatewayError::NotAgreed { gateway, asked, reason }.into());
                 }
                 Ok(Err(refused)) => format!("connect to {target}: {refused}"),
-                Ok(Ok(_)) => match self.round_trip().await {
-                    Ok(passed) => {
-                        (self.known.verbatim, self.known.up) = (passed.verbatim, passed.up);
-                        return Ok(());
+                Ok(Ok(_)) => {
+                    connected = true;
+                    match self.round_trip().await {
+                        Ok(passed) => {
+                            (self.known.verbatim, self.known.up) = (passed.verbatim, passed.up);
+                            return Ok(());
+                        }
+                        Err(reason) => reason,
                     }
-                    Err(reason) => reason,
-                },
+                }
             };
             if Instant::now() >= deadline {
-                return Err(BenchError::NeverReady { gateway, origin: self.origin.addr(), waited, reason });
+                let origin = self.origin.addr();
+                return Err(BenchError::NeverReady { connected, gateway, origin, waited, reason });
             }
             tokio::time::sleep(READY_POLL).await;
         }
@@ -387,7 +422,7 @@ impl Bench {
         let history = self.perform(&plan).await.map_err(|overflow| overflow.to_string())?;
         let judgement = oracle::judge(&history, Known::NOTHING).map_err(|panic| panic.to_string())?;
         if let Some(finding) = judgement.findings.first() {
-            return Err(finding.sentence.clone());
+            return Err(self.redaction.conceal(&finding.sentence));
         }
         let happened = history.exchanges.get(&ExchangeId(1));
         let seen = happened.and_then(|exchange| exchange.seen.first());
@@ -397,8 +432,7 @@ impl Bench {
                 Ok(Passed { verbatim: received.status == 200 && received.body == BodyState::Intact, up })
             }
             Some(ExchangeEnd::Received(received)) => {
-                let start: String = received.body_start.chars().take(200).collect();
-                Err(format!("it answered {} without the origin's canary: {start:?}", received.status))
+                Err(format!("it answered {} without the origin's canary", self.redaction.conceal(&described(received))))
             }
             Some(ExchangeEnd::GaveUp(gave_up)) => Err(format!("no reply ({:?})", gave_up.why)),
             None => Err("no reply".to_owned()),
@@ -412,6 +446,17 @@ struct Passed {
     verbatim: bool,
     /// What the gateway spoke to the origin.
     up: Http,
+}
+
+/// What tells a reply that is not the origin's: its status, who wrote it, what it is. Its body may be anybody's.
+fn described(received: &Received) -> String {
+    let said = |name: &str| {
+        let mut fields = received.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    };
+    let server = said("server").map(|server| format!(" by {server}")).unwrap_or_default();
+    let kind = said("content-type").map(|kind| format!(" of {kind}")).unwrap_or_default();
+    format!("{}{server}, {} bytes{kind},", received.status, received.body_bytes)
 }
 
 /// A shell that does not find its program exits with 127: nothing was sent, and something is to be installed.

@@ -27,6 +27,7 @@ use crate::client::{self, Idle, Target};
 use crate::gateway::Gateway;
 use crate::ledger::Ledger;
 use crate::oracle::{self, Known};
+use crate::redaction::Redaction;
 use crate::run::{self, RunError};
 
 /// The body of every reply. That of a benign directive is as long.
@@ -227,10 +228,12 @@ impl Shared {
                 Err(_) => tokio::time::sleep(READY_POLL).await,
             }
         };
+        let redaction = Redaction::new(gateway.given_fields(), &self.key);
         let mut controlled = Controlled::default();
         for _ in 0..times {
             let history = self.perform(running.target(), plan).await?;
-            let judged = oracle::judge(&history, known).map_err(|panic| RunError::Broken(panic.to_string()))?;
+            let mut judged = oracle::judge(&history, known).map_err(|panic| RunError::Broken(panic.to_string()))?;
+            redaction.conceal_judgement(&mut judged);
             controlled.exchanges += judged.summary.exchanges;
             controlled.verified += judged.summary.verified;
             controlled.findings.extend(judged.findings);

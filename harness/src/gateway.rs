@@ -30,7 +30,7 @@ pub(crate) use freezer::{Freezer, Frozen};
 use in_process::{GatewayThread, Serve};
 use process::ProcessGroup;
 pub use recipe::{Recipe, RecipeError, Variant};
-pub(crate) use secure::speaking;
+pub(crate) use secure::{agreed, speaking};
 use simulated::GatewayTask;
 
 /// A gateway on a simulated network: it serves on the listener and forwards to the origin until it is dropped.
@@ -43,10 +43,15 @@ pub struct Gateway {
     label: GatewayRecord,
     /// The name or address by which it is asked for over TLS, if it speaks TLS with its clients.
     tls: Option<String>,
+    /// What its recipe sends with every request.
     fields: Vec<Field>,
+    /// What the user sends with every request: credentials, more often than not.
+    given: Vec<Field>,
     authority: Option<String>,
     base_path: String,
     reply_timeout: Option<Duration>,
+    /// How long it may take to become ready at most, where somebody says.
+    ready_within: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -119,9 +124,11 @@ impl Gateway {
             label,
             tls: None,
             fields: Vec::new(),
+            given: Vec::new(),
             authority: None,
             base_path: String::new(),
             reply_timeout: None,
+            ready_within: None,
         }
     }
 
@@ -236,12 +243,19 @@ impl Gateway {
     /// # }
     /// ```
     pub fn url(url: &str) -> Result<Gateway, GatewayError> {
-        let error = |reason: &str| GatewayError::Url { url: url.to_owned(), reason: reason.to_owned() };
+        let shown = without_secrets(url);
+        let error = |reason: &str| GatewayError::Url { url: shown.clone(), reason: reason.to_owned() };
         let (rest, port, is_tls) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
             (Some(rest), _) => (rest, 80, false),
             (None, Some(rest)) => (rest, 443, true),
             (None, None) => return Err(error("it begins neither with http:// nor with https://")),
         };
+        if shown != url {
+            return Err(error(
+                "it has a user name or a query, which would stand in every report; give a credential with --header, like \
+                 'Authorization: Basic …', and its value is shown nowhere",
+            ));
+        }
         let (authority, path) = rest.split_once('/').map_or((rest, ""), |(authority, path)| (authority, path));
         let with_port = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:{port}") };
         let mut addresses = with_port.to_socket_addrs().map_err(|failure| error(&failure.to_string()))?;
@@ -296,9 +310,9 @@ impl Gateway {
         self
     }
 
-    /// Adds a field to every request.
+    /// Adds a field to every request. Its value is taken for a secret: it stands in no journal, record, report or message.
     pub fn header(mut self, name: &str, value: &str) -> Gateway {
-        self.fields.push(Field { name: name.to_owned(), value: value.to_owned() });
+        self.given.push(Field { name: name.to_owned(), value: value.to_owned() });
         self
     }
 
@@ -311,6 +325,12 @@ impl Gateway {
     /// Tells how long the gateway waits for the origin's reply.
     pub fn reply_timeout(mut self, timeout: Duration) -> Gateway {
         self.reply_timeout = Some(timeout);
+        self
+    }
+
+    /// Gives the gateway less time to become ready.
+    pub(crate) fn ready_within(mut self, wait: Duration) -> Gateway {
+        self.ready_within = Some(wait);
         self
     }
 
@@ -351,10 +371,18 @@ impl Gateway {
         if self.is_tls() && matches!(self.kind, Kind::Command { .. }) {
             arguments.push_str(" --tls");
         }
-        for field in &self.fields {
-            arguments.push_str(&format!(" --header {}", quoted(&format!("{}:{}", field.name, field.value))));
+        for Field { name, .. } in &self.given {
+            // The value is nobody's to read: whoever runs the command has it in a variable.
+            let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+            let variable: String = name.chars().map(letter).collect();
+            arguments.push_str(&format!(" --header {}\"${variable}\"", quoted(&format!("{name}:"))));
         }
         Some(arguments)
+    }
+
+    /// The fields that the user sends with every request.
+    pub(crate) fn given_fields(&self) -> &[Field] {
+        &self.given
     }
 
     /// Whether crosswire starts the gateway, and so can start a fresh one.
@@ -374,10 +402,11 @@ impl Gateway {
 
     /// How long it may take to become ready.
     pub(crate) fn ready_wait(&self) -> Duration {
-        match &self.kind {
+        let wait = match &self.kind {
             Kind::Recipe { recipe, .. } => recipe.ready_wait(),
             Kind::InProcess(_) | Kind::Simulated { .. } | Kind::Command { .. } | Kind::Url(_) => READY_WAIT,
-        }
+        };
+        self.ready_within.map_or(wait, |within| wait.min(within))
     }
 
     /// The seed of the simulation in which the gateway runs, if it runs in one.
@@ -455,7 +484,7 @@ impl Gateway {
             http: Http::H1,
             authority,
             base_path: self.base_path.clone(),
-            extra_fields: self.fields.clone(),
+            extra_fields: self.fields.iter().chain(&self.given).cloned().collect(),
             connections: ConnectionNumbers::default(),
             cookies: CookieJar::default(),
             freezer: match &life {
@@ -490,6 +519,19 @@ pub fn arguments_of(gateway: &GatewayRecord) -> Option<String> {
 /// The label of a gateway that has no name but its kind.
 fn named(kind: &str) -> GatewayRecord {
     GatewayRecord { kind: kind.to_owned(), name: kind.to_owned(), ..Default::default() }
+}
+
+/// A URL as it may be shown: without user name and password, query and fragment. Whatever stands before an `@` may be a
+/// password (RFC 3986 §3.2.1), also where it holds what must not stand in one.
+fn without_secrets(url: &str) -> String {
+    let (before, behind) = url.find(['?', '#']).map_or((url, ""), |at| url.split_at(at));
+    let more = behind.chars().next().map(|sign| format!("{sign}…")).unwrap_or_default();
+    let start = before.find("://").map_or(0, |at| at + "://".len());
+    match url.rfind('@') {
+        Some(at) if at >= before.len() => format!("{}…", &url[..start]),
+        Some(at) => format!("{}…{}{more}", &before[..start], &before[at..]),
+        None => format!("{before}{more}"),
+    }
 }
 
 /// A word for a shell.
@@ -584,6 +626,29 @@ mod tests {
         };
         let error = tokio::task::LocalSet::new().run_until(begin).await;
         assert!(error.contains("no TLS in a simulation"), "{error}");
+    }
+
+    #[test]
+    fn a_url_with_a_secret_is_refused_and_the_secret_is_not_shown() {
+        for url in [
+            "http://me:s3cret@127.0.0.1:8080",
+            "https://me:s3c@ret@gw.test/base",
+            "http://127.0.0.1:8080/?key=s3cret",
+            "http://127.0.0.1:8080/a#s3cret",
+            "http://me:s3c/ret@127.0.0.1:8080",
+            "http://me:s3c?ret@127.0.0.1:8080",
+            "http://127.0.0.1:8080/?key=a@s3cret",
+            "me:s3cret@127.0.0.1:8080",
+        ] {
+            let error = Gateway::url(url).unwrap_err().to_string();
+            assert!(!error.contains("s3c") && !error.contains("ret@") && error.contains('…'), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_replay_command_has_the_names_of_given_fields_and_variables_for_their_values() {
+        let gateway = Gateway::command("mine").header("X-Api-Key", "s3cret");
+        assert_eq!(gateway.arguments().unwrap(), "--command 'mine' --header 'X-Api-Key:'\"$X_API_KEY\"");
     }
 
     #[test]

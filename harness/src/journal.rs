@@ -10,16 +10,18 @@
 //! ```
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::redaction::Redaction;
 use vocabulary::canary::CanaryKey;
 use vocabulary::plan::Plan;
 use vocabulary::record::{JOURNAL_SCHEMA, JournalDefect, JournalEntry, NoRun, RunRecord, decode_line, encode_line};
 
 const JOURNAL: &str = "journal.jsonl";
 const RECORD: &str = "record.json";
+const GATEWAY_LOG: &str = "gateway.log";
 
 /// Why a run's journal cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +160,24 @@ impl RunFolder {
         Ok(name)
     }
 
+    /// Takes out of the gateway's log what must not stand in it; the rest of its work folder is the gateway's own affair.
+    pub(crate) fn conceal_gateway_log(&self, redaction: &Redaction) -> Result<(), JournalError> {
+        let path = self.gateway().join(GATEWAY_LOG);
+        if redaction.seeks_nothing() || !path.is_file() {
+            return Ok(());
+        }
+        let conceal = || -> io::Result<()> {
+            let concealed = path.with_extension("partial");
+            let mut out = BufWriter::new(File::create(&concealed)?);
+            for line in BufReader::new(File::open(&path)?).split(b'\n') {
+                writeln!(out, "{}", redaction.conceal(&String::from_utf8_lossy(&line?)))?;
+            }
+            out.flush()?;
+            std::fs::rename(&concealed, &path)
+        };
+        conceal().map_err(|source| JournalError::Write { path: path.clone(), source })
+    }
+
     /// Takes away what was written: nothing was sent, there is no run to keep. The folder was empty or not there.
     pub(crate) fn discard(self) {
         // What cannot be removed stays: it does no harm.
@@ -251,6 +271,21 @@ mod tests {
         let folder = out.path().join("run");
         RunFolder::create(&folder, &CanaryKey::new([7; 16], 1)).unwrap().discard();
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn the_gateways_log_loses_what_the_user_gave_and_nothing_else() {
+        use vocabulary::directive::Field;
+        let (out, key) = (tempfile::tempdir().unwrap(), CanaryKey::new([7; 16], 1));
+        let folder = RunFolder::create(&out.path().join("run"), &key).unwrap();
+        let log = folder.gateway().join(GATEWAY_LOG);
+        std::fs::create_dir(folder.gateway()).unwrap();
+        std::fs::write(&log, b"started\nseen: x-key: s3cret-value\n\xff\n").unwrap();
+        let given = [Field { name: "X-Key".to_owned(), value: "s3cret-value".to_owned() }];
+        folder.conceal_gateway_log(&Redaction::new(&given, &key)).unwrap();
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert!(text.starts_with("started\nseen: x-key: [redacted 12 bytes #"), "{text}");
+        assert_eq!(std::fs::read_dir(folder.gateway()).unwrap().count(), 1);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use vocabulary::scenario::{Obligation, ObligationState};
 
 use crate::builder::Builder;
 use crate::case::Bench;
-use crate::run::{self, RunError};
+use crate::run::{self, RunError, RunEvent};
 
 /// What replays came to.
 #[derive(Debug)]
@@ -104,14 +104,20 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
     let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?;
     let work = tempfile::tempdir().map_err(RunError::Thread)?;
     let key = run::draw_key(&gateway);
-    let mut bench = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned(), plan.down).await?;
+    let simulated = gateway.simulation_seed().is_some();
+    let set_up = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned(), plan.down);
+    let set_up = run::unless_stopped(&builder.stop, simulated, set_up).await;
     let mut replayed = Replayed {
         reproduction: Reproduction::default(),
         findings: Vec::new(),
         unmet: Vec::new(),
         kept_from_its_faults: !plan.faults().is_empty(),
     };
+    let Some(bench) = set_up else { return Ok(replayed) };
+    let mut bench = bench?;
+    bench.keep(builder.bodies());
     let mut met = Vec::new();
+    let (mut verified, mut faults) = (0, 0);
     for run in 0..times {
         if builder.stop.is_asked() {
             break;
@@ -135,6 +141,12 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
         if !judgement.findings.is_empty() {
             replayed.reproduction.failed += 1;
             replayed.findings = judgement.findings;
+        }
+        verified += judgement.summary.verified;
+        faults += judgement.summary.faults_performed;
+        if let Some(tell) = &builder.on_event {
+            let (scenario, findings) = (plan.scenario.name.as_str(), replayed.findings.len());
+            tell(RunEvent::CaseDone { scenario, case: run, verified, faults, findings });
         }
     }
     replayed.unmet.sort();

@@ -25,6 +25,7 @@ use crate::journal::{JournalError, RunFolder};
 use crate::oracle::{self, Judgement};
 use crate::profile::Profile;
 use crate::pursue::{Limits, Pursuit, References};
+use crate::redaction::Redaction;
 use crate::regressions::Regressions;
 use crate::replay::PlanError;
 use crate::report::{Kept, Replaying, Report, replay_command};
@@ -39,6 +40,9 @@ const SHRINK_TIME: Duration = Duration::from_secs(30);
 
 /// How often each kept plan is run: gateways schedule as they like.
 const REGRESSION_RUNS: u32 = 3;
+
+/// How often it is looked for whether the end was asked for, where nothing else would notice.
+const STOP_POLL: Duration = Duration::from_millis(20);
 
 /// Simulated time passes about so many times as fast as real time. A limit of time is counted in simulated time, so that
 /// it falls on the same case in every run.
@@ -89,7 +93,7 @@ pub enum RunEvent<'a> {
     },
     /// Requests of this form do not come through the gateway, or their replies do not come back: they are sent in none.
     FormLost(&'a str),
-    /// A case was judged.
+    /// A case was judged, or a plan was replayed once.
     CaseDone {
         /// The scenario.
         scenario: &'a str,
@@ -248,6 +252,24 @@ where
     result.await.unwrap_or_else(|_| Err(RunError::Broken("the run's thread panicked".to_owned())))
 }
 
+/// What comes of the work, or nothing where the end is asked for before. A gateway that never becomes ready keeps nobody
+/// waiting who wants to end. In a simulation nothing is waited for, and a clock that is looked at has moved.
+pub(crate) async fn unless_stopped<T>(stop: &Stop, simulated: bool, work: impl Future<Output = T>) -> Option<T> {
+    if simulated {
+        return Some(work.await);
+    }
+    let asked = async {
+        while !stop.is_asked() {
+            tokio::time::sleep(STOP_POLL).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = asked => None,
+    }
+}
+
 /// Waits for a run without any runtime: it does nothing on this thread but wait.
 pub(crate) fn blocking<T>(run: impl Future<Output = Result<T, RunError>>) -> Result<T, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(RunError::Thread)?;
@@ -289,17 +311,23 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
             .map(planned)
             .collect(),
         gateway: gateway.label().clone(),
+        captured_bodies: builder.capture_bodies,
         self_test: oracle::self_test(),
     }))?;
+    let redaction = Redaction::new(gateway.given_fields(), &key);
     let began = Instant::now();
     let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws, down };
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
-    let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), down).await;
+    let simulated = gateway.simulation_seed().is_some();
+    let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), down);
     let mut found = false;
     let mut plans_kept = Vec::new();
-    let end = match set_up {
-        Ok(bench) => {
+    let end = match unless_stopped(&builder.stop, simulated, set_up).await {
+        // Nothing was run; that somebody ended it is all there is to say.
+        None => Ok(()),
+        Some(Ok(mut bench)) => {
+            bench.keep(builder.bodies());
             let told = |event: RunEvent<'_>| {
                 if let Some(tell) = &builder.on_event {
                     tell(event);
@@ -344,12 +372,14 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
             end
         }
         // Nothing was sent: there is no run to keep.
-        Err(error) if error.is_before_anything_was_sent() => {
+        Some(Err(error)) if error.is_before_anything_was_sent() => {
             folder.discard();
             return Err(RunError::Bench(error));
         }
-        Err(error) => Err(RunError::Bench(error)),
+        Some(Err(error)) => Err(RunError::Bench(error)),
     };
+    // The gateway has ended, and writes no more.
+    let end = end.and_then(|()| Ok(folder.conceal_gateway_log(&redaction)?));
     let record = conclude(folder, end, &builder.stop, began);
     // What was found was told already, even where it can no longer be kept.
     let record = record.map_err(|error| RunError::JournalLost { error, found })?;

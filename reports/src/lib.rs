@@ -2,7 +2,8 @@
 //!
 //! [`card()`] tells one finding to a person, [`summary()`] the whole run, [`json()`] and [`jsonl()`] tell it to
 //! programs; `schemas/` has the JSON Schemas of both. [`junit()`] tells it to a CI system, [`annotations()`] and
-//! [`step_summary()`] to GitHub Actions. The kill matrix has a text, a page and JSON of its own. Every function here is
+//! [`step_summary()`] to GitHub Actions. The kill matrix has a text, a page and JSON of its own, the
+//! examination of a gateway a text and JSON. Every function here is
 //! pure: no clock, no file, no terminal. The same record always gives the same bytes.
 //!
 //! A record quotes a gateway, and a gateway may be hostile. All formats but two are written from a copy of the record
@@ -21,6 +22,7 @@ mod annotations;
 mod card;
 mod chain;
 mod delivery_map;
+mod examination;
 #[cfg(test)]
 mod fixtures;
 mod ink;
@@ -42,6 +44,7 @@ mod wrap;
 
 pub use annotations::annotations;
 pub use card::card;
+pub use examination::{examination_json, examination_text};
 pub use json::{json, jsonl};
 pub use junit::junit;
 pub use matrix::{matrix_json, matrix_markdown, matrix_text};

@@ -168,8 +168,8 @@ fn entry(entry: &TimelineEntry) -> TimelineEntry {
 pub(crate) fn record(record: &RunRecord) -> RunRecord {
     let RunRecord {
         schema, crosswire_version, run_id, seed, started_at, duration_ms, profile, verdict, exit_code, reasons,
-        self_test, gateway: GatewayRecord { kind, name: gateway, version, variant }, totals, scenarios, skipped,
-        findings, observations,
+        self_test, gateway: GatewayRecord { kind, name: gateway, version, variant }, captured_bodies, totals, scenarios,
+        skipped, findings, observations,
     } = record;
     RunRecord {
         schema: name(schema),
@@ -189,6 +189,7 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
             version: version.as_deref().map(name),
             variant: variant.as_deref().map(name),
         },
+        captured_bodies: *captured_bodies,
         totals: *totals,
         scenarios: scenarios.iter().map(scenario).collect(),
         skipped: skipped.iter().map(skip).collect(),

@@ -68,6 +68,12 @@ fn caveats(record: &RunRecord) -> Vec<String> {
         let witnesses: Vec<&str> = witnesses.into_iter().collect();
         caveats.push(format!("{} of {all} scenarios could not bite: {}", prevented.len(), witnesses.join("; ")));
     }
+    if record.captured_bodies {
+        caveats.push(
+            "bodies were kept as they came (--capture-bodies): what others may not read may stand in the evidence"
+                .to_owned(),
+        );
+    }
     let unanswered: u64 = record.scenarios.iter().filter_map(|scenario| scenario.anomalies.get("no reply")).sum();
     if record.findings.is_empty() && unanswered * 20 > record.totals.exchanges {
         caveats.push(format!(
@@ -280,6 +286,15 @@ mod tests {
     use super::*;
     use crate::fixtures::{self, golden};
     use crate::wrap::columns;
+
+    #[test]
+    fn a_run_that_kept_bodies_says_so_above_everything_else_and_another_does_not() {
+        let says = |captured_bodies| {
+            let record = RunRecord { captured_bodies, ..fixtures::violated() };
+            summary(&record, Style::default()).lines().take(12).any(|line| line.contains("--capture-bodies"))
+        };
+        assert_eq!((says(true), says(false)), (true, false));
+    }
 
     #[test]
     fn each_verdict_has_the_summary_that_was_agreed() {

@@ -13,6 +13,7 @@ use std::hash::Hasher;
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
+use crate::directive::is_false;
 use crate::finding::{Boundary, Counterfactual, Finding, Leg, Proof, Reproduction, Shape, Size};
 use crate::scenario::{Level, Obligation, ObligationState, Prevented};
 use crate::verdict::Verdict;
@@ -117,6 +118,9 @@ pub struct RunStart {
     pub scenarios: Vec<PlannedScenario>,
     /// The gateway under test.
     pub gateway: GatewayRecord,
+    /// Whether evidence keeps bytes of bodies that are not crosswire's own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub captured_bodies: bool,
     /// How the oracle did on synthetic swaps before anything was sent.
     pub self_test: SelfTest,
 }
@@ -133,6 +137,7 @@ impl Default for RunStart {
             evidence: EvidenceRequired::default(),
             scenarios: Vec::new(),
             gateway: GatewayRecord::default(),
+            captured_bodies: false,
             self_test: SelfTest::default(),
         }
     }
@@ -323,6 +328,9 @@ pub struct RunRecord {
     pub self_test: SelfTest,
     /// The gateway under test.
     pub gateway: GatewayRecord,
+    /// Whether evidence keeps bytes of bodies that are not crosswire's own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub captured_bodies: bool,
     /// Over all scenarios.
     pub totals: Totals,
     /// Scenario by scenario, in the order of the run.

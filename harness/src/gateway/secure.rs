@@ -41,3 +41,15 @@ pub(crate) fn speaking(address: &Address, http: Http) -> Address {
 pub(crate) fn speaking(address: &Address, _: Http) -> Address {
     address.clone()
 }
+
+/// The protocol that a handshake there agrees on (ALPN), if it comes about and agrees on any.
+#[cfg(feature = "tls")]
+pub(crate) async fn agreed(address: &Address) -> Option<String> {
+    address.connect().await.ok()?.agreed().map(str::to_owned)
+}
+
+/// As above, where all connections are in the clear.
+#[cfg(not(feature = "tls"))]
+pub(crate) async fn agreed(_: &Address) -> Option<String> {
+    None
+}

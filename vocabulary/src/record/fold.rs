@@ -108,6 +108,7 @@ impl Fold {
             started_at: self.start.started_at,
             profile: self.start.profile,
             gateway: self.start.gateway,
+            captured_bodies: self.start.captured_bodies,
         }
     }
 
