@@ -137,7 +137,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value = "interim-taken-as-final", env = "CROSSWIRE_DEFECT")]
     pub(crate) defect: String,
     /// List the defects
-    #[arg(long)]
+    #[arg(long, env = "CROSSWIRE_LIST")]
     pub(crate) list: bool,
     /// The seed of plans
     #[arg(long, default_value_t = 1, env = "CROSSWIRE_SEED")]
@@ -253,6 +253,9 @@ pub(crate) struct GatewayOptions {
     /// How long the gateway waits for the origin's reply; without it scenarios that need it are skipped
     #[arg(long, value_parser = humantime::parse_duration, env = "CROSSWIRE_GATEWAY_TIMEOUT")]
     pub(crate) gateway_timeout: Option<Duration>,
+    /// How long the gateway may take until a canary comes back through it [default: what its recipe says, or 20s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, env = "CROSSWIRE_WAIT_READY")]
+    pub(crate) wait_ready: Option<Duration>,
     /// Start a fresh gateway for every case
     #[arg(long, env = "CROSSWIRE_FRESH_GATEWAY")]
     pub(crate) fresh_gateway: bool,
@@ -364,7 +367,21 @@ pub(crate) enum Gateways {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Command as Clap, CommandFactory};
+
     use super::*;
+
+    fn flags_without_a_variable(command: &Clap) -> Vec<String> {
+        let own = command.get_arguments().filter(|argument| argument.get_env().is_none());
+        let own = own.filter_map(|argument| Some(format!("{} --{}", command.get_name(), argument.get_long()?)));
+        own.chain(command.get_subcommands().flat_map(flags_without_a_variable)).collect()
+    }
+
+    #[test]
+    fn every_flag_can_be_given_by_the_environment() {
+        // How much is logged, CROSSWIRE_LOG says in more words.
+        assert_eq!(flags_without_a_variable(&Arguments::command()), ["crosswire --verbose"]);
+    }
 
     #[test]
     fn seeds_are_a_number_or_a_range_and_never_none() {

@@ -31,6 +31,9 @@ pub(crate) fn under_test(options: &GatewayOptions) -> anyhow::Result<Gateway> {
     if let Some(timeout) = options.gateway_timeout {
         gateway = gateway.reply_timeout(timeout);
     }
+    if let Some(wait) = options.wait_ready {
+        gateway = gateway.ready_within(wait);
+    }
     Ok(gateway)
 }
 

@@ -27,7 +27,7 @@ const QUESTIONS_WAIT: Duration = Duration::from_secs(12);
 const OPEN_FILES_MIN: u64 = 1024;
 
 pub(crate) async fn examine(builder: Builder) -> Result<Examination, RunError> {
-    let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?.ready_within(READY_WAIT);
+    let gateway = builder.gateway.clone().ok_or(RunError::NoGateway)?.ready_sooner(READY_WAIT);
     let down = gateway.down(builder.protocol).map_err(BenchError::from)?;
     let work = tempfile::tempdir().map_err(RunError::Thread)?;
     let key = run::draw_key(&gateway);

@@ -50,7 +50,7 @@ pub struct Gateway {
     authority: Option<String>,
     base_path: String,
     reply_timeout: Option<Duration>,
-    /// How long it may take to become ready at most, where somebody says.
+    /// How long it may take to become ready, where somebody says.
     ready_within: Option<Duration>,
 }
 
@@ -328,10 +328,21 @@ impl Gateway {
         self
     }
 
-    /// Gives the gateway less time to become ready.
-    pub(crate) fn ready_within(mut self, wait: Duration) -> Gateway {
+    /// How long the gateway may take until a canary comes back through it. Where nobody says, what its recipe says, or 20 s.
+    pub fn ready_within(mut self, wait: Duration) -> Gateway {
         self.ready_within = Some(wait);
         self
+    }
+
+    /// The same where nobody has said so, and if that is less than it would have.
+    pub(crate) fn ready_sooner(self, wait: Duration) -> Gateway {
+        match self.ready_within {
+            Some(_) => self,
+            None => {
+                let wait = self.ready_wait().min(wait);
+                self.ready_within(wait)
+            }
+        }
     }
 
     /// How the gateway appears in records.
@@ -402,11 +413,10 @@ impl Gateway {
 
     /// How long it may take to become ready.
     pub(crate) fn ready_wait(&self) -> Duration {
-        let wait = match &self.kind {
+        self.ready_within.unwrap_or_else(|| match &self.kind {
             Kind::Recipe { recipe, .. } => recipe.ready_wait(),
             Kind::InProcess(_) | Kind::Simulated { .. } | Kind::Command { .. } | Kind::Url(_) => READY_WAIT,
-        };
-        self.ready_within.map_or(wait, |within| wait.min(within))
+        })
     }
 
     /// The seed of the simulation in which the gateway runs, if it runs in one.

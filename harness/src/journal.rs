@@ -1,6 +1,7 @@
 //! The run folder: the journal that is written first, and what is made from it.
 //!
 //! ```text
+//! crosswire-out/latest -> <run-id>
 //! crosswire-out/<run-id>/
 //!   journal.jsonl    one entry a line, each with a checksum; findings are on disk before anybody is told of them
 //!   record.json      what the journal folds into
@@ -22,6 +23,7 @@ use vocabulary::record::{JOURNAL_SCHEMA, JournalDefect, JournalEntry, NoRun, Run
 const JOURNAL: &str = "journal.jsonl";
 const RECORD: &str = "record.json";
 const GATEWAY_LOG: &str = "gateway.log";
+const LATEST: &str = "latest";
 
 /// Why a run's journal cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +162,18 @@ impl RunFolder {
         Ok(name)
     }
 
+    /// Leads to the folder from beside it, under a name that can be known beforehand: `latest`. The name is a convenience:
+    /// where it cannot be made, or is something else already, the run goes on without it.
+    pub(crate) fn link_as_latest(&self) {
+        let (Some(beside), Some(name)) = (self.folder.parent(), self.folder.file_name()) else { return };
+        let (link, partial) = (beside.join(LATEST), beside.join(format!(".{LATEST}-{}", name.display())));
+        let is_ours = std::fs::symlink_metadata(&link).map_or(true, |found| found.is_symlink());
+        // Renamed into place: another run that begins at this moment does the same.
+        if is_ours && std::os::unix::fs::symlink(name, &partial).is_ok() && std::fs::rename(&partial, &link).is_err() {
+            drop(std::fs::remove_file(&partial));
+        }
+    }
+
     /// Takes out of the gateway's log what must not stand in it; the rest of its work folder is the gateway's own affair.
     pub(crate) fn conceal_gateway_log(&self, redaction: &Redaction) -> Result<(), JournalError> {
         let path = self.gateway().join(GATEWAY_LOG);
@@ -271,6 +285,21 @@ mod tests {
         let folder = out.path().join("run");
         RunFolder::create(&folder, &CanaryKey::new([7; 16], 1)).unwrap().discard();
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn the_latest_run_has_a_name_of_its_own_and_nothing_of_anybody_elses_is_replaced_by_it() {
+        let out = tempfile::tempdir().unwrap();
+        let run = |name: &str| RunFolder::create(&out.path().join(name), &CanaryKey::new([7; 16], 1)).unwrap();
+        let leads_to = || std::fs::read_link(out.path().join(LATEST)).ok();
+        run("r1").link_as_latest();
+        run("r2").link_as_latest();
+        assert_eq!(leads_to(), Some(PathBuf::from("r2")));
+        assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 3);
+        std::fs::remove_file(out.path().join(LATEST)).unwrap();
+        std::fs::write(out.path().join(LATEST), "mine").unwrap();
+        run("r3").link_as_latest();
+        assert_eq!((leads_to(), std::fs::read_to_string(out.path().join(LATEST)).unwrap()), (None, "mine".to_owned()));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Stop {
 /// What happens during a run, for whoever watches it.
 #[derive(Debug)]
 pub enum RunEvent<'a> {
-    /// The gateway is ready and the first case begins.
+    /// The run begins: its folder is there, and the gateway is started or waited for.
     Started {
         /// The run's id.
         run_id: &'a str,
@@ -319,6 +319,20 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let context = DrawContext { gateway_timeout: gateway.known_reply_timeout(), draws: builder.draws, down };
     let program = builder.program.clone().unwrap_or_else(|| "crosswire".to_owned());
     let arguments = arguments(&builder, &gateway);
+    let told = |event: RunEvent<'_>| {
+        if let Some(tell) = &builder.on_event {
+            tell(event);
+        }
+    };
+    let (label, folder_path, scenarios) = (gateway.label(), folder.path().to_owned(), chosen.len());
+    told(RunEvent::Started {
+        run_id: &run_id,
+        seed,
+        folder: &folder_path,
+        gateway: label,
+        scenarios,
+        profile: &profile,
+    });
     let simulated = gateway.simulation_seed().is_some();
     let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), down);
     let mut found = false;
@@ -328,20 +342,9 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
         None => Ok(()),
         Some(Ok(mut bench)) => {
             bench.keep(builder.bodies());
-            let told = |event: RunEvent<'_>| {
-                if let Some(tell) = &builder.on_event {
-                    tell(event);
-                }
-            };
-            let (label, folder_path, scenarios) = (gateway.label(), folder.path().to_owned(), chosen.len());
-            told(RunEvent::Started {
-                run_id: &run_id,
-                seed,
-                folder: &folder_path,
-                gateway: label,
-                scenarios,
-                profile: &profile,
-            });
+            if builder.out.is_none() {
+                folder.link_as_latest();
+            }
             let replay = |finding: &Finding| replay_command(&program, &folder_path, finding, arguments.as_deref());
             let mut run = Run {
                 bench,

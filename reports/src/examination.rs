@@ -74,8 +74,12 @@ fn conclusion(examination: &Examination) -> String {
 mod tests {
     use super::*;
     use crate::fixtures::{HOSTILE, assert_harmless, golden};
+    use crate::schema_tests::Schema;
     use vocabulary::examination::{EXAMINATION_SCHEMA, Topic};
     use vocabulary::record::GatewayRecord;
+    use vocabulary::traced::{keys, words};
+
+    const SCHEMA: &str = include_str!("../schemas/examination.schema.json");
 
     fn examination(last: State) -> Examination {
         let line = |topic, state, found: &str, means: &str, fix: Option<&str>| ExaminedLine {
@@ -130,6 +134,40 @@ mod tests {
         let text = examination_json(&examination);
         assert_eq!(serde_json::from_str::<Examination>(&text).unwrap(), examination);
         assert!(text.contains("\"schema\": \"crosswire.examination/1\""), "{text}");
+    }
+
+    #[test]
+    fn the_published_schema_takes_what_is_written_and_nothing_else() {
+        let schema = Schema::of(SCHEMA);
+        for state in [State::Ok, State::Warn, State::Fail] {
+            let written: serde_json::Value = serde_json::from_str(&examination_json(&examination(state))).unwrap();
+            assert_eq!(schema.refuses(&written), None);
+            for place in ["", "/gateway", "/lines/1"] {
+                let mut more = written.clone();
+                more.pointer_mut(place).unwrap()["surplus"] = "surplus".into();
+                assert!(schema.refuses(&more).is_some(), "{place}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_published_schema_has_the_members_and_words_of_the_types() {
+        let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+        let members = |place: &str| {
+            let members = schema.pointer(place).and_then(|members| members.as_object()).unwrap();
+            members.keys().cloned().collect::<std::collections::BTreeSet<_>>()
+        };
+        let of =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(members("/properties"), of(keys::<Examination>()));
+        assert_eq!(members("/properties/gateway/properties"), of(keys::<GatewayRecord>()));
+        let line = "/properties/lines/items/properties";
+        assert_eq!(members(line), of(keys::<ExaminedLine>()));
+        for (member, known) in [("topic", words::<Topic>()), ("state", words::<State>())] {
+            let listed = schema.pointer(&format!("{line}/{member}/enum")).and_then(|words| words.as_array()).unwrap();
+            let listed: Vec<&str> = listed.iter().filter_map(|word| word.as_str()).collect();
+            assert_eq!(listed, known, "{member}");
+        }
     }
 
     #[test]

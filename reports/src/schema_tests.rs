@@ -25,13 +25,13 @@ const RECORD: &str = include_str!("../schemas/record.schema.json");
 const LINES: &str = include_str!("../schemas/lines.schema.json");
 
 /// A schema, compiled.
-struct Schema {
+pub(crate) struct Schema {
     schemas: boon::Schemas,
     index: boon::SchemaIndex,
 }
 
 impl Schema {
-    fn of(text: &str) -> Schema {
+    pub(crate) fn of(text: &str) -> Schema {
         let (mut schemas, mut compiler) = (boon::Schemas::new(), boon::Compiler::new());
         compiler.enable_format_assertions();
         compiler.add_resource("http://schema.test/", serde_json::from_str(text).unwrap()).unwrap();
@@ -39,7 +39,7 @@ impl Schema {
         Schema { schemas, index }
     }
 
-    fn refuses(&self, value: &Value) -> Option<String> {
+    pub(crate) fn refuses(&self, value: &Value) -> Option<String> {
         self.schemas.validate(value, self.index).err().map(|error| format!("{error:#}"))
     }
 }
@@ -99,6 +99,7 @@ fn full() -> Value {
     let store = StoreUse { hits: 1, possible: 2 };
     let mut record = fixtures::violated();
     record.skipped = fixtures::clean().skipped;
+    record.captured_bodies = true;
     record.totals.store = store;
     record.scenarios.iter_mut().for_each(|scenario| scenario.store = store);
     record.findings.push(fixtures::desync());
@@ -136,7 +137,7 @@ fn a_member_too_few_is_refused_but_where_it_says_that_there_is_none() {
         }
     }
     let left_out: Vec<&str> = left_out.iter().map(String::as_str).collect();
-    assert_eq!(left_out, ["came_unasked", "near_misses", "store"]);
+    assert_eq!(left_out, ["came_unasked", "captured_bodies", "near_misses", "store"]);
 }
 
 #[test]

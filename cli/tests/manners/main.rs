@@ -8,3 +8,4 @@ mod manual;
 mod secrets;
 mod signals;
 mod stage;
+mod terminal;

@@ -488,3 +488,85 @@ fn at_site(history: &History, site: Site) -> bool {
 fn seen_in(history: &History, exchange: ExchangeId, place: Place) -> bool {
     first_seen(history, exchange).is_some_and(|seen| seen.canaries.iter().any(|found| found.place == place))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vocabulary::history::{Observation, Sent};
+    use vocabulary::identity::{Attempt, LaneId, Moment, Ordinal, TenantId};
+    use vocabulary::plan::{Lane, Plan, Stimulus};
+
+    /// A history in which a GET was sent with one head and seen with another.
+    fn passed(sent: &str, seen: &str, authority: &str) -> History {
+        let exchange = carried::HEAD;
+        let lane = Lane { name: "doctor".to_owned(), stimuli: vec![Stimulus::get(exchange, TenantId(1))], until: None };
+        let sent = Observation::Sent(Sent {
+            exchange,
+            lane: LaneId(0),
+            tenant: TenantId(1),
+            connection: ConnectionId(1),
+            ordinal: Ordinal(1),
+            stream: None,
+            at: Moment(1),
+            head: sent.to_owned(),
+        });
+        let seen = Observation::Seen(Seen {
+            exchange: Some(exchange),
+            attempt: Attempt(1),
+            connection: ConnectionId(1),
+            ordinal: Ordinal(1),
+            stream: None,
+            at: Moment(2),
+            canaries: Vec::new(),
+            unverified: 0,
+            in_flight: 1,
+            authority: Some(authority.to_owned()),
+            head: seen.to_owned(),
+        });
+        History::seal(Plan::bare("doctor", vec![lane]), 0, vec![sent, seen])
+    }
+
+    const SENT: &str = "GET /base/cw/a HTTP/1.1\nHost: gw.test\n\n";
+
+    #[test]
+    fn a_target_and_a_host_that_were_rewritten_are_shown_without_canaries() {
+        let canary = format!("{MARKER}{}", "a".repeat(CANARY_BYTES - MARKER.len()));
+        let sent = format!("GET /base/cw/{canary}?cw={canary} HTTP/1.1\nHost: gw.test\n\n");
+        let seen = format!("GET /cw/{canary}?cw={canary} HTTP/1.1\nHost: origin.test\n\n");
+        let line = request(&passed(&sent, &seen, "origin.test"));
+        assert_eq!(line.state, State::Ok);
+        assert_eq!(line.found, "the origin sees HTTP/1.1, the target /cw/…?cw=… for /base/cw/…?cw=…, Host origin.test");
+        let same = request(&passed(SENT, SENT, "gw.test")).found;
+        assert_eq!(same, "the origin sees HTTP/1.1, the target unchanged, Host gw.test unchanged");
+    }
+
+    #[test]
+    fn http_1_0_behind_the_gateway_is_a_warning_with_a_fix() {
+        let line = request(&passed(SENT, "GET /base/cw/a HTTP/1.0\nHost: gw.test\n\n", "gw.test"));
+        assert!(line.state == State::Warn && line.means.contains("http10-upstream"), "{line:?}");
+        assert!(line.fix.is_some_and(|fix| fix.contains("proxy_http_version 1.1")));
+    }
+
+    #[test]
+    fn carriers_that_are_lost_are_named_and_none_at_all_is_a_failure() {
+        let told = |carriers: &[(&str, bool)]| carrier_line(Topic::RequestCarriers, carriers, "reach the origin");
+        assert_eq!(told(&[("path", true), ("query", true)]).state, State::Ok);
+        let some = told(&[("path", true), ("cookie", false), ("trailer", false)]);
+        assert!(some.state == State::Warn && some.means.contains("cookie or trailer"), "{some:?}");
+        assert_eq!(told(&[("path", false)]).state, State::Fail);
+    }
+
+    #[test]
+    fn a_handshake_says_what_it_agreed_on() {
+        assert!(tls(None).found.contains("in the clear"));
+        assert!(tls(Some(Some("h2"))).found.contains("agrees on h2"));
+        assert!(tls(Some(None)).means.contains("HTTP/1.1"));
+    }
+
+    #[test]
+    fn what_was_not_asked_is_no_answer() {
+        let line = not_asked(Topic::Cache, Duration::from_secs(12));
+        assert!(line.state == State::Warn && line.found.contains("12 s"), "{line:?}");
+        assert_eq!(interims(&passed(SENT, SENT, "gw.test"))[0].state, State::Warn);
+    }
+}

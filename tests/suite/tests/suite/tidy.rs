@@ -41,10 +41,19 @@ fn is_test(path: &str) -> bool {
 
 #[test]
 fn tidy_pure_parts_use_no_runtime_socket_clock_or_global_chance() {
-    let pure = ["vocabulary/src", "reports/src", "scenarios/src", "harness/src/oracle", "mock-upstream/src/behavior"];
+    let pure = [
+        "vocabulary/src",
+        "reports/src",
+        "scenarios/src",
+        "harness/src/oracle",
+        "harness/src/doctor",
+        "harness/src/redaction",
+        "mock-upstream/src/behavior",
+    ];
     let single = [
         "harness/src/affinity.rs",
         "harness/src/oracle.rs",
+        "harness/src/redaction.rs",
         "mock-upstream/src/behavior.rs",
         "mock-upstream/src/gate.rs",
     ];
