@@ -74,8 +74,11 @@ impl Running {
     #[track_caller]
     pub(crate) fn until_it_says(&mut self, words: &str) {
         until(words, || {
-            assert!(self.said().contains(words) || self.child.try_wait().unwrap().is_none(), "{}", self.said());
-            self.said().contains(words)
+            // In this order: what has ended says nothing more.
+            let ended = self.has_ended();
+            let said = self.said();
+            assert!(said.contains(words) || !ended, "{words:?} was never said: {said}");
+            said.contains(words)
         });
     }
 
@@ -87,9 +90,10 @@ impl Running {
         self.child.try_wait().unwrap().is_some()
     }
 
-    pub(crate) fn signal(&self, signal: &str) {
+    /// Sends a signal, unless it has ended by itself.
+    pub(crate) fn signal(&mut self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success(), "kill {signal}");
+        assert!(sent.success() || self.has_ended(), "kill {signal}");
     }
 
     /// The exit code; none if a signal ended it.
