@@ -5,9 +5,11 @@
 
 mod arguments;
 mod check;
+mod config;
 mod demo;
 mod explain;
 mod gateway;
+mod init;
 mod list;
 mod output;
 mod replay;
@@ -18,7 +20,6 @@ mod watch;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use crosswire::RunError;
 use tracing_subscriber::EnvFilter;
 
@@ -29,9 +30,11 @@ use arguments::{Arguments, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    log(arguments.verbose);
-    let (code, error) = match run(arguments) {
+    let ended = config::arguments().and_then(|arguments| {
+        log(arguments.verbose);
+        run(arguments)
+    });
+    let (code, error) = match ended {
         Ok(code) => (code, None),
         Err(error) => (exit_code(&error), Some(error)),
     };
@@ -46,6 +49,7 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
     match arguments.command {
         Command::Demo(options) => demo::run(&options, &output),
         Command::Check(options) => check::run(&options, &output),
+        Command::Init(options) => init::run(&options),
         Command::Replay(options) => replay::run(&options, &output),
         Command::Report(options) => report::run(&options, &output),
         Command::Selftest(options) => selftest::run(&options, &output),

@@ -36,6 +36,7 @@ mod replay;
 mod report;
 mod run;
 mod shrink;
+mod suppressions;
 
 pub use builder::{Builder, builder};
 pub use foreign::{Asked, Controlled, ForeignOrigin, Minted};
@@ -46,7 +47,8 @@ pub use profile::Profile;
 pub use replay::{PlanError, Replayed, load_plan};
 pub use report::{Report, replay_command};
 pub use run::{RunError, RunEvent, Stop};
-pub use scenarios::Draws;
+pub use scenarios::{Draws, ProfileWord};
+pub use suppressions::{SuppressionsError, read_suppressions};
 pub use transport;
 
 #[doc(hidden)]
