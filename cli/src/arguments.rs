@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::bail;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crosswire::Gateway;
 use vocabulary::crossing::Http;
+use vocabulary::gate::Gate;
+
+use crate::config::Settings;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -16,7 +19,7 @@ Exit codes:
   2    usage, configuration, missing program, occupied port: nothing was sent
   3    Inconclusive: the gateway was never ready, or too little happened for silence to count
   10   Violated: a reply was delivered to the wrong request, with proof
-  11   gate failed: a requirement of level `should` was broken
+  11   gate failed: a requirement of level `should` was broken, a --gate does not hold, a suppression has expired
   20   safety stop
   70   Broken: crosswire itself failed; the journal is readable
   130  interrupted with nothing found (143 by SIGTERM)
@@ -34,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(short, long, global = true, env = "CROSSWIRE_QUIET")]
     pub(crate) quiet: bool,
     /// Say more about what is done (-vv: still more)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Use colour on stderr
     #[arg(long, global = true, value_enum, default_value_t, env = "CROSSWIRE_COLOR")]
@@ -60,6 +63,8 @@ pub(crate) enum Command {
     Demo(Demo),
     /// Test a gateway
     Check(Box<Check>),
+    /// Write a commented crosswire.toml, and a pipeline of CI; nothing is written over
+    Init(Init),
     /// Run one plan again: is it fixed?
     Replay(Replay),
     /// Render a run's record again, without running it
@@ -161,7 +166,7 @@ pub(crate) struct Check {
     /// What the clients speak to the gateway [default: what its recipe names first, or h1]
     #[arg(long, value_enum, env = "CROSSWIRE_PROTOCOL")]
     pub(crate) protocol: Option<Protocol>,
-    /// How much is run: quick (up to 60 s), default (up to 5 min), deep (up to an hour)
+    /// How much is run: quick (up to 60 s), default (up to 5 min), deep (up to an hour), or a profile of crosswire.toml
     #[arg(long, default_value = "default", env = "CROSSWIRE_PROFILE")]
     pub(crate) profile: String,
     /// Run exactly so many cases of each scenario
@@ -170,11 +175,22 @@ pub(crate) struct Check {
     /// Stop after this time, like 60s or 5m
     #[arg(long, value_parser = humantime::parse_duration, env = "CROSSWIRE_TIME_LIMIT")]
     pub(crate) time_limit: Option<Duration>,
+    /// So many verified replies are enough [default: as the profile says]; fewer than that every report calls loosened
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), env = "CROSSWIRE_MIN_VERIFIED")]
+    pub(crate) min_verified: Option<u64>,
+    /// Fail unless this holds, like `error_rate < 1%` or `verified >= 5k`; `crosswire explain METRIC` tells what is counted
+    #[arg(long, value_name = "EXPR", value_parser = str::parse::<Gate>, env = "CROSSWIRE_GATE")]
+    pub(crate) gate: Vec<Gate>,
+    /// Findings that somebody answers for until a day [default: crosswire.ignore.toml, beside crosswire.toml or here]
+    #[arg(long, value_name = "FILE", env = "CROSSWIRE_SUPPRESSIONS")]
+    pub(crate) suppressions: Option<PathBuf>,
     /// The seed of plans: the same seed gives the same plans [default: drawn]
     #[arg(long, env = "CROSSWIRE_SEED")]
     pub(crate) seed: Option<u64>,
     /// Stop at the first finding
-    #[arg(long, env = "CROSSWIRE_FAIL_FAST")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
+          action = ArgAction::Set, value_name = "BOOL", hide_default_value = true, hide_possible_values = true,
+          env = "CROSSWIRE_FAIL_FAST")]
     pub(crate) fail_fast: bool,
     /// Spend at most this on making the plan of one finding smaller; 0s leaves it as it was found
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, env = "CROSSWIRE_SHRINK_TIME")]
@@ -190,9 +206,46 @@ pub(crate) struct Check {
     /// Keep the beginning of bodies in evidence, whosever they are [default: only what is crosswire's own of them]
     #[arg(long, env = "CROSSWIRE_CAPTURE_BODIES")]
     pub(crate) capture_bodies: bool,
+    /// Read options from this file [default: crosswire.toml, here or in a folder above]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config", env = "CROSSWIRE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Read no crosswire.toml
+    #[arg(long, env = "CROSSWIRE_NO_CONFIG")]
+    pub(crate) no_config: bool,
+    /// Print every option as it holds, and what has said it (flag, environment, file, default), and send nothing
+    #[arg(long, env = "CROSSWIRE_SHOW_CONFIG")]
+    pub(crate) show_config: bool,
+    /// What the file said.
+    #[arg(skip)]
+    pub(crate) settings: Settings,
     /// Say what would be run, and send nothing
     #[arg(long, env = "CROSSWIRE_DRY_RUN")]
     pub(crate) dry_run: bool,
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Write a pipeline for this CI system as well
+    #[arg(long, value_enum, env = "CROSSWIRE_CI")]
+    pub(crate) ci: Option<Ci>,
+    /// The gateway under test is started by this recipe
+    #[arg(long, value_name = "NAME", group = "initial", env = "CROSSWIRE_RECIPE")]
+    pub(crate) recipe: Option<String>,
+    /// The gateway under test is started by this shell command
+    #[arg(long, value_name = "CMD", group = "initial", env = "CROSSWIRE_COMMAND")]
+    pub(crate) command: Option<String>,
+}
+
+/// A CI system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ci {
+    /// .github/workflows/crosswire.yml
+    Github,
+    /// crosswire.gitlab-ci.yml, and a .gitlab-ci.yml that includes it, where there is none
+    Gitlab,
+    /// Jenkinsfile.crosswire
+    Jenkins,
 }
 
 /// Where reports for machines go.
@@ -201,7 +254,8 @@ pub(crate) struct Reports {
     /// Write a report, by its ending: .json, .jsonl, .xml (JUnit), .md; `-` is JSON on stdout
     #[arg(short = 'o', long = "output", value_name = "FILE", env = "CROSSWIRE_OUTPUT")]
     pub(crate) output: Vec<PathBuf>,
-    /// Tell GitHub Actions of the worst findings (on stderr) and append the run to the job's step summary
+    /// Tell GitHub Actions of the worst findings (on stderr), append the run to the job's step summary, set the step's
+    /// outputs; `auto` does so for `check` alone, so that a run that is rendered again is not told twice
     #[arg(long, value_enum, default_value_t, env = "CROSSWIRE_ANNOTATIONS")]
     pub(crate) annotations: Annotations,
 }
@@ -209,7 +263,7 @@ pub(crate) struct Reports {
 /// Whether a run is told to GitHub Actions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Annotations {
-    /// Where GITHUB_ACTIONS is true
+    /// Where GITHUB_ACTIONS is true and the run is of now
     #[default]
     Auto,
     /// Always
@@ -229,17 +283,12 @@ pub(crate) struct GatewayOptions {
     #[arg(long, value_name = "CMD", group = "under_test", env = "CROSSWIRE_COMMAND", hide_env_values = true)]
     pub(crate) command: Option<String>,
     /// The gateway that --command starts speaks TLS with its clients
-    #[arg(long, requires = "command", conflicts_with_all = ["recipe", "gateway"], env = "CROSSWIRE_TLS")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
+          action = ArgAction::Set, value_name = "BOOL", hide_default_value = true, hide_possible_values = true,
+          env = "CROSSWIRE_TLS")]
     pub(crate) tls: bool,
     /// Test a gateway that already runs and forwards to --origin-listen; over TLS if the URL begins with https://
-    #[arg(
-        long,
-        value_name = "URL",
-        group = "under_test",
-        requires = "origin_listen",
-        env = "CROSSWIRE_GATEWAY",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "URL", group = "under_test", env = "CROSSWIRE_GATEWAY", hide_env_values = true)]
     pub(crate) gateway: Option<String>,
     /// Where the origin listens, for a gateway that already runs
     #[arg(long, value_name = "ADDR", env = "CROSSWIRE_ORIGIN_LISTEN")]
@@ -257,7 +306,9 @@ pub(crate) struct GatewayOptions {
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, env = "CROSSWIRE_WAIT_READY")]
     pub(crate) wait_ready: Option<Duration>,
     /// Start a fresh gateway for every case
-    #[arg(long, env = "CROSSWIRE_FRESH_GATEWAY")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
+          action = ArgAction::Set, value_name = "BOOL", hide_default_value = true, hide_possible_values = true,
+          env = "CROSSWIRE_FRESH_GATEWAY")]
     pub(crate) fresh_gateway: bool,
 }
 

@@ -4,8 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
-use crosswire::{Builder, Profile, Regressions, Report, RunEvent};
+use crosswire::{Builder, Regressions, Report, RunEvent};
 use vocabulary::finding::Finding;
 use vocabulary::identity::CaseNumber;
 use vocabulary::verdict::Verdict;
@@ -14,12 +13,19 @@ use crate::arguments::{Check, Protocol};
 use crate::output::{self, Output, to_stderr};
 use crate::signals::Ending;
 use crate::watch::Watch;
-use crate::{gateway, program};
+use crate::{config, gateway, program};
 
+/// Where suppressions are looked for.
+const SUPPRESSIONS: &str = "crosswire.ignore.toml";
 /// Where plans of earlier findings are looked for.
 const REGRESSIONS: &str = "crosswire-regressions";
 
 pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
+    if options.show_config {
+        let profile = options.settings.profile(&options.profile)?;
+        output::to_stdout(&config::show(&options.settings, &profile))?;
+        return Ok(0);
+    }
     output::check(&options.reports.output)?;
     let builder = builder(options)?;
     if options.dry_run {
@@ -28,7 +34,7 @@ pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
     let ended = run_to_the_end(builder, output)?;
     let code = conclude(&ended, output);
     let (record, replay) = (ended.report.record(), |finding: &Finding| ended.report.replay_command(finding));
-    output::tell_github(record, &options.reports, &replay);
+    output::tell_github(record, ended.report.folder(), &options.reports, &replay);
     match (output::write_reports(record, &options.reports.output, &replay), code) {
         (Err(error), 0) => Err(error),
         // A report that cannot be written must not hide what was found.
@@ -41,8 +47,7 @@ pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
 }
 
 fn builder(options: &Check) -> anyhow::Result<Builder> {
-    let profile = Profile::named(&options.profile)
-        .with_context(|| format!("choose the profile {:?}: there is {}", options.profile, Profile::NAMES.join(", ")))?;
+    let profile = options.settings.profile(&options.profile)?;
     let mut builder = crosswire::builder().profile(profile).program(&program()?).shrink_time(options.shrink_time);
     if let Some(protocol) = options.protocol {
         builder = builder.protocol(protocol.http());
@@ -72,6 +77,18 @@ fn builder(options: &Check) -> anyhow::Result<Builder> {
     }
     if let Some(limit) = options.time_limit {
         builder = builder.time_limit(limit);
+    }
+    if let Some(replies) = options.min_verified {
+        builder = builder.min_verified(replies);
+    }
+    for gate in &options.gate {
+        builder = builder.gate(&gate.to_string());
+    }
+    let usual = options.settings.folder.as_deref().unwrap_or(Path::new("")).join(SUPPRESSIONS);
+    match &options.suppressions {
+        Some(file) => builder = builder.suppressions(file),
+        None if usual.is_file() => builder = builder.suppressions(&usual),
+        None => {}
     }
     if let Some(seed) = options.seed {
         builder = builder.seed(seed);

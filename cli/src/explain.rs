@@ -5,6 +5,7 @@ use std::fmt::Write;
 use anyhow::bail;
 use scenarios::glossary;
 use vocabulary::finding::Shape;
+use vocabulary::gate::Metric;
 
 use crate::output::to_stdout;
 
@@ -29,7 +30,11 @@ const WORDS: &[(&str, &str, &str)] = &[
      It bounds the rate of wrong replies under these conditions (3/N); it does not prove that there are none.",
     ),
     ("Violated", "verdict", "a reply was delivered to the wrong request, with proof."),
-    ("Gate failed", "verdict", "a requirement of level `should` was broken."),
+    (
+        "Gate failed",
+        "verdict",
+        "a requirement of level `should` was broken, a gate does not hold, or a suppression has expired.",
+    ),
     (
         "Inconclusive",
         "verdict",
@@ -176,6 +181,35 @@ const WORDS: &[(&str, &str, &str)] = &[
     ),
     ("bait", "word", "an owed reply is held until the next request arrives on its upstream connection."),
     ("gate", "word", "replies are held until others have arrived, and then released in a planned order."),
+    (
+        "gate",
+        "expression",
+        "what must hold beside isolation, like `error_rate < 1%` (--gate): a metric, one of < <= > >= ==, a bound. Shares are \
+     written in per cent, times with their unit. One that does not hold fails the run (exit code 11); one without samples \
+     makes it Inconclusive.",
+    ),
+    (
+        "suppression",
+        "word",
+        "an entry of crosswire.ignore.toml: a finding that somebody answers for until a day. It stays in every report and fails \
+     nothing; what reaches farther than it is not covered. Once its day is over the entry fails the run itself.",
+    ),
+    (
+        "suppressed",
+        "word",
+        "found, and set aside by a suppression: it fails nothing, and its scenario's silence bounds nothing.",
+    ),
+    (
+        "loosened",
+        "word",
+        "fewer verified replies were taken for enough (--min-verified, --cases) than the profile asks for by itself.",
+    ),
+    (
+        "fingerprint",
+        "word",
+        "names a finding in every run, whatever its seed, ports and times: a hash of scenario, shape, boundary and leg. Two \
+     defects that show alike under one scenario share it.",
+    ),
     ("seed", "word", "the number that fixes the plans. The gateway's own scheduling is not ours to fix."),
     ("replay", "word", "a plan is run again, so many times; the rate says how often it failed."),
     (
@@ -225,6 +259,9 @@ pub(crate) fn run(what: Option<&str>) -> anyhow::Result<u8> {
         for (word, kind, _) in WORDS {
             writeln!(text, "{word:34} {kind}")?;
         }
+        for metric in Metric::ALL {
+            writeln!(text, "{:34} metric", metric.name())?;
+        }
         for of in glossary() {
             writeln!(text, "{:34} {}", of.word, of.kind)?;
         }
@@ -250,7 +287,9 @@ fn meanings(what: &str) -> Vec<String> {
     let told = |kind: &str| WORDS.iter().any(|(word, of, _)| is_asked(word) && *of == kind);
     let language = glossary().filter(|of| is_asked(of.word) && !told(of.kind));
     let language = language.map(|of| format!("{} ({}): {}.\n", of.word, of.kind, of.means));
-    shapes.chain(words).chain(language).collect()
+    let metrics = Metric::ALL.into_iter().filter(|metric| is_asked(metric.name()));
+    let metrics = metrics.map(|metric| format!("{metric} (metric): {}\n", metric.means()));
+    shapes.chain(words).chain(metrics).chain(language).collect()
 }
 
 /// A word as it is compared: people write pair-swap, pair_swap and Pair swap, copy `shift by 1` and `follow-ups(3)`, and
@@ -335,6 +374,8 @@ mod tests {
         let rows = "smallest plan|shrunk|proof|not excused|compared|requirement|finding";
         printed.extend(columns.split('|').chain(rows.split('|')).map(str::to_owned));
         printed.extend(["shift by 1", "follow-ups(3, other tenant)", "fault-performed(interim)"].map(str::to_owned));
+        printed.extend(Metric::ALL.map(|metric| metric.name().to_owned()));
+        printed.extend(["loosened", "suppressed", "gates", "fingerprint"].map(str::to_owned));
         let missing: Vec<&String> = printed.iter().filter(|word| meanings(word).is_empty()).collect();
         assert_eq!(missing, Vec::<&String>::new());
         assert_eq!(meanings("canary").len(), 2, "a secret, and what ties two steps");

@@ -8,6 +8,14 @@ use crate::arguments::GatewayOptions;
 
 /// The gateway that the options name.
 pub(crate) fn under_test(options: &GatewayOptions) -> anyhow::Result<Gateway> {
+    if options.tls && options.command.is_none() {
+        bail!(
+            "start a gateway that speaks TLS: --tls belongs to --command; a recipe's variant or a URL says it by itself"
+        );
+    }
+    if options.gateway.is_some() && options.origin_listen.is_none() {
+        bail!("test a gateway that already runs: give --origin-listen ADDR, to which it forwards");
+    }
     let mut gateway = match (&options.recipe, &options.command, &options.gateway) {
         (Some(recipe), _, _) => by_recipe(recipe)?,
         (_, Some(command), _) if options.tls => Gateway::command(command).over_tls(),

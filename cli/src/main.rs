@@ -5,10 +5,12 @@
 
 mod arguments;
 mod check;
+mod config;
 mod demo;
 mod doctor;
 mod explain;
 mod gateway;
+mod init;
 mod list;
 mod manual;
 mod output;
@@ -21,7 +23,6 @@ mod watch;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
 use crosswire::RunError;
 use tracing_subscriber::EnvFilter;
 
@@ -32,9 +33,11 @@ use arguments::{Arguments, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    log(arguments.verbose);
-    let (code, error) = match run(arguments) {
+    let ended = config::arguments().and_then(|arguments| {
+        log(arguments.verbose);
+        run(arguments)
+    });
+    let (code, error) = match ended {
         Ok(code) => (code, None),
         Err(error) => (exit_code(&error), Some(error)),
     };
@@ -49,6 +52,7 @@ fn run(arguments: Arguments) -> anyhow::Result<u8> {
     match arguments.command {
         Command::Demo(options) => demo::run(&options, &output),
         Command::Check(options) => check::run(&options, &output),
+        Command::Init(options) => init::run(&options),
         Command::Replay(options) => replay::run(&options, &output),
         Command::Report(options) => report::run(&options, &output),
         Command::Doctor(options) => doctor::run(&options, &output),

@@ -120,7 +120,7 @@ pub(crate) fn write_reports(
 
 /// Tells GitHub Actions of a run where that is asked for. That it cannot be told changes no exit code: the run is what
 /// it is, and nobody asked for a file.
-pub(crate) fn tell_github(record: &RunRecord, options: &Reports, replay: &dyn Fn(&Finding) -> String) {
+pub(crate) fn tell_github(record: &RunRecord, folder: &Path, options: &Reports, replay: &dyn Fn(&Finding) -> String) {
     let asked_for = match options.annotations {
         Annotations::Auto => std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
         Annotations::Github => true,
@@ -131,10 +131,30 @@ pub(crate) fn tell_github(record: &RunRecord, options: &Reports, replay: &dyn Fn
     }
     // The runner reads commands from both streams, and stdout may be somebody's JSON.
     reports::annotations(record).lines().for_each(to_stderr);
-    let Some(file) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()) else { return };
-    if let Err(error) = append_step_summary(&file, &reports::step_summary(record, replay)) {
+    let file = |name| std::env::var_os(name).filter(|file| !file.is_empty());
+    let summary =
+        file("GITHUB_STEP_SUMMARY").map(|file| append_step_summary(&file, &reports::step_summary(record, replay)));
+    let outputs = file("GITHUB_OUTPUT").map(|file| append_outputs(&file, record, folder));
+    for error in [summary, outputs].into_iter().flatten().filter_map(Result::err) {
         to_stderr(&format!("crosswire: failed to {error:#}; --annotations none leaves it out"));
     }
+}
+
+/// The outputs of the step, for steps behind it.
+fn append_outputs(file: &OsStr, record: &RunRecord, folder: &Path) -> anyhow::Result<()> {
+    // A path may hold anything, even an end of line: it ends where the run's own id stands.
+    let end = format!("crosswire-{}", record.run_id);
+    let outputs = format!(
+        "verdict={}\nfindings={}\nrun-folder<<{end}\n{}\n{end}\n",
+        record.verdict.word(),
+        record.findings.len(),
+        folder.display()
+    );
+    append(file, &outputs).with_context(|| format!("append to the step's outputs {}", Path::new(file).display()))
+}
+
+fn append(file: &OsStr, text: &str) -> std::io::Result<()> {
+    OpenOptions::new().append(true).create(true).open(file)?.write_all(text.as_bytes())
 }
 
 /// Behind what other commands of the same step have written.
@@ -144,8 +164,7 @@ fn append_step_summary(file: &OsStr, page: &str) -> anyhow::Result<()> {
     if taken + page.len() as u64 > STEP_SUMMARY_BYTES_MAX {
         bail!("{}: it has {taken} bytes, and GitHub shows none that has more than {STEP_SUMMARY_BYTES_MAX}", what());
     }
-    let mut opened = OpenOptions::new().append(true).create(true).open(file).with_context(what)?;
-    opened.write_all(page.as_bytes()).with_context(what)
+    append(file, page).with_context(what)
 }
 
 /// Writes a report into its file, under another name first: whoever reads the file never sees half of it.

@@ -3,7 +3,7 @@
 use crosswire::{RunError, arguments_of, read_run, replay_command};
 use vocabulary::finding::Finding;
 
-use crate::arguments::Report;
+use crate::arguments::{Annotations, Report};
 use crate::output::{self, Output, to_stderr};
 
 pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
@@ -21,6 +21,9 @@ pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
         }
         to_stderr(&reports::summary(&record, output.style()));
     }
-    output::tell_github(&record, &options.reports, &replay);
+    // The run was told when it was made; only whoever asks for it is told again.
+    if options.reports.annotations == Annotations::Github {
+        output::tell_github(&record, &options.folder, &options.reports, &replay);
+    }
     Ok(record.exit_code)
 }

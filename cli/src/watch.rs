@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crosswire::RunEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use vocabulary::suppression::{SuppressionRecord, SuppressionState};
 
 use crate::output::{Output, to_stderr};
 
@@ -89,6 +90,10 @@ impl Watch {
                     "found {}, and now looking for a smaller plan that shows it: {}",
                     finding.id, finding.sentence
                 ));
+            }
+            RunEvent::Suppressed(finding, suppression) => {
+                let by = SuppressionRecord { suppression: suppression.clone(), state: SuppressionState::Applied };
+                self.line(&format!("found and set aside: {}\n{}", finding.sentence, by.told()));
             }
             RunEvent::Shrinking { finding, smallest, tried, took, may_take } => {
                 self.progress(format!(

@@ -15,14 +15,16 @@ fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_crosswire"));
     command.args(arguments).current_dir(folder);
     // Where these tests run in GitHub Actions themselves.
-    command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY");
+    command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY").env_remove("GITHUB_OUTPUT");
     command
 }
 
 /// Runs crosswire in a folder, as a step of GitHub Actions whose summary is `summary.md` there.
 fn in_github_actions(folder: &Path, arguments: &[&str]) -> Output {
-    let summary = folder.join("summary.md");
-    command(folder, arguments).env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", summary).output().unwrap()
+    let (summary, outputs) = (folder.join("summary.md"), folder.join("outputs"));
+    let mut command = command(folder, arguments);
+    command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", summary).env("GITHUB_OUTPUT", outputs);
+    command.output().unwrap()
 }
 
 fn code(output: &Output) -> i32 {
@@ -260,13 +262,18 @@ fn a_run_is_told_to_ci_systems_and_again_from_its_folder() {
     let findings = read("r.jsonl").lines().filter(|line| line.starts_with("{\"line\":\"finding\"")).count();
     assert!(findings > 0 && junit.contains(&format!("name=\"findings\" value=\"{findings}\"")), "{junit}");
 
-    let again = ["report", "run", "-o", "again.xml", "-o", "again.md", "--annotations", "none"];
+    let outputs = read("outputs");
+    assert!(outputs.starts_with(&format!("verdict=violated\nfindings={findings}\nrun-folder<<")), "{outputs}");
+    assert!(outputs.contains("\nrun\n"), "{outputs}");
+
+    // In the same job, the run is not told twice.
+    let again = ["report", "run", "-o", "again.xml", "-o", "again.md"];
     let output = in_github_actions(folder.path(), &again);
     assert_eq!(code(&output), 10, "{}", stderr(&output));
     assert!(!stderr(&output).contains("::error"), "{}", stderr(&output));
     assert_eq!(read("again.xml"), junit);
     assert_eq!(read("again.md"), page);
-    assert_eq!(read("summary.md"), format!("of another command\n{page}"), "it was to be left out");
+    assert_eq!(read("summary.md"), format!("of another command\n{page}"), "it was told when it was made");
 
     let outside = crosswire(folder.path(), &["report", "run"]);
     assert!(!stderr(&outside).contains("::error"), "{}", stderr(&outside));
@@ -276,7 +283,7 @@ fn a_run_is_told_to_ci_systems_and_again_from_its_folder() {
     // Beyond 1 MiB GitHub shows nothing of what the other command has written either.
     let full = "x".repeat(1024 * 1024 - 100);
     std::fs::write(folder.path().join("summary.md"), &full).unwrap();
-    let output = in_github_actions(folder.path(), &["report", "run"]);
+    let output = in_github_actions(folder.path(), &["report", "run", "--annotations", "github"]);
     assert_eq!(code(&output), 10, "{}", stderr(&output));
     assert!(stderr(&output).contains("failed to append to the step summary"), "{}", stderr(&output));
     assert_eq!(read("summary.md"), full);

@@ -10,7 +10,9 @@ use scenarios::DrawContext;
 use scenarios::{Draws, Scenario, catalogue, select_for};
 use vocabulary::crossing::Http;
 use vocabulary::examination::Examination;
+use vocabulary::gate::{Gate, GateError};
 use vocabulary::plan::Plan;
+use vocabulary::suppression::Suppression;
 
 use crate::doctor;
 use crate::gateway::Gateway;
@@ -20,6 +22,7 @@ use crate::regressions::Regressions;
 use crate::replay::{self, PlanFailed, Replayed};
 use crate::report::Report;
 use crate::run::{self, RunError, RunEvent, Stop};
+use crate::suppressions::{SuppressionsError, read_suppressions};
 
 /// Begins a run.
 pub fn builder() -> Builder {
@@ -50,6 +53,9 @@ pub struct Builder {
     pub(crate) protocol: Option<Http>,
     pub(crate) profile: Option<Profile>,
     pub(crate) time_limit: Option<Duration>,
+    pub(crate) verified_min: Option<u64>,
+    pub(crate) gates: Vec<String>,
+    pub(crate) suppressions: Option<PathBuf>,
     pub(crate) fail_fast: bool,
     pub(crate) fresh_gateway: bool,
     pub(crate) regressions: Option<Regressions>,
@@ -120,6 +126,28 @@ impl Builder {
     /// every run.
     pub fn time_limit(mut self, limit: Duration) -> Builder {
         self.time_limit = Some(limit);
+        self
+    }
+
+    /// So many verified replies are enough. Where that is less than the profile asks for, every report says so.
+    pub fn min_verified(mut self, replies: u64) -> Builder {
+        self.verified_min = Some(replies);
+        self
+    }
+
+    /// Adds a gate that must hold beside isolation, like `error_rate < 1%`: one that fails ends the run as
+    /// [`Verdict::GateFailed`](vocabulary::verdict::Verdict::GateFailed), one without samples as `Inconclusive`. An
+    /// expression that is none is an error of the run, before anything is sent. [`Metric`](vocabulary::gate::Metric) lists
+    /// what can be measured.
+    pub fn gate(mut self, expression: &str) -> Builder {
+        self.gates.push(expression.to_owned());
+        self
+    }
+
+    /// A file of suppressions: findings that somebody answers for until a day. What they cover is in the record and in
+    /// every report, and fails nothing.
+    pub fn suppressions(mut self, file: &Path) -> Builder {
+        self.suppressions = Some(file.to_owned());
         self
     }
 
@@ -249,7 +277,7 @@ impl Builder {
             self.scenarios.iter().cloned().partition(|chosen| chosen.ends_with(".toml"));
         let mut chosen = match globs.is_empty() && !files.is_empty() {
             true => Vec::new(),
-            false => select_for(self.effective_profile().word(), catalogue().all(), &globs, &self.skip)?,
+            false => select_for(self.effective_profile().runs, catalogue().all(), &globs, &self.skip)?,
         };
         for path in files {
             let text = std::fs::read_to_string(&path)
@@ -316,6 +344,14 @@ impl Builder {
         if self.capture_bodies { Bodies::Whole } else { Bodies::Ours }
     }
 
+    pub(crate) fn parsed_gates(&self) -> Result<Vec<Gate>, GateError> {
+        self.gates.iter().map(|gate| gate.parse()).collect()
+    }
+
+    pub(crate) fn known_suppressions(&self) -> Result<Vec<Suppression>, SuppressionsError> {
+        self.suppressions.as_deref().map_or(Ok(Vec::new()), read_suppressions)
+    }
+
     /// Whether time and network are simulated.
     fn is_simulated(&self) -> bool {
         self.gateway.as_ref().is_some_and(|gateway| gateway.simulation_seed().is_some())
@@ -323,14 +359,22 @@ impl Builder {
 
     /// How much is run, after what was said of cases and time.
     pub(crate) fn effective_profile(&self) -> Profile {
-        let named = || Profile::named("default").expect("there is a profile of this name");
-        let mut profile = self.profile.clone().unwrap_or_else(named);
+        let mut profile = self.plain_profile();
         if let Some(cases) = self.cases {
             profile = profile.with_cases(cases);
         }
         if let Some(limit) = self.time_limit {
             profile.time_limit = limit;
         }
-        profile
+        match self.verified_min {
+            Some(replies) => profile.with_verified_min(replies),
+            None => profile,
+        }
+    }
+
+    /// The profile by itself.
+    pub(crate) fn plain_profile(&self) -> Profile {
+        let named = || Profile::named("default").expect("there is a profile of this name");
+        self.profile.clone().unwrap_or_else(named)
     }
 }

@@ -43,6 +43,7 @@ mod run;
 mod shrink;
 #[cfg(feature = "suite")]
 mod suite;
+mod suppressions;
 
 pub use builder::{Builder, builder};
 pub use foreign::{Asked, Controlled, ForeignOrigin, Minted};
@@ -55,9 +56,10 @@ pub use regressions::Regressions;
 pub use replay::{PlanError, PlanFailed, Replayed, load_plan};
 pub use report::{Report, replay_command};
 pub use run::{RunError, RunEvent, Stop};
-pub use scenarios::{self, Draws};
+pub use scenarios::{self, Draws, ProfileWord};
 #[cfg(feature = "suite")]
 pub use suite::{Suite, suite};
+pub use suppressions::{SuppressionsError, read_suppressions};
 pub use transport;
 pub use vocabulary;
 

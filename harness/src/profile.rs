@@ -21,6 +21,8 @@ pub struct Profile {
     pub evidence: EvidenceRequired,
     /// How long the run may take. What is not done by then is not counted as done.
     pub time_limit: Duration,
+    /// Which scenarios it runs: those of this profile of the catalogue.
+    pub runs: ProfileWord,
 }
 
 impl Profile {
@@ -34,11 +36,12 @@ impl Profile {
 
     /// The profile of this name.
     pub fn named(name: &str) -> Option<Profile> {
-        let (cases_min, verified_min, verified_per_scenario_min, seconds) = match name {
-            "quick" => (5, 500, 50, 60),
-            "default" => (20, 5_000, 200, 300),
-            "deep" => (100, 50_000, 2_000, 3_600),
-            _ => return None,
+        let runs = [ProfileWord::Quick, ProfileWord::Default, ProfileWord::Deep];
+        let runs = runs.into_iter().find(|word| word.word() == name)?;
+        let (cases_min, verified_min, verified_per_scenario_min, seconds) = match runs {
+            ProfileWord::Quick => (5, 500, 50, 60),
+            ProfileWord::Default => (20, 5_000, 200, 300),
+            ProfileWord::Deep => (100, 50_000, 2_000, 3_600),
         };
         Some(Profile {
             name: name.to_owned(),
@@ -47,19 +50,20 @@ impl Profile {
             faults_min: 20,
             evidence: EvidenceRequired { verified_min, verified_per_scenario_min },
             time_limit: Duration::from_secs(seconds),
+            runs,
         })
-    }
-
-    /// Which scenarios it runs: one of a user's own making runs what the default does.
-    pub fn word(&self) -> ProfileWord {
-        let all = [ProfileWord::Quick, ProfileWord::Default, ProfileWord::Deep];
-        all.into_iter().find(|word| word.word() == self.name).unwrap_or(ProfileWord::Default)
     }
 
     /// Exactly so many cases of each scenario. Whoever says so decides how much is enough.
     pub fn with_cases(self, cases: u32) -> Profile {
         let evidence = EvidenceRequired { verified_min: 1, verified_per_scenario_min: 1 };
         Profile { cases_min: cases, cases_max: cases, faults_min: 0, evidence, ..self }
+    }
+
+    /// So many verified replies are enough, and no scenario needs more than all.
+    pub fn with_verified_min(self, verified_min: u64) -> Profile {
+        let verified_per_scenario_min = self.evidence.verified_per_scenario_min.min(verified_min);
+        Profile { evidence: EvidenceRequired { verified_min, verified_per_scenario_min }, ..self }
     }
 }
 
@@ -71,5 +75,15 @@ mod tests {
     fn every_named_profile_exists_and_no_other() {
         assert!(Profile::NAMES.iter().all(|name| Profile::named(name).is_some()));
         assert_eq!(Profile::named("fast"), None);
+    }
+
+    #[test]
+    fn the_evidence_that_is_asked_for_can_be_lowered_and_raised() {
+        let quick = || Profile::named("quick").unwrap();
+        let required = |profile: Profile| (profile.evidence.verified_min, profile.evidence.verified_per_scenario_min);
+        assert_eq!(required(quick().with_verified_min(5_000)), (5_000, 50));
+        assert_eq!(required(quick().with_verified_min(20)), (20, 20));
+        assert_eq!(required(quick().with_cases(3)), (1, 1));
+        assert_eq!(required(quick().with_cases(3).with_verified_min(20)), (20, 1));
     }
 }

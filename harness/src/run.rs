@@ -11,11 +11,13 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 use vocabulary::canary::CanaryKey;
 use vocabulary::finding::{Boundary, Finding, Size};
+use vocabulary::gate::GateError;
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
 use vocabulary::plan::{Form, Plan, RequestBody};
 use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart};
 use vocabulary::scenario::ScenarioHead;
+use vocabulary::suppression::{Day, Suppression};
 
 use crate::builder::{Builder, Work};
 use crate::case::{Bench, BenchError, CaseError};
@@ -30,6 +32,7 @@ use crate::regressions::Regressions;
 use crate::replay::PlanError;
 use crate::report::{Kept, Replaying, Report, replay_command};
 use crate::shrink::without_gates;
+use crate::suppressions::SuppressionsError;
 
 /// Cases with a finding across tenants after which a scenario has said what it has to say.
 const FAILING_CASES_MAX: u32 = 5;
@@ -108,6 +111,8 @@ pub enum RunEvent<'a> {
     },
     /// Something was found. It is on disk.
     Found(&'a Finding),
+    /// Something was found that somebody answers for. It is on disk, and it is pursued no further.
+    Suppressed(&'a Finding, &'a Suppression),
     /// A smaller plan was tried for a finding.
     Shrinking {
         /// The finding's id.
@@ -168,6 +173,12 @@ pub enum RunError {
     /// A plan file is wrong.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// A gate is none.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// The file of suppressions is wrong.
+    #[error(transparent)]
+    Suppressions(#[from] SuppressionsError),
     /// The gateway or the origin does not start, or not any more.
     #[error(transparent)]
     Bench(#[from] BenchError),
@@ -202,6 +213,8 @@ impl RunError {
             | RunError::ScenarioFile { .. }
             | RunError::Scenario(_)
             | RunError::Plan(_)
+            | RunError::Gate(_)
+            | RunError::Suppressions(_)
             | RunError::Journal(_)
             | RunError::Thread(_) => 2,
             RunError::Bench(error) if error.is_before_anything_was_sent() => 2,
@@ -290,20 +303,27 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let down = gateway.down(builder.protocol).map_err(BenchError::from)?;
     let Work { plans, scenarios: chosen } = builder.effective_work()?;
     let regressions = builder.effective_regressions();
+    let (gates, suppressions) = (builder.parsed_gates()?, builder.known_suppressions()?);
     let profile = builder.effective_profile();
+    let of_profile = builder.plain_profile().evidence;
     let seed = builder.seed.unwrap_or_else(rand::random);
     let run_id = uuid::Uuid::now_v7().to_string();
     let key = draw_key(&gateway);
     let out = builder.out.clone().unwrap_or_else(|| usual_out().join(&run_id));
     let mut folder = RunFolder::create(&out, &key)?;
+    let started_at = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+    let today = Day::of_moment(&started_at);
     folder.write(JournalEntry::RunStarted(RunStart {
         schema: JOURNAL_SCHEMA.to_owned(),
         crosswire_version: env!("CARGO_PKG_VERSION").to_owned(),
         run_id: run_id.clone(),
         seed,
-        started_at: humantime::format_rfc3339_millis(SystemTime::now()).to_string(),
+        started_at,
         profile: profile.name.clone(),
         evidence: profile.evidence,
+        evidence_of_profile: Some(of_profile).filter(|of_profile| *of_profile != profile.evidence),
+        gates,
+        suppressions: suppressions.clone(),
         scenarios: plans
             .iter()
             .map(|plan| &plan.scenario)
@@ -360,6 +380,8 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 seed,
                 deadline: began + time_limit(&profile, &gateway),
                 findings: Vec::new(),
+                suppressions: suppressions.into_iter().filter(|one| one.holds_on(today)).collect(),
+                set_aside: Vec::new(),
                 references: References::default(),
                 lost_forms: Vec::new(),
                 used: false,
@@ -452,6 +474,9 @@ struct Run<'a> {
     seed: u64,
     deadline: Instant,
     findings: Vec<Finding>,
+    /// What somebody answers for today, and the findings that were set aside by it.
+    suppressions: Vec<Suppression>,
+    set_aside: Vec<Finding>,
     references: References,
     lost_forms: Vec<Form>,
     /// Whether the gateway has seen a case already.
@@ -538,7 +563,9 @@ impl Run<'_> {
         progress.cases += 1;
         progress.verified += judgement.summary.verified;
         progress.faults += judgement.summary.faults_performed + judgement.summary.faults_prevented;
-        progress.said += match judgement.findings.iter().map(|finding| finding.boundary).max() {
+        // What is set aside says nothing: the scenario goes on as if it were not there.
+        let counting = judgement.findings.iter().filter(|finding| self.suppression_of(finding).is_none());
+        progress.said += match counting.map(|finding| finding.boundary).max() {
             None => 0,
             Some(Boundary::CrossTenant) => SAID_MAX / FAILING_CASES_MAX,
             // The same defect may still be seen to reach farther.
@@ -612,21 +639,33 @@ impl Run<'_> {
         self.builder.stop.is_asked() || failed_fast || Instant::now() >= self.deadline
     }
 
+    /// What somebody has said today of a finding.
+    fn suppression_of(&self, finding: &Finding) -> Option<&Suppression> {
+        self.suppressions.iter().find(|one| one.covers(finding))
+    }
+
     /// A finding that is new is kept with its plan, told, made smaller and replayed; one that is known was counted with
-    /// its case.
+    /// its case. What somebody answers for is told and kept, and no time is spent on it.
     async fn found(&mut self, mut finding: Finding, plan: &Plan, arrivals: &[ExchangeId]) -> Result<(), RunError> {
         // The same way over a narrower boundary is the same defect, seen from nearer.
-        let known = self.findings.iter().any(|known| {
+        let known = self.findings.iter().chain(&self.set_aside).any(|known| {
             (&known.scenario, known.shape, known.leg) == (&finding.scenario, finding.shape, finding.leg)
                 && known.boundary >= finding.boundary
         });
-        if known || self.findings.len() >= FINDINGS_MAX {
+        let suppression = self.suppression_of(&finding).cloned();
+        let kept = if suppression.is_some() { self.set_aside.len() } else { self.findings.len() };
+        if known || kept >= FINDINGS_MAX {
             return Ok(());
         }
-        finding.id = format!("f{}", self.findings.len() + 1);
+        finding.id = format!("f{}", self.findings.len() + self.set_aside.len() + 1);
         // The plan, then the finding, before everything that could still go wrong with them.
         finding.plan = self.folder.keep_plan(&format!("{}-as-found", finding.id), plan)?;
         self.folder.write(JournalEntry::FindingFound(Box::new(finding.clone())))?;
+        if let Some(suppression) = suppression {
+            (self.told)(RunEvent::Suppressed(&finding, &suppression));
+            self.set_aside.push(finding);
+            return Ok(());
+        }
         self.findings.push(finding.clone());
         (self.told)(RunEvent::Found(&finding));
         let limits = Limits {

@@ -9,6 +9,7 @@ use roxmltree::{Document, Node};
 use serde_json::Value;
 use vocabulary::finding::Finding;
 use vocabulary::record::RunRecord;
+use vocabulary::suppression::SuppressionState;
 use vocabulary::verdict::Verdict;
 
 use crate::fixtures::{self, HOSTILE_PIECES, assert_harmless, hostile_text, replay};
@@ -50,7 +51,8 @@ fn read_lines(record: &RunRecord) -> Counts {
     let lines: Vec<Value> = jsonl(record).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |kind: &str| lines.iter().filter(|line| line["line"] == kind).count();
     assert_eq!(of("scenario"), record.scenarios.len());
-    assert_eq!(lines.len(), 1 + of("scenario") + of("finding"));
+    assert_eq!(of("suppressed"), record.suppressed.len());
+    assert_eq!(lines.len(), 1 + of("scenario") + of("finding") + of("suppressed"));
     Counts::of(&lines[0], of("finding"))
 }
 
@@ -71,7 +73,10 @@ fn read_junit(name: &str, record: &RunRecord) -> Counts {
     assert_eq!(suite.attribute("tests"), Some(cases.len().to_string().as_str()), "{name}");
     let names: BTreeSet<&str> = cases.iter().map(|case| case.attribute("name").unwrap()).collect();
     assert_eq!(names.len(), cases.len(), "{name}: a name stands twice\n{xml}");
-    assert_eq!(children_of_all(&cases, "skipped").count(), record.skipped.len(), "{name}");
+    let applied = record.suppressions.iter().filter(|one| one.state == SuppressionState::Applied).count();
+    assert_eq!(children_of_all(&cases, "skipped").count(), record.skipped.len() + applied, "{name}");
+    let of = |class: &str| cases.iter().filter(|case| case.attribute("classname").unwrap().ends_with(class)).count();
+    assert!(of(".gates") >= record.gates.len() && of(".suppressions") >= record.suppressions.len(), "{name}");
     for case in &cases {
         assert!(case.attribute("classname").is_some_and(|own| own.starts_with("crosswire.")), "{name}");
         assert!(case.attribute("time").is_some_and(|time| time.parse::<f64>().is_ok()), "{name}");
@@ -86,6 +91,7 @@ fn read_junit(name: &str, record: &RunRecord) -> Counts {
         property.attribute("value").unwrap().parse::<u64>().unwrap()
     };
     assert_eq!(property("findings"), record.findings.len() as u64, "{name}");
+    assert_eq!(property("suppressed"), record.suppressed.len() as u64, "{name}");
     Counts {
         findings: children_of_all(&cases, "failure").map(findings_in).sum(),
         exchanges: property("exchanges"),
@@ -152,9 +158,10 @@ fn read_command(line: &str) -> Option<(String, String, String)> {
 fn read_annotations(record: &RunRecord) -> u64 {
     let text = annotations(record);
     let lines: Vec<(String, String, String)> = text.lines().map(|line| read_command(line).unwrap()).collect();
-    assert!(lines.len() <= 6, "{text}");
+    assert!(lines.len() <= 9, "{text}");
     assert!(!text.contains(|c: char| c.is_control() && c != '\n') && !text.contains('\u{202e}'), "{text:?}");
-    assert_eq!(lines.is_empty(), record.verdict == Verdict::Clean && record.findings.is_empty(), "{text}");
+    let silent = [record.findings.len(), record.suppressed.len(), record.warnings.len()] == [0; 3];
+    assert_eq!(lines.is_empty(), record.verdict == Verdict::Clean && silent, "{text}");
     for (kind, title, _) in &lines {
         assert!(["error", "warning", "notice"].contains(&kind.as_str()), "{kind}");
         assert!(title.starts_with("crosswire"), "{title}");
@@ -171,10 +178,16 @@ fn read_annotations(record: &RunRecord) -> u64 {
     if record.findings.is_empty() {
         return 0;
     }
-    let more = lines.last().and_then(|(_, _, message)| message.strip_prefix("and ")?.split_once(" more, in the step"));
+    // The findings have the first lines, and one that counts the others; what else there is to tell has a title of its own.
+    let own = |title: &str| {
+        ["gate failed", "less was asked for", "suppressed"].iter().any(|own| title == format!("crosswire: {own}"))
+    };
+    let of_findings: Vec<_> = lines.iter().filter(|(_, title, _)| !own(title)).collect();
+    let more = of_findings.last().filter(|(_, title, _)| title == "crosswire");
+    let more = more.and_then(|(_, _, message)| message.strip_prefix("and ")?.split_once(" more, in the step"));
     match more {
-        Some((more, _)) => lines.len() as u64 - 1 + more.parse::<u64>().unwrap(),
-        None => lines.len() as u64,
+        Some((more, _)) => of_findings.len() as u64 - 1 + more.parse::<u64>().unwrap(),
+        None => of_findings.len() as u64,
     }
 }
 
@@ -218,20 +231,21 @@ fn read_page(name: &str, record: &RunRecord) -> Counts {
         }
     }
     assert_eq!((blocks, closed), (opened, opened), "{name}: a block is not closed\n{page}");
-    let findings = match tables.as_slice() {
-        [_] => 0,
-        [_, findings] => {
-            assert_rows(name, record, &findings[1..]);
-            findings.len() as u64 - 1 + more
-        }
-        other => panic!("{name}: {} tables", other.len()),
-    };
+    let table = |head: &str| tables.iter().find(|table| table[0][0] == head);
+    let findings = table("finding").map_or(0, |findings| {
+        assert_rows(name, record, &findings[1..]);
+        findings.len() as u64 - 1 + more
+    });
+    let rows = |head: &str| table(head).map_or(0, |table| table.len() - 1);
+    assert_eq!(rows("gate"), record.gates.len().min(20), "{name}");
+    assert_eq!(rows("suppressed"), record.suppressed.len().min(10), "{name}");
     let (head, numbers) = (&tables[0][0], &tables[0][1]);
     let count = |column: &str| {
         let index = head.iter().position(|name| name == column).unwrap();
         numbers[index].parse::<u64>().unwrap()
     };
     assert_eq!(count("findings"), findings, "{name}");
+    assert_eq!(count("suppressed"), record.suppressed.len() as u64, "{name}");
     assert_eq!(count("skipped"), record.skipped.len() as u64, "{name}");
     Counts { findings, exchanges: count("exchanges"), verified: count("verified"), exposures: count("exposures") }
 }
@@ -326,6 +340,9 @@ fn every_text_of_a_record_may_be_hostile() {
     let mut record = fixtures::violated();
     record.skipped = fixtures::clean().skipped;
     record.findings = vec![fixtures::desync()];
+    let agreed = fixtures::gated();
+    (record.warnings, record.gates) = (agreed.warnings, agreed.gates);
+    (record.suppressions, record.suppressed) = (agreed.suppressions, agreed.suppressed);
     let (mut tried, value) = (0, serde_json::to_value(&record).unwrap());
     with_each_text_set(&value, &hostile_text(), &mut |changed| {
         // A member that is gone, or an enum's word that is none, is no record.

@@ -9,22 +9,27 @@
 use std::fmt::Write;
 
 use vocabulary::finding::Finding;
+use vocabulary::gate::GateState;
 use vocabulary::record::RunRecord;
 use vocabulary::scenario::Level;
+use vocabulary::suppression::{SuppressionRecord, SuppressionState};
 use vocabulary::verdict::Verdict;
 
 use crate::card::subject;
 use crate::neutral;
 use crate::summary::meaning;
+use crate::terms::sentence;
 use crate::worst::worst_first;
 
 /// Findings that have a line of their own; how many more there are is one line more.
 const FINDINGS_MAX: usize = 5;
-/// Reasons in the one line of a run that is neither Clean nor has findings.
+/// Reasons in the one line of a run that is neither Clean nor has findings. As many gates that failed, warnings, findings
+/// that were set aside stand in the one line that each of these kinds has.
 const REASONS_MAX: usize = 5;
 
 /// A line for each of the worst five findings, and one that counts the others. A run without findings that is not Clean
-/// has one line, which says why. Empty for a Clean run. A finding of a scenario of level `should` is a warning.
+/// has one line, which says why. A finding of a scenario of level `should` is a warning, one that was set aside a notice.
+/// Empty for a Clean run of which there is nothing else to tell.
 pub fn annotations(record: &RunRecord) -> String {
     let record = &neutral::record(record);
     let findings = worst_first(&record.findings);
@@ -39,7 +44,27 @@ pub fn annotations(record: &RunRecord) -> String {
     if findings.is_empty() && record.verdict != Verdict::Clean {
         lines += &annotation("error", &format!("crosswire: {}", record.verdict), &reasons(record));
     }
-    lines
+    if !findings.is_empty() {
+        let failed = record.gates.iter().filter(|gate| gate.state != GateState::Passed).map(sentence);
+        let expired = record.suppressions.iter().filter(|one| one.state == SuppressionState::Expired);
+        lines += &listed("error", "crosswire: gate failed", failed.chain(expired.map(SuppressionRecord::told)));
+    }
+    lines += &listed("warning", "crosswire: less was asked for", record.warnings.iter().cloned());
+    let suppressed = record.suppressed.iter().map(|one| {
+        let by = SuppressionRecord { suppression: one.suppression.clone(), state: SuppressionState::Applied };
+        format!("{} {}\n{}", one.finding.id, one.finding.sentence, by.told())
+    });
+    lines + &listed("notice", "crosswire: suppressed", suppressed)
+}
+
+/// One line for all of a kind, if there are any.
+fn listed(kind: &str, title: &str, told: impl Iterator<Item = String>) -> String {
+    let told: Vec<String> = told.collect();
+    let mut message = told.iter().take(REASONS_MAX).map(String::as_str).collect::<Vec<_>>().join("\n");
+    if told.len() > REASONS_MAX {
+        _ = write!(message, "\n… and {} more, in record.json", told.len() - REASONS_MAX);
+    }
+    if told.is_empty() { String::new() } else { annotation(kind, title, &message) }
 }
 
 fn kind(level: Level) -> &'static str {
@@ -92,6 +117,24 @@ mod tests {
     #[test]
     fn a_clean_run_has_none() {
         assert_eq!(annotations(&fixtures::clean()), "");
+    }
+
+    #[test]
+    fn a_clean_run_tells_what_was_set_aside_and_that_less_was_asked_for() {
+        let RunRecord { suppressed, suppressions, warnings, .. } = fixtures::gated();
+        let text = annotations(&RunRecord { suppressed, suppressions, warnings, ..fixtures::clean() });
+        let kinds: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert_eq!(kinds, ["::warning", "::notice"], "{text}");
+        assert!(text.contains("%0Acw") && text.contains("edge-team answers for it"), "{text}");
+    }
+
+    #[test]
+    fn gates_that_failed_stand_beside_findings() {
+        let RunRecord { gates, .. } = fixtures::gated();
+        let text = annotations(&RunRecord { gates, ..fixtures::violated() });
+        let gates = text.lines().find(|line| line.starts_with("::error title=crosswire%3A gate failed::")).unwrap();
+        assert!(gates.contains("error_rate < 1%25: failed") && !gates.contains("exposures"), "{gates}");
+        assert!(!annotations(&fixtures::violated()).contains("gate failed::"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) use findings::{
 };
 pub(crate) use generated::{HOSTILE_PIECES, hostile_text, record as any_record};
 pub(crate) use matrices::matrices;
-pub(crate) use records::{clean, hostile_record, records, violated};
+pub(crate) use records::{clean, gated, hostile_record, records, violated};
 
 /// Text that clears a screen, turns the reading direction, speaks to CI systems and ends lines.
 pub(crate) const HOSTILE: &str = "\x1b[2J\u{202e}\0::error::x\r\n::warning::y ##[error]z \u{9b}31m\u{200b}";

@@ -7,7 +7,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use vocabulary::finding::Finding;
+use vocabulary::gate::GateRecord;
 use vocabulary::record::{GatewayRecord, RunRecord, ScenarioRecord, Totals};
+use vocabulary::suppression::SuppressedFinding;
 use vocabulary::verdict::Verdict;
 
 use crate::neutral::{is_command, is_harmless};
@@ -18,20 +20,21 @@ pub fn json(record: &RunRecord) -> String {
     escaped(&text) + "\n"
 }
 
-/// The record in lines, each with what it tells of in `line`: first the run, then each scenario, then each finding. A
-/// Clean run has lines too, so that an empty file always means that something failed.
+/// The record in lines, each with what it tells of in `line`: first the run, then each scenario, each finding, and each
+/// finding that was set aside. A Clean run has lines too, so that an empty file always means that something failed.
 pub fn jsonl(record: &RunRecord) -> String {
     let line = |line: &Line| {
         let text = serde_json::to_string(line).expect("a line has string keys only, as a record has");
         escaped(&text) + "\n"
     };
-    let RunRecord { schema, run_id, seed, verdict, exit_code, reasons, totals, gateway, .. } = record;
-    let run =
-        Line::Run { schema, run_id, seed: *seed, verdict: *verdict, exit_code: *exit_code, reasons, totals, gateway };
+    let RunRecord { schema, run_id, seed, verdict, exit_code, reasons, warnings, gates, totals, gateway, .. } = record;
+    let (seed, verdict, exit_code) = (*seed, *verdict, *exit_code);
+    let run = Line::Run { schema, run_id, seed, verdict, exit_code, reasons, warnings, gates, totals, gateway };
     let scenarios = record.scenarios.iter().map(Line::Scenario);
     std::iter::once(run)
         .chain(scenarios)
         .chain(record.findings.iter().map(Line::Finding))
+        .chain(record.suppressed.iter().map(Line::Suppressed))
         .map(|one| line(&one))
         .collect()
 }
@@ -48,6 +51,8 @@ enum Line<'a> {
         verdict: Verdict,
         exit_code: u8,
         reasons: &'a [String],
+        warnings: &'a [String],
+        gates: &'a [GateRecord],
         totals: &'a Totals,
         gateway: &'a GatewayRecord,
     },
@@ -55,6 +60,8 @@ enum Line<'a> {
     Scenario(&'a ScenarioRecord),
     /// A finding, as in the record.
     Finding(&'a Finding),
+    /// A finding that was set aside, as in the record.
+    Suppressed(&'a SuppressedFinding),
 }
 
 /// The same JSON, in which every character that is not harmless is an escape. Outside strings JSON has none of them
@@ -187,6 +194,22 @@ mod tests {
         assert_eq!(members(&line["excuses"][0]), ["excuse", "ruled_out_by", "source"]);
         let emitted = &line["evidence"]["exchanges"][0]["emitted"][0];
         assert_eq!(members(emitted), ["connection", "delivery", "head", "status", "surplus"]);
+    }
+
+    #[test]
+    fn what_was_agreed_beforehand_has_the_members_that_other_programs_read() {
+        let record = value(&fixtures::gated());
+        let failed = record["gates"].as_array().unwrap().iter().find(|gate| gate["state"] == "failed").unwrap();
+        assert_eq!(members(failed), ["bound", "expression", "samples", "state", "value"]);
+        assert_eq!((&failed["expression"], &failed["bound"]), (&"error_rate < 1%".into(), &0.01.into()));
+        assert_eq!(record["warnings"].as_array().unwrap().len(), 1);
+        assert_eq!(record["suppressions"][1]["state"], "not-met");
+        assert_eq!(record["suppressed"][0]["suppression"]["expires"], "2026-12-31");
+        assert_eq!(record["suppressed"][0]["finding"]["shape"], "shift");
+        assert_eq!(lines(&fixtures::gated(), "run")[0]["gates"], record["gates"]);
+        let mut line = lines(&fixtures::gated(), "suppressed").remove(0);
+        line.as_object_mut().unwrap().remove("line");
+        assert_eq!(line, record["suppressed"][0]);
     }
 
     #[test]

@@ -4,10 +4,10 @@
 //! (<https://docs.gitlab.com/ci/testing/unit_test_reports/>) `classname`, `name`, `file`, `time` of a test case and the
 //! content of `failure`, `error`, `skipped` and `system-out`; of Jenkins (the source of its junit plugin) also
 //! `timestamp`, `message`, `type` and `properties`. A run has one suite. Its test cases are the run itself, each
-//! scenario, each scenario that was left out; never a request, for both products compare test cases by name from one
+//! scenario, each scenario that was left out, each gate, each suppression; never a request, for both products compare test cases by name from one
 //! run to the next.
 //!
-//! A finding fails its scenario's test case. What was left unproven is an error, so that missing data is never green.
+//! A finding fails its scenario's test case. One that was set aside fails nothing: its suppression's test case is skipped. What was left unproven is an error, so that missing data is never green.
 //! JUnit decides nothing: the job's status is the exit code.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,9 @@ use std::fmt::Write;
 
 use serde::Serialize;
 use vocabulary::finding::Finding;
+use vocabulary::gate::{GateRecord, GateState};
 use vocabulary::record::{RunRecord, ScenarioRecord};
+use vocabulary::suppression::{SuppressionRecord, SuppressionState};
 use vocabulary::verdict::Verdict;
 
 use crate::Style;
@@ -23,6 +25,7 @@ use crate::card::{card, subject};
 use crate::neutral;
 use crate::scenario_table::obligation;
 use crate::summary::{meaning, one_in};
+use crate::terms::sentence as sentence_of;
 use crate::worst::worst_first;
 use crate::wrap::counted;
 
@@ -124,7 +127,41 @@ impl Cases<'_> {
             let outcome = Outcome::Skipped { reason: skipped.reason.clone() };
             cases.push(self.case(&skipped.name, None, 0, outcome, String::new()));
         }
+        cases.extend(harmless.gates.iter().map(|gate| self.gate(gate)));
+        cases.extend(harmless.suppressions.iter().map(|ended| self.suppression(ended)));
         cases
+    }
+
+    fn gate(&mut self, gate: &GateRecord) -> TestCase {
+        let told = || Told { message: gate.told(), kind: word(gate.state), text: sentence_of(gate) };
+        let outcome = match gate.state {
+            GateState::Passed => Outcome::Passed,
+            GateState::Failed => Outcome::Failed(told()),
+            GateState::NoSamples => Outcome::Errored(told()),
+        };
+        self.term("gates", format!("gate {}", gate.expression), outcome, gate.told())
+    }
+
+    /// A finding that was set aside is shown as skipped, with who answers for it.
+    fn suppression(&mut self, ended: &SuppressionRecord) -> TestCase {
+        let set_aside = self.harmless.suppressed.iter().filter(|one| one.suppression == ended.suppression);
+        let sentences = set_aside.map(|one| format!("\n{} {}", one.finding.id, one.finding.sentence));
+        let text = bounded(ended.told() + &sentences.collect::<String>());
+        let outcome = match ended.state {
+            SuppressionState::Applied => Outcome::Skipped { reason: text },
+            SuppressionState::NotMet => Outcome::Passed,
+            SuppressionState::Expired => Outcome::Failed(Told { message: ended.told(), kind: word(ended.state), text }),
+        };
+        let name = format!("suppression {}", ended.suppression.fingerprint);
+        // What somebody has written may hold what GitLab follows.
+        let out = if ended.state == SuppressionState::NotMet { "its finding was not met in this run" } else { "" };
+        self.term("suppressions", name, outcome, out.to_owned())
+    }
+
+    /// A test case of what was agreed beforehand.
+    fn term(&mut self, of: &str, name: String, outcome: Outcome, system_out: String) -> TestCase {
+        let (classname, name) = (format!("{}.{of}", suite(self.harmless)), self.unique(name));
+        TestCase { classname, name, file: None, time_us: 0, outcome, system_out }
     }
 
     fn case(
@@ -278,6 +315,8 @@ fn properties(xml: &mut String, harmless: &RunRecord) {
         ("faults_performed", totals.faults_performed.to_string()),
         ("upper_bound_95", totals.upper_bound_95.map(|bound| bound.to_string()).unwrap_or_default()),
         ("findings", harmless.findings.len().to_string()),
+        ("suppressed", harmless.suppressed.len().to_string()),
+        ("warnings", harmless.warnings.join("; ")),
         ("observations", harmless.observations.len().to_string()),
     ];
     xml.push_str("    <properties>\n");
@@ -391,6 +430,29 @@ mod tests {
             assert!(skipped.text().is_some_and(|reason| !reason.is_empty()));
         }
         assert_eq!(elements(&document, "skipped").len(), 3);
+    }
+
+    #[test]
+    fn gates_and_suppressions_are_test_cases_of_their_own() {
+        let xml = junit(&fixtures::gated(), &replay);
+        let document = Document::parse(&xml).unwrap();
+        let ended = |name: &str| {
+            let mut cases = elements(&document, "testcase").into_iter();
+            let case = cases.find(|case| case.attribute("name").is_some_and(|own| own.starts_with(name))).unwrap();
+            let ended =
+                case.children().find(|child| child.is_element()).map(|child| child.tag_name().name().to_owned());
+            (ended.unwrap_or_default(), case.descendants().filter_map(|node| node.text()).collect::<String>())
+        };
+        assert_eq!(ended("gate exposures >= 1000").0, "system-out");
+        assert_eq!(ended("gate error_rate < 1%").0, "failure");
+        assert_eq!(ended("gate hit_rate > 50%").0, "error");
+        let (set_aside, told) = ended(&format!("suppression {}", fixtures::shift().fingerprint));
+        assert_eq!(set_aside, "skipped");
+        for word in ["edge-team", "2026-12-31", "tenant 2's request e2"] {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+        assert_eq!(ended("suppression cw0011223344556677").0, "system-out", "it was not met");
+        assert_eq!(ended("suppression cw8899aabbccddeeff").0, "failure", "it has expired");
     }
 
     #[test]

@@ -38,6 +38,7 @@ mod sketch;
 mod step_summary;
 mod steps;
 mod summary;
+mod terms;
 mod wire;
 mod worst;
 mod wrap;

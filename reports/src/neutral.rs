@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use vocabulary::finding::{Emitted, Evidence, ExchangeEvidence, Excuse, Finding, ProofStep, TimelineEntry};
 use vocabulary::record::{GatewayRecord, ObligationRecord, ObservationRecord, RunRecord, ScenarioRecord, Skipped};
+use vocabulary::suppression::{SuppressedFinding, Suppression, SuppressionRecord};
 
 /// Characters of a name, an id, a version.
 const NAME_CHARS_MAX: usize = 120;
@@ -168,8 +169,8 @@ fn entry(entry: &TimelineEntry) -> TimelineEntry {
 pub(crate) fn record(record: &RunRecord) -> RunRecord {
     let RunRecord {
         schema, crosswire_version, run_id, seed, started_at, duration_ms, profile, verdict, exit_code, reasons,
-        self_test, gateway: GatewayRecord { kind, name: gateway, version, variant }, captured_bodies, totals, scenarios,
-        skipped, findings, observations,
+        warnings, gates, self_test, gateway: GatewayRecord { kind, name: gateway, version, variant }, captured_bodies, totals,
+        scenarios, skipped, findings, suppressed, suppressions, observations,
     } = record;
     RunRecord {
         schema: name(schema),
@@ -182,6 +183,9 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
         verdict: *verdict,
         exit_code: *exit_code,
         reasons: reasons.iter().map(|reason| sentence(reason)).collect(),
+        warnings: warnings.iter().map(|warning| sentence(warning)).collect(),
+        // Words of closed choices and numbers.
+        gates: gates.clone(),
         self_test: *self_test,
         gateway: GatewayRecord {
             kind: name(kind),
@@ -194,6 +198,8 @@ pub(crate) fn record(record: &RunRecord) -> RunRecord {
         scenarios: scenarios.iter().map(scenario).collect(),
         skipped: skipped.iter().map(skip).collect(),
         findings: findings.iter().map(finding).collect(),
+        suppressed: suppressed.iter().map(set_aside).collect(),
+        suppressions: suppressions.iter().map(suppression_record).collect(),
         observations: observations.iter().map(observation).collect(),
     }
 }
@@ -228,6 +234,21 @@ fn scenario(scenario: &ScenarioRecord) -> ScenarioRecord {
 fn obligation(obligation: &ObligationRecord) -> ObligationRecord {
     let ObligationRecord { name: own, state, witness, count } = obligation;
     ObligationRecord { name: name(own), state: *state, witness: *witness, count: *count }
+}
+
+fn set_aside(suppressed: &SuppressedFinding) -> SuppressedFinding {
+    let SuppressedFinding { finding: own, suppression: by } = suppressed;
+    SuppressedFinding { finding: finding(own), suppression: suppression(by) }
+}
+
+fn suppression_record(ended: &SuppressionRecord) -> SuppressionRecord {
+    let SuppressionRecord { suppression: own, state } = ended;
+    SuppressionRecord { suppression: suppression(own), state: *state }
+}
+
+fn suppression(suppression: &Suppression) -> Suppression {
+    let Suppression { fingerprint, reason, owner, expires } = suppression;
+    Suppression { fingerprint: name(fingerprint), reason: sentence(reason), owner: name(owner), expires: *expires }
 }
 
 fn skip(skipped: &Skipped) -> Skipped {

@@ -8,6 +8,7 @@ use vocabulary::finding::{
     Boundary, Counterfactual, Edge, Emitted, End, Evidence, ExchangeEvidence, Excuse, Finding, LeftOut, Leg, Proof,
     ProofStep, Reproduction, Severity, Shape, Shrinking, Size, Tie, TimelineEntry, TimelineStep,
 };
+use vocabulary::gate::{GateRecord, GateState};
 use vocabulary::history::Closer;
 use vocabulary::identity::DeliveryId;
 use vocabulary::record::{
@@ -15,6 +16,7 @@ use vocabulary::record::{
     SelfTest, Skipped, StoreUse, Totals,
 };
 use vocabulary::scenario::{Level, Prevented};
+use vocabulary::suppression::{SuppressedFinding, Suppression, SuppressionRecord, SuppressionState};
 use vocabulary::traced::{keys, keys_behind, words};
 use vocabulary::verdict::Verdict;
 
@@ -103,6 +105,9 @@ fn full() -> Value {
     record.totals.store = store;
     record.scenarios.iter_mut().for_each(|scenario| scenario.store = store);
     record.findings.push(fixtures::desync());
+    let agreed = fixtures::gated();
+    (record.warnings, record.gates) = (agreed.warnings, agreed.gates);
+    (record.suppressions, record.suppressed) = (agreed.suppressions, agreed.suppressed);
     record.findings.iter_mut().flat_map(|finding| &mut finding.chain).for_each(|step| step.connection = None);
     serde_json::from_str(&json(&record)).unwrap()
 }
@@ -192,6 +197,10 @@ fn every_object_has_the_members_that_its_type_has() {
         ("/$defs/totals", keys::<Totals>()),
         ("/$defs/store", keys::<StoreUse>()),
         ("/$defs/scenario", keys::<ScenarioRecord>()),
+        ("/$defs/gate", keys::<GateRecord>()),
+        ("/$defs/suppression", keys::<Suppression>()),
+        ("/properties/suppressions/items", keys::<SuppressionRecord>()),
+        ("/$defs/suppressed", keys::<SuppressedFinding>()),
         ("/$defs/obligation", keys::<ObligationRecord>()),
         ("/$defs/observation", keys::<ObservationRecord>()),
         ("/$defs/finding", keys::<Finding>()),
@@ -239,6 +248,8 @@ fn every_choice_has_the_words_that_its_type_has() {
         ("/$defs/prevented", words::<Prevented>()),
         ("/$defs/obligation-state", words::<ObligationWord>()),
         ("/$defs/left-out", words::<LeftOut>()),
+        ("/$defs/gate/properties/state", words::<GateState>()),
+        ("/properties/suppressions/items/properties/state", words::<SuppressionState>()),
         ("/$defs/end", words::<End>()),
         ("/$defs/closer", words::<Closer>()),
         ("/$defs/tie", words::<Tie>()),

@@ -9,6 +9,7 @@ use std::fmt::Write;
 
 use vocabulary::finding::Finding;
 use vocabulary::record::RunRecord;
+use vocabulary::suppression::SuppressedFinding;
 
 use crate::Style;
 use crate::card::{card, rate};
@@ -18,6 +19,8 @@ use crate::worst::worst_first;
 
 /// Findings in the table, and of them those with a card.
 const ROWS_MAX: usize = 20;
+/// Findings that were set aside in their table.
+const SUPPRESSED_MAX: usize = 10;
 /// Reasons that are shown at once; all stand in the whole run.
 const REASONS_MAX: usize = 5;
 /// Bytes of a page. GitHub takes 1 MiB for a step, drops all of it beyond that, and a step may have pages of others.
@@ -34,8 +37,12 @@ pub fn step_summary(record: &RunRecord, replay: &dyn Fn(&Finding) -> String) -> 
     let harmless = &neutral::record(record);
     let mut page = format!("## crosswire: {}\n\n{}\n\n", record.verdict.title(), sentence(&meaning(harmless)));
     page += &reasons(harmless);
+    page +=
+        &harmless.warnings.iter().take(REASONS_MAX).map(|warning| format!("{}\n\n", code(warning))).collect::<String>();
     page += &counts(record);
+    page += &gates(record);
     page += &table(harmless);
+    page += &suppressed(harmless);
     let whole = details("the whole run", &summary(record, Style::default()));
     // The last block has its room before the cards have theirs.
     let room = BYTES_MAX - NOTICE_BYTES_MAX - whole.len();
@@ -71,6 +78,7 @@ fn counts(record: &RunRecord) -> String {
     let totals = record.totals;
     let counts = [
         ("findings", record.findings.len().to_string()),
+        ("suppressed", record.suppressed.len().to_string()),
         ("scenarios", record.scenarios.len().to_string()),
         ("skipped", record.skipped.len().to_string()),
         ("exchanges", totals.exchanges.to_string()),
@@ -106,6 +114,33 @@ fn table(harmless: &RunRecord) -> String {
     }
     table.push('\n');
     table
+}
+
+/// The gates, a row each.
+fn gates(record: &RunRecord) -> String {
+    let rows = record.gates.iter().take(ROWS_MAX);
+    let rows = rows.map(|gate| format!("| {} | {} |\n", code(&gate.expression.to_string()), code(&gate.told())));
+    rows_under("| gate | ended |\n|---|---|\n", rows.collect(), record.gates.len(), ROWS_MAX, "gates")
+}
+
+/// The findings that were set aside, a row each, with who answers for them.
+fn suppressed(harmless: &RunRecord) -> String {
+    let rows = harmless.suppressed.iter().take(SUPPRESSED_MAX).map(|SuppressedFinding { finding, suppression: by }| {
+        let expires = by.expires.to_string();
+        let cells =
+            [&finding.id, &finding.scenario, &by.fingerprint, &expires, &by.owner, &by.reason].map(|text| code(text));
+        format!("| {} | {} |\n", finding.severity, cells.join(" | "))
+    });
+    let head = "| suppressed | finding | scenario | fingerprint | until | answers for it | reason |\n|---|---|---|---|---|---|---|\n";
+    rows_under(head, rows.collect(), harmless.suppressed.len(), SUPPRESSED_MAX, "suppressed findings")
+}
+
+fn rows_under(head: &str, rows: String, all: usize, shown: usize, what: &str) -> String {
+    match (all, all.saturating_sub(shown)) {
+        (0, _) => String::new(),
+        (_, 0) => format!("{head}{rows}\n"),
+        (_, more) => format!("{head}{rows}\nIn record.json there are {more} more {what}.\n\n"),
+    }
 }
 
 /// A block that is shown when somebody asks for it. The title is markup.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vocabulary::record::RunRecord;
+use vocabulary::record::{GATEWAYS_OWN_ERROR, NO_REPLY, RunRecord};
 use vocabulary::scenario::{Level, Prevented};
 use vocabulary::verdict::Verdict;
 
@@ -14,6 +14,7 @@ use crate::card::{subject, wrapped_fact};
 use crate::ink::Ink;
 use crate::neutral;
 use crate::scenario_table::scenarios;
+use crate::terms::{gates, suppressed};
 use crate::wrap::{counted, cut, grouped, wrapped};
 
 /// Reasons, findings, observations listed at most, of each.
@@ -25,7 +26,9 @@ pub fn summary(record: &RunRecord, style: Style) -> String {
         banner(record, style),
         tested(record, style),
         scenarios(record, style),
+        gates(record, style),
         findings(record, style),
+        suppressed(record, style),
         observations(record, style),
         anomalies(record, style),
         skipped(record, style),
@@ -61,7 +64,7 @@ fn caveats(record: &RunRecord) -> Vec<String> {
     let run = record.scenarios.iter().filter(|scenario| scenario.cases > 0 && scenario.level != Level::Observe);
     let (prevented, all): (Vec<_>, usize) =
         (run.clone().filter(|scenario| scenario.is_prevented()).collect(), run.count());
-    let mut caveats = Vec::new();
+    let mut caveats = record.warnings.clone();
     if !prevented.is_empty() {
         let witnesses = prevented.iter().flat_map(|scenario| &scenario.obligations).filter_map(|it| it.witness);
         let witnesses: BTreeSet<&str> = witnesses.map(why_prevented).collect();
@@ -74,7 +77,7 @@ fn caveats(record: &RunRecord) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let unanswered: u64 = record.scenarios.iter().filter_map(|scenario| scenario.anomalies.get("no reply")).sum();
+    let unanswered: u64 = record.scenarios.iter().filter_map(|scenario| scenario.anomalies.get(NO_REPLY)).sum();
     if record.findings.is_empty() && unanswered * 20 > record.totals.exchanges {
         caveats.push(format!(
             "{} of {} requests got no reply: no wrong delivery, but worth a look",
@@ -82,7 +85,7 @@ fn caveats(record: &RunRecord) -> Vec<String> {
             grouped(record.totals.exchanges)
         ));
     }
-    let own: u64 = record.scenarios.iter().filter_map(|scenario| scenario.anomalies.get("gateway's own error")).sum();
+    let own: u64 = record.scenarios.iter().filter_map(|scenario| scenario.anomalies.get(GATEWAYS_OWN_ERROR)).sum();
     if own * 5 > record.totals.exchanges {
         caveats.push(format!(
             "the gateway answered {} of {} requests with an error of its own",
@@ -136,7 +139,10 @@ pub(crate) fn meaning(record: &RunRecord) -> String {
 /// `0 findings in 5,212 exposures: fewer than 1 in 1,737 replies wrong with 95 % confidence.`
 fn found(record: &RunRecord) -> String {
     let clean = record.verdict == Verdict::Clean;
-    let findings = counted(record.findings.len() as u64, "finding");
+    let mut findings = counted(record.findings.len() as u64, "finding");
+    if !record.suppressed.is_empty() {
+        findings += &format!(" ({} suppressed)", grouped(record.suppressed.len() as u64));
+    }
     // Those of prevented scenarios bound nothing, so they are not in the number that the bound stands beside.
     let exposed = record.scenarios.iter().filter(|scenario| !scenario.is_prevented());
     let exposures = counted(exposed.map(|scenario| scenario.exposures).sum(), "exposure");

@@ -6,10 +6,9 @@ use std::fmt;
 use std::ops::Range;
 
 use thiserror::Error;
+use vocabulary::nearest::nearest;
 
-use crate::nearest::nearest;
-
-/// A place in a scenario file. Lines and columns start at 1; columns count characters.
+/// A place in a file. Lines and columns start at 1; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The file, as it was named to the reader.
@@ -21,7 +20,8 @@ pub struct Place {
 }
 
 impl Place {
-    pub(crate) fn of(file: &str, text: &str, offset: usize) -> Place {
+    /// The place of a byte of `text`, which stands in `file`.
+    pub fn of(file: &str, text: &str, offset: usize) -> Place {
         let before = &text[..text.floor_char_boundary(offset)];
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place {

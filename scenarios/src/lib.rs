@@ -34,7 +34,6 @@ mod glossary;
 mod grammar;
 mod index;
 mod language;
-mod nearest;
 mod origin;
 mod plan_words;
 mod schedule;

@@ -3,9 +3,9 @@
 //! A glob without `/` matches the name, with `/` family and name; `*` stands for any letters, `?` for one.
 
 use thiserror::Error;
+use vocabulary::nearest::nearest;
 
 use crate::language::{ProfileWord, Scenario};
-use crate::nearest::nearest;
 
 /// Why globs choose nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

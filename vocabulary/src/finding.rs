@@ -99,6 +99,11 @@ pub enum Boundary {
     CrossTenant,
 }
 
+impl Boundary {
+    /// Every boundary, the nearest first.
+    pub const ALL: [Boundary; 3] = [Boundary::SameLane, Boundary::SameTenant, Boundary::CrossTenant];
+}
+
 impl fmt::Display for Boundary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

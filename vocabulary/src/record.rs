@@ -4,8 +4,10 @@
 //! the line it was writing. [`RunRecord::from_journal`] folds entries into the record; it is a pure function, so the
 //! same journal always gives the same report.
 
+mod counted;
 mod fold;
 mod line;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -15,9 +17,15 @@ use siphasher::sip::SipHasher24;
 
 use crate::directive::is_false;
 use crate::finding::{Boundary, Counterfactual, Finding, Leg, Proof, Reproduction, Shape, Size};
+use crate::gate::{Gate, GateRecord};
 use crate::scenario::{Level, Obligation, ObligationState, Prevented};
+use crate::suppression::{SuppressedFinding, Suppression, SuppressionRecord};
 use crate::verdict::Verdict;
 
+pub use counted::{
+    CLOSED_WITHOUT_REPLY, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_WITHOUT_REPLY, REPEATED_ATTEMPT,
+    RESET_WITHOUT_REPLY, UNANSWERED,
+};
 pub use fold::NoRun;
 pub use line::{JournalDefect, decode_line, encode_line};
 
@@ -114,6 +122,15 @@ pub struct RunStart {
     pub profile: String,
     /// How much must be verified for silence to count.
     pub evidence: EvidenceRequired,
+    /// How much the profile asks for by itself, where somebody has said otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_of_profile: Option<EvidenceRequired>,
+    /// What else must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gates: Vec<Gate>,
+    /// Findings that somebody answers for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressions: Vec<Suppression>,
     /// The scenarios that were chosen: what of them is never run must not vanish.
     pub scenarios: Vec<PlannedScenario>,
     /// The gateway under test.
@@ -135,6 +152,9 @@ impl Default for RunStart {
             started_at: String::new(),
             profile: String::new(),
             evidence: EvidenceRequired::default(),
+            evidence_of_profile: None,
+            gates: Vec::new(),
+            suppressions: Vec::new(),
             scenarios: Vec::new(),
             gateway: GatewayRecord::default(),
             captured_bodies: false,
@@ -324,6 +344,12 @@ pub struct RunRecord {
     pub exit_code: u8,
     /// Why the verdict is not Clean, a sentence each.
     pub reasons: Vec<String>,
+    /// What makes the verdict worth less than the profile's name says, a sentence each.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// The gates, and what became of each.
+    #[serde(default)]
+    pub gates: Vec<GateRecord>,
     /// How the oracle did on synthetic swaps.
     pub self_test: SelfTest,
     /// The gateway under test.
@@ -339,6 +365,12 @@ pub struct RunRecord {
     pub skipped: Vec<Skipped>,
     /// What was wrong.
     pub findings: Vec<Finding>,
+    /// What was wrong and was set aside: it fails nothing.
+    #[serde(default)]
+    pub suppressed: Vec<SuppressedFinding>,
+    /// The suppressions, and what each came to.
+    #[serde(default)]
+    pub suppressions: Vec<SuppressionRecord>,
     /// What looked wrong and cannot be held against the gateway.
     pub observations: Vec<ObservationRecord>,
 }
@@ -456,6 +488,12 @@ pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg) -
     format!("cw{:016x}", hasher.finish())
 }
 
+/// Whether a text has the form of a fingerprint: `cw` and sixteen hexadecimal digits.
+pub fn is_fingerprint(text: &str) -> bool {
+    let digits = text.strip_prefix("cw").unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -463,12 +501,12 @@ pub(crate) mod tests {
     use crate::finding::{Evidence, Severity, Shrinking};
     use crate::identity::ExchangeId;
 
-    fn start() -> RunStart {
+    pub(super) fn start() -> RunStart {
         let self_test = SelfTest { planted: 1, found: 1, correct: 1, silent: 1 };
         RunStart { run_id: "r".to_owned(), self_test, ..RunStart::default() }
     }
 
-    fn case(state: ObligationState) -> CaseSummary {
+    pub(super) fn case(state: ObligationState) -> CaseSummary {
         CaseSummary {
             scenario: "interim-100-late-final".to_owned(),
             family: "interim".to_owned(),
@@ -486,7 +524,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub(super) fn finding(level: Level) -> Finding {
+    pub(crate) fn finding(level: Level) -> Finding {
         Finding {
             id: "f1".to_owned(),
             fingerprint: fingerprint("interim-100-late-final", Shape::Shift, Boundary::CrossTenant, Leg::Reply),
@@ -514,7 +552,16 @@ pub(crate) mod tests {
         }
     }
 
-    fn end(how: RunEnd) -> JournalEntry {
+    /// A Clean run of so many requests with these anomalies.
+    pub(crate) fn record_of(anomalies: &[(&str, u64)], exchanges: u64) -> RunRecord {
+        let anomalies = anomalies.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let (verified, exposures) = (exchanges.min(7), exchanges.min(6));
+        let case = CaseSummary { anomalies, exchanges, verified, exposures, ..case(ObligationState::Met) };
+        let entries = [JournalEntry::RunStarted(start()), JournalEntry::CaseJudged(case), end(RunEnd::Completed)];
+        RunRecord::from_journal(entries).unwrap()
+    }
+
+    pub(super) fn end(how: RunEnd) -> JournalEntry {
         JournalEntry::RunEnded { duration_ms: 5, how }
     }
 
@@ -618,6 +665,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_was_written_before_there_were_gates_and_suppressions_is_still_read() {
+        let start = serde_json::to_value(start()).unwrap();
+        for member in ["gates", "suppressions", "evidence_of_profile"] {
+            assert!(start.get(member).is_none(), "none, none written: {member}");
+        }
+        assert!(serde_json::from_value::<RunStart>(start).is_ok());
+        let mut record = serde_json::to_value(record_of(&[], 1)).unwrap();
+        for member in ["gates", "suppressions", "suppressed", "warnings"] {
+            assert!(record.as_object_mut().unwrap().remove(member).is_some(), "{member}");
+        }
+        assert_eq!(serde_json::from_value::<RunRecord>(record).unwrap(), record_of(&[], 1));
+    }
+
+    #[test]
     fn every_zero_has_its_bound() {
         assert_eq!(upper_bound_95(0), None);
         assert_eq!(upper_bound_95(3000), Some(0.001));
@@ -671,5 +732,9 @@ pub(crate) mod tests {
         let one = fingerprint("a", Shape::Shift, Boundary::CrossTenant, Leg::Reply);
         assert_eq!(one, fingerprint("a", Shape::Shift, Boundary::CrossTenant, Leg::Reply));
         assert_ne!(one, fingerprint("a", Shape::Shift, Boundary::SameTenant, Leg::Reply));
+        assert!(is_fingerprint(&one));
+        for none in ["", "cw", "f1", &one[2..], &one.to_uppercase(), &format!("{one}0"), "cw00112233445566gg"] {
+            assert!(!is_fingerprint(none), "{none}");
+        }
     }
 }

@@ -21,7 +21,7 @@ pub enum Verdict {
     Interrupted,
     /// Too little happened for silence to count.
     Inconclusive,
-    /// A gate failed: latency, errors, or a requirement of level `should`.
+    /// A gate failed, a requirement of level `should` was broken, or a suppression has expired.
     GateFailed,
     /// Nothing was wrong, and enough happened to say so.
     Clean,
@@ -43,6 +43,19 @@ impl Verdict {
             Verdict::SafetyStop => 20,
             Verdict::Broken => 70,
             Verdict::Interrupted => 130,
+        }
+    }
+
+    /// The verdict as programs read it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Clean => "clean",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Violated => "violated",
+            Verdict::GateFailed => "gate-failed",
+            Verdict::SafetyStop => "safety-stop",
+            Verdict::Broken => "broken",
+            Verdict::Interrupted => "interrupted",
         }
     }
 
@@ -83,6 +96,14 @@ mod tests {
             assert_eq!(Verdict::Violated.merge(other), Verdict::Violated);
             assert_eq!(other.merge(Verdict::Violated), Verdict::Violated);
             assert_eq!(Verdict::Clean.merge(other), other);
+        }
+    }
+
+    #[test]
+    fn the_word_is_the_one_that_json_has() {
+        for word in crate::traced::words::<Verdict>() {
+            let verdict: Verdict = serde_json::from_value((*word).into()).unwrap();
+            assert_eq!(verdict.word(), *word);
         }
     }
 

@@ -7,6 +7,10 @@ use std::collections::BTreeMap;
 use vocabulary::canary::BodyState;
 use vocabulary::history::{ExchangeEnd, ExchangeHistory, History, UnaskedKind, Why};
 use vocabulary::identity::ExchangeId;
+use vocabulary::record::{
+    CLOSED_WITHOUT_REPLY, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_WITHOUT_REPLY, REPEATED_ATTEMPT,
+    RESET_WITHOUT_REPLY,
+};
 
 use super::deliveries::{self, DeliveryMap};
 
@@ -45,7 +49,7 @@ fn exchange_anomalies(
     optional: bool,
     map: &DeliveryMap,
 ) {
-    counted.add("attempt repeated by the gateway", happened.seen.len().saturating_sub(1) as u64);
+    counted.add(REPEATED_ATTEMPT, happened.seen.len().saturating_sub(1) as u64);
     counted.add("unverified canary in a request", happened.seen.iter().map(|seen| u64::from(seen.unverified)).sum());
     let Some(end) = &happened.end else {
         counted.add("exchange without an end", u64::from(happened.sent.is_some()));
@@ -56,12 +60,12 @@ fn exchange_anomalies(
             Why::Aborted => {}
             // Nothing says that a tail has to be taken for a request.
             Why::NoReply | Why::Closed | Why::Reset | Why::Refused if optional => {}
-            Why::NoReply => counted.add("no reply", 1),
-            Why::Closed => counted.add("closed without a reply", 1),
-            Why::Reset => counted.add("reset without a reply", 1),
-            Why::Refused => counted.add("refused without a reply", 1),
+            Why::NoReply => counted.add(NO_REPLY, 1),
+            Why::Closed => counted.add(CLOSED_WITHOUT_REPLY, 1),
+            Why::Reset => counted.add(RESET_WITHOUT_REPLY, 1),
+            Why::Refused => counted.add(REFUSED_WITHOUT_REPLY, 1),
             Why::Malformed => counted.add("malformed reply", 1),
-            Why::Unreachable => counted.add("gateway not reached", 1),
+            Why::Unreachable => counted.add(NOT_REACHED, 1),
         }
     }
     let Some(received) = happened.reading() else { return };
@@ -71,7 +75,7 @@ fn exchange_anomalies(
     let nobodys = reading.own.is_empty() && reading.lawful.is_empty() && !reading.is_foreign();
     if nobodys && reading.accepted {
         match received.status {
-            400..=599 => counted.add("gateway's own error", 1),
+            400..=599 => counted.add(GATEWAYS_OWN_ERROR, 1),
             _ => counted.add("reply without a canary", 1),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::terms::{loosened, set_aside};
 use super::{
     CaseSummary, JournalEntry, NO_FAULT, ObligationOutcome, ObligationRecord, ObligationWord, ObservationRecord,
     PlannedScenario, RECORD_SCHEMA, REGRESSIONS, RunEnd, RunRecord, RunStart, ScenarioRecord, Skipped, StoreUse,
@@ -9,6 +10,7 @@ use super::{
 };
 use crate::finding::Finding;
 use crate::scenario::{Level, Obligation, ObligationState};
+use crate::suppression::{Day, SuppressedFinding, SuppressionState};
 use crate::verdict::Verdict;
 
 /// The entries do not begin with the start of a run, so there is nothing to report on.
@@ -36,6 +38,7 @@ struct Fold {
     cases: Vec<CaseSummary>,
     skipped: Vec<Skipped>,
     findings: Vec<Finding>,
+    suppressed: Vec<SuppressedFinding>,
     gateway_failed: Vec<String>,
     broken: Vec<String>,
     ended: Option<(u64, RunEnd)>,
@@ -75,9 +78,14 @@ impl Fold {
         }
         let (mut reasons, mut unproven) = (Vec::new(), Vec::new());
         let withdrawn = self.withdraw();
+        let (suppressions, today) =
+            (std::mem::take(&mut self.start.suppressions), Day::of_moment(&self.start.started_at));
+        let (kept, suppressed, suppressions) = set_aside(self.findings, suppressions, today);
+        (self.findings, self.suppressed) = (kept, suppressed);
+        let gates = std::mem::take(&mut self.start.gates);
         let scenarios = self.scenarios(&mut reasons, &mut unproven);
         let mut verdict = scenarios.iter().fold(Verdict::Clean, |verdict, scenario| verdict.merge(scenario.verdict));
-        let totals = totals(&scenarios, &self.findings);
+        let totals = totals(&scenarios, &self.findings, &self.suppressed);
         for finding in &withdrawn {
             verdict = verdict.merge(Verdict::Inconclusive);
             let what =
@@ -88,20 +96,26 @@ impl Fold {
             verdict = verdict.merge(worse);
             reasons.push(reason);
         }
-        // Why the run ended says more than what it then could not prove, or did not come to.
-        reasons.extend(unproven);
-        RunRecord {
+        for expired in suppressions.iter().filter(|one| one.state == SuppressionState::Expired) {
+            verdict = verdict.merge(Verdict::GateFailed);
+            reasons.push(expired.told());
+        }
+        let mut record = RunRecord {
             schema: RECORD_SCHEMA.to_owned(),
             duration_ms: self.ended.map(|(duration_ms, _)| duration_ms),
             verdict,
             exit_code: verdict.exit_code(),
             reasons,
+            warnings: loosened(&self.start).into_iter().collect(),
+            gates: Vec::new(),
             self_test: self.start.self_test,
             totals,
             scenarios,
             observations: merge_observations(&self.cases).into_iter().chain(withdrawn.iter().map(observed)).collect(),
             skipped: self.skipped,
             findings: self.findings,
+            suppressed: self.suppressed,
+            suppressions,
             crosswire_version: self.start.crosswire_version,
             run_id: self.start.run_id,
             seed: self.start.seed,
@@ -109,7 +123,11 @@ impl Fold {
             profile: self.start.profile,
             gateway: self.start.gateway,
             captured_bodies: self.start.captured_bodies,
-        }
+        };
+        record.hold_against(gates);
+        // Why the run ended says more than what it then could not prove, or did not come to.
+        record.reasons.extend(unproven);
+        record
     }
 
     /// Takes out the findings that the reference gateway shows as well: what a gateway does that is known to be right
@@ -153,8 +171,11 @@ impl Fold {
         }
         let needed = self.start.evidence.verified_min;
         if totals.verified < needed {
-            let reason =
-                format!("{} replies were verified, profile {} asks for {needed}", totals.verified, self.start.profile);
+            let by = match self.start.evidence_of_profile {
+                None => format!("profile {} asks for {needed}", self.start.profile),
+                Some(_) => format!("{needed} are asked for"),
+            };
+            let reason = format!("{} replies were verified, {by}", totals.verified);
             reasons.push((Verdict::Inconclusive, reason));
         }
         reasons
@@ -210,6 +231,8 @@ impl Fold {
             unproven.push(format!("{name}: {verified} replies were verified, at least {needed} are needed"));
         }
         let exposures = sum(|case| case.exposures);
+        // What was set aside was wrong all the same: its scenario bounds nothing.
+        let silent = findings.is_empty() && !self.suppressed.iter().any(|one| one.finding.scenario == name);
         let first = cases.first();
         ScenarioRecord {
             name: name.to_owned(),
@@ -224,7 +247,7 @@ impl Fold {
             exposures,
             faults_performed: sum(|case| case.faults_performed),
             faults_prevented: sum(|case| case.faults_prevented),
-            upper_bound_95: match findings.is_empty() && !is_prevented(&obligations) {
+            upper_bound_95: match silent && !is_prevented(&obligations) {
                 true => upper_bound_95(exposures),
                 false => None,
             },
@@ -282,7 +305,7 @@ pub(super) fn is_prevented(obligations: &[ObligationRecord]) -> bool {
     obligations.iter().any(|obligation| obligation.state == ObligationWord::Prevented)
 }
 
-fn totals(scenarios: &[ScenarioRecord], findings: &[Finding]) -> Totals {
+fn totals(scenarios: &[ScenarioRecord], findings: &[Finding], suppressed: &[SuppressedFinding]) -> Totals {
     let sum = |count: fn(&ScenarioRecord) -> u64| scenarios.iter().map(count).sum::<u64>();
     let bound_by =
         scenarios.iter().filter(|scenario| !scenario.is_prevented()).map(|scenario| scenario.exposures).sum();
@@ -291,7 +314,7 @@ fn totals(scenarios: &[ScenarioRecord], findings: &[Finding]) -> Totals {
         verified: sum(|scenario| scenario.verified),
         exposures: sum(|scenario| scenario.exposures),
         faults_performed: sum(|scenario| scenario.faults_performed),
-        upper_bound_95: if findings.is_empty() { upper_bound_95(bound_by) } else { None },
+        upper_bound_95: if findings.is_empty() && suppressed.is_empty() { upper_bound_95(bound_by) } else { None },
         store: scenarios.iter().fold(StoreUse::default(), |sum, scenario| sum.add(scenario.store)),
     }
 }

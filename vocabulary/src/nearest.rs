@@ -1,7 +1,7 @@
 //! Did you mean: the nearest of several words, by edit distance.
 
 /// The word nearest to `found`, if one is near enough to be what was meant.
-pub(crate) fn nearest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(found: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let bound = (found.chars().count() / 3).max(1);
     let scored = words.into_iter().map(|word| (distance(found, word), word));
     scored.filter(|(edits, _)| *edits <= bound).min_by_key(|(edits, _)| *edits).map(|(_, word)| word)

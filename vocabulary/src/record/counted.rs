@@ -1,0 +1,19 @@
+//! Anomalies that others than their counter know by name: gates and summaries.
+
+/// A reply of status 400 to 599 that the gateway made itself.
+pub const GATEWAYS_OWN_ERROR: &str = "gateway's own error";
+/// No reply came.
+pub const NO_REPLY: &str = "no reply";
+/// An attempt that arrived at the origin although another of its exchange had.
+pub const REPEATED_ATTEMPT: &str = "attempt repeated by the gateway";
+/// The gateway closed the connection instead of replying.
+pub const CLOSED_WITHOUT_REPLY: &str = "closed without a reply";
+/// The gateway reset the connection or the stream instead of replying.
+pub const RESET_WITHOUT_REPLY: &str = "reset without a reply";
+/// The gateway refused the stream.
+pub const REFUSED_WITHOUT_REPLY: &str = "refused without a reply";
+/// No connection to the gateway came about.
+pub const NOT_REACHED: &str = "gateway not reached";
+/// Every way in which a request gets no reply.
+pub const UNANSWERED: [&str; 5] =
+    [NO_REPLY, CLOSED_WITHOUT_REPLY, RESET_WITHOUT_REPLY, REFUSED_WITHOUT_REPLY, NOT_REACHED];
