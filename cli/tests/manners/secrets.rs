@@ -34,6 +34,7 @@ fn base64(text: &str) -> String {
 /// Everything by which the credential could be known.
 fn spellings() -> Vec<String> {
     let mut spellings = vec![SECRET.to_owned(), percent(SECRET), percent(SECRET).to_lowercase(), "hunter2".to_owned()];
+    spellings.push(SECRET.replace('/', "%2F"));
     for before in ["", "a", "ab"] {
         let whole = base64(&format!("{before}{SECRET}"));
         // Without the digits that share bits with what stands beside it.
@@ -151,8 +152,9 @@ fn replies(mut from: TcpStream, mut to: TcpStream) {
     while let Ok(length @ 1..) = from.read(&mut buffer) {
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
         let echo = format!(
-            "X-Echo: {SECRET}\r\nX-Percent: {}\r\nX-Base: {}\r\nSet-Cookie: SERVERID={}; Path=/\r\n",
+            "X-Echo: {SECRET}\r\nX-Percent: {}\r\nX-Partly: {}\r\nX-Base: {}\r\nSet-Cookie: SERVERID={}; Path=/\r\n",
             percent(SECRET),
+            SECRET.replace('/', "%2F"),
             base64(&format!("u:{SECRET}")),
             OWN[1]
         );

@@ -31,18 +31,22 @@ fn an_interrupted_run_in_which_nothing_was_found_ends_with_130_and_has_a_record(
 }
 
 #[test]
-fn what_was_found_before_the_signal_stays_found_also_while_its_plan_is_made_smaller() {
-    let folder = tempfile::tempdir().unwrap();
+fn what_was_found_before_the_signal_stays_found_while_its_plan_is_made_smaller_and_while_it_is_measured() {
     let check =
         ["mutant:interim-taken-as-final", "--scenario", "interim-100-late-final", "--seed", "1", "--out", "run"];
-    let mut run = Running::start(folder.path(), &[&LONG[..], &check[..]].concat());
-    // At once: the run goes on for long after this line.
-    run.until_it_says("found f1, and now looking for a smaller plan");
-    assert!(!run.has_ended());
-    run.signal("-TERM");
-    assert_eq!(run.ended(), Some(10), "{}", run.said());
-    let (code, text) = reported(folder.path());
-    assert!(code == 10 && text.contains(" received tenant ") && text.contains("replay: "), "{text}");
+    let check = [&LONG[..], &check[..]].concat();
+    let shrinks = [&check[..], &["--shrink-time", "60s"]].concat();
+    let measures = [&check[..], &["--shrink-time", "0s"]].concat();
+    for (command, signal) in [(shrinks, "-TERM"), (measures, "-INT"), (vec!["demo", "--out", "run"], "-TERM")] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = Running::start(folder.path(), &command);
+        // At once: the run goes on for long after this line.
+        run.until_it_says("found f1, and now looking for a smaller plan");
+        run.signal(signal);
+        assert_eq!(run.ended(), Some(10), "{command:?}: {}", run.said());
+        let (code, text) = reported(folder.path());
+        assert!(code == 10 && text.contains(" received tenant ") && text.contains("replay: "), "{command:?}: {text}");
+    }
 }
 
 #[test]

@@ -1,41 +1,125 @@
-//! How else a secret may be spelled in what a gateway writes: in percent escapes, in JSON, in HTML, in base 64.
+//! How else a secret may be spelled in what a gateway writes: with some or all of its bytes escaped, and in base 64.
+
+use std::ops::Range;
 
 /// Standard and URL alphabet of base 64 (RFC 4648 §4, §5).
 const ALPHABETS: [&[u8; 64]; 2] = [
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
 ];
+/// Bytes of a secret at the end of an excerpt that was cut off there that are taken for its beginning.
+const CUT_BYTES_MIN: usize = 4;
+/// The same of its digits in base 64.
+const CUT_DIGITS_MIN: usize = 8;
+/// What an excerpt that was cut off ends with.
+const CUT: char = '…';
+/// Bytes of the longest escape, but for one: as many may stand where a cut has gone through one.
+const ESCAPE_CUT_BYTES_MAX: usize = 5;
+/// What HTML calls the characters that it must not hold as they are.
+const NAMED: [(&str, u8); 5] = [("&amp;", b'&'), ("&lt;", b'<'), ("&gt;", b'>'), ("&quot;", b'"'), ("&apos;", b'\'')];
 
-/// Every way of spelling a value that is looked for, the longest first.
-pub(super) fn spellings(value: &str) -> Vec<String> {
-    let mut all = vec![
-        value.to_owned(),
-        value.to_ascii_lowercase(),
-        value.to_ascii_uppercase(),
-        percent(value, |byte| format!("%{byte:02X}")),
-        percent(value, |byte| format!("%{byte:02x}")),
-        // application/x-www-form-urlencoded has a sign for the space.
-        percent(value, |byte| if byte == b' ' { "+".to_owned() } else { format!("%{byte:02X}") }),
-        value.bytes().map(|byte| format!("%{byte:02X}")).collect(),
-        value.replace('\\', "\\\\").replace('"', "\\\""),
-        value.replace('\\', "\\\\").replace('"', "\\\"").replace('/', "\\/"),
-        value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
-    ];
-    for alphabet in ALPHABETS {
-        all.extend((0..3).map(|before| amid_base64(value.as_bytes(), before, alphabet)));
+/// Where a value stands in a text in either case, whichever of its bytes are escaped: in percent escapes, in JSON, in HTML,
+/// as an excerpt has them. In order, and none within another.
+pub(super) fn places(text: &str, value: &str) -> Vec<Range<usize>> {
+    let end = text.strip_suffix(CUT).map_or(text.len(), str::len);
+    let is_cut = end < text.len();
+    let mut places: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text[..end].char_indices() {
+        if places.last().is_some_and(|last| at < last.end) {
+            continue;
+        }
+        match spelled(&text.as_bytes()[at..end], value.as_bytes()) {
+            Spelled::Whole(length) => places.push(at..at + length),
+            // An excerpt may end amid it.
+            Spelled::AsFarAsItGoes(bytes) if is_cut && bytes >= CUT_BYTES_MIN => places.push(at..end),
+            Spelled::AsFarAsItGoes(_) | Spelled::Not => {}
+        }
     }
-    all.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    places.retain(|place| text.is_char_boundary(place.end));
+    places
+}
+
+/// How far a value is spelled at the beginning of a text.
+enum Spelled {
+    /// All of it, in so many bytes.
+    Whole(usize),
+    /// So many of its bytes, and then the text ends.
+    AsFarAsItGoes(usize),
+    Not,
+}
+
+fn spelled(text: &[u8], value: &[u8]) -> Spelled {
+    let mut at = 0;
+    for (index, byte) in value.iter().enumerate() {
+        let rest = &text[at..];
+        match step(rest, *byte) {
+            Some(length) => at += length,
+            None if rest.is_empty() => return Spelled::AsFarAsItGoes(index),
+            None if rest.len() <= ESCAPE_CUT_BYTES_MAX && b"%\\&".contains(&rest[0]) => {
+                return Spelled::AsFarAsItGoes(index);
+            }
+            None => return Spelled::Not,
+        }
+    }
+    Spelled::Whole(at)
+}
+
+/// How many bytes at the beginning of a text spell this one, if they do.
+fn step(text: &[u8], byte: u8) -> Option<usize> {
+    // application/x-www-form-urlencoded has a sign for the space.
+    let is_byte = |other: u8| other.eq_ignore_ascii_case(&byte) || (byte == b' ' && other == b'+');
+    match escape(text) {
+        Some((escaped, length)) if is_byte(escaped) => Some(length),
+        _ => text.first().filter(|first| is_byte(**first)).map(|_| 1),
+    }
+}
+
+/// The byte that the escape at the beginning of a text stands for, and its length.
+fn escape(text: &[u8]) -> Option<(u8, usize)> {
+    for prefix in [&b"%"[..], b"\\x", b"\\u00"] {
+        if let Some(digits) = text.strip_prefix(prefix).and_then(|rest| rest.get(..2)) {
+            return Some((number(digits, 16)?, prefix.len() + 2));
+        }
+    }
+    for (prefix, radix) in [(&b"&#x"[..], 16), (b"&#X", 16), (b"&#", 10)] {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            let digits = rest.iter().take(ESCAPE_CUT_BYTES_MAX).position(|byte| *byte == b';')?;
+            return Some((number(&rest[..digits], radix)?, prefix.len() + digits + 1));
+        }
+    }
+    if let Some((name, byte)) = NAMED.iter().find(|(name, _)| text.starts_with(name.as_bytes())) {
+        return Some((*byte, name.len()));
+    }
+    match text {
+        [b'\\', escaped @ (b'"' | b'\\' | b'/' | b'\''), ..] => Some((*escaped, 2)),
+        _ => None,
+    }
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, radix).ok()
+}
+
+/// The digits by which a value is known in base 64, in either alphabet, wherever it begins in a group of three.
+pub(super) fn in_base64(value: &str) -> Vec<String> {
+    let all =
+        ALPHABETS.iter().flat_map(|alphabet| (0..3).map(|before| amid_base64(value.as_bytes(), before, alphabet)));
+    let mut all: Vec<String> = all.filter(|digits| digits.len() >= CUT_DIGITS_MIN).collect();
+    all.sort();
     all.dedup();
     all
 }
 
-/// With every byte escaped that RFC 3986 §2.3 does not leave unreserved.
-fn percent(value: &str, escaped: impl Fn(u8) -> String) -> String {
-    let spelled = value.bytes().map(|byte| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        other => escaped(other),
-    });
-    spelled.collect()
+/// Where such digits stand in a text, or begin before it was cut off.
+pub(super) fn digit_places(text: &str, digits: &str) -> Vec<Range<usize>> {
+    let mut places: Vec<Range<usize>> = text.match_indices(digits).map(|(at, _)| at..at + digits.len()).collect();
+    let behind = places.last().map_or(0, |last| last.end);
+    if let Some(rest) = text.strip_suffix(CUT).and_then(|cut| cut.get(behind..)) {
+        let beginnings = (CUT_DIGITS_MIN..digits.len()).rev().map(|length| &digits[..length]);
+        let length = beginnings.filter(|beginning| rest.ends_with(beginning)).map(str::len).next();
+        places.extend(length.map(|length| behind + rest.len() - length..behind + rest.len()));
+    }
+    places
 }
 
 /// The digits of base 64 that follow from the value alone, where so many bytes stand before it in its first group.
@@ -106,11 +190,38 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_is_there_once_and_the_longest_is_first() {
-        let spellings = spellings("a b/\"c\"");
-        for spelled in ["a b/\"c\"", "a%20b%2F%22c%22", "a+b%2F%22c%22", "a b\\/\\\"c\\\"", "a b/&quot;c&quot;"] {
-            assert_eq!(spellings.iter().filter(|other| *other == spelled).count(), 1, "{spelled}: {spellings:?}");
+    fn a_value_is_known_whichever_of_its_bytes_are_escaped() {
+        let value = "a b/\"c\"&+";
+        for spelled in [
+            value,
+            "A B/\"C\"&+",
+            "a%20b%2F%22c%22%26%2B",
+            "a%20b/%22c%22&+",
+            "a+b%2f%22c%22%26%2b",
+            "%61%20%62%2F%22%63%22%26%2B",
+            "a b\\/\\\"c\\\"&+",
+            "a b/\\u0022c\\u0022\\u0026+",
+            "a b&#47;&quot;c&#x22;&amp;+",
+            "a b/\\x22c\\x22&+",
+        ] {
+            let text = format!("é<{spelled}> and <{spelled}>");
+            let found: Vec<&str> = places(&text, value).into_iter().map(|place| &text[place]).collect();
+            assert_eq!(found, [spelled, spelled], "{text}");
         }
-        assert!(spellings.windows(2).all(|pair| pair[0].len() >= pair[1].len()));
+        for other in ["a b/c", "a%21b%2F%22c%22%26%2B", "", "%", "é…"] {
+            assert!(places(other, value).is_empty(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_known_as_far_as_it_goes() {
+        let place = |text: &str| places(text, "s3cr3t/value").pop().map(|place| text[place].to_owned());
+        assert_eq!(place("x: s3cr…").as_deref(), Some("s3cr"));
+        assert_eq!(place("x: s3cr3t%2…").as_deref(), Some("s3cr3t%2"));
+        assert_eq!(place("x: s3c…"), None);
+        assert_eq!(place("x: s3cr"), None);
+        let digits = in_base64("s3cr3t/value").remove(0);
+        assert_eq!(digit_places(&format!("{}…", &digits[..9]), &digits).pop(), Some(0..9));
+        assert!(digit_places(&format!("{}…", &digits[..5]), &digits).is_empty());
     }
 }
