@@ -60,6 +60,10 @@ fn a_gate_that_holds_changes_nothing_and_one_that_does_not_fails_the_run() {
     let here = Here::new();
     let (code, told, record) = here.check("reference", &["--gate", "verified >= 1", "--gate", "error_rate < 50%"]);
     assert_eq!((code, record["gates"][1]["state"].as_str()), (0, Some("passed")), "{told}");
+    let (code, told, record) =
+        here.check("reference", &["--gate", "latency.p50 < 4s", "--gate", "latency.p99 > 0.001ms"]);
+    assert_eq!((code, record["gates"][0]["state"].as_str()), (0, Some("passed")), "{told}");
+    assert!(record["totals"]["latency"]["samples"].as_u64() > Some(0), "{record}");
     let (code, told, record) = here.check("reference", &["--gate", "verified >= 1M"]);
     assert_eq!((code, record["verdict"].as_str()), (11, Some("gate-failed")), "{told}");
     assert!(told.contains("gate verified >= 1000000: failed: "), "{told}");

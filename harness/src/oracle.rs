@@ -13,6 +13,7 @@ mod audience;
 mod chain;
 mod deliveries;
 mod excuses;
+mod latency;
 pub(crate) mod notation;
 mod obligations;
 mod owed;
@@ -158,6 +159,7 @@ fn judge_case(history: &History, known: Known) -> Judgement {
         anomalies: anomalies::count(history, &map),
         near_misses: owed::near_misses(history),
         store: store::usage(history, &map),
+        latency: latency::measure(history, &map),
         duration_us: 0,
         findings: findings.iter().map(|finding| finding.fingerprint.clone()).collect(),
         observations,

@@ -11,6 +11,7 @@ use vocabulary::finding::{
 use vocabulary::gate::{GateRecord, GateState};
 use vocabulary::history::Closer;
 use vocabulary::identity::DeliveryId;
+use vocabulary::latency::Quantiles;
 use vocabulary::record::{
     GatewayRecord, ObligationRecord, ObligationWord, ObservationRecord, RECORD_SCHEMA, RunRecord, ScenarioRecord,
     SelfTest, Skipped, StoreUse, Totals,
@@ -103,6 +104,7 @@ fn full() -> Value {
     record.skipped = fixtures::clean().skipped;
     record.captured_bodies = true;
     record.totals.store = store;
+    record.totals.latency = Some(Quantiles { samples: 4, p50_us: 1, p90_us: 2, p99_us: 3 });
     record.scenarios.iter_mut().for_each(|scenario| scenario.store = store);
     record.findings.push(fixtures::desync());
     let agreed = fixtures::gated();
@@ -142,7 +144,7 @@ fn a_member_too_few_is_refused_but_where_it_says_that_there_is_none() {
         }
     }
     let left_out: Vec<&str> = left_out.iter().map(String::as_str).collect();
-    assert_eq!(left_out, ["came_unasked", "captured_bodies", "near_misses", "store"]);
+    assert_eq!(left_out, ["came_unasked", "captured_bodies", "latency", "near_misses", "store"]);
 }
 
 #[test]
@@ -196,6 +198,7 @@ fn every_object_has_the_members_that_its_type_has() {
         ("/$defs/gateway", keys::<GatewayRecord>()),
         ("/$defs/totals", keys::<Totals>()),
         ("/$defs/store", keys::<StoreUse>()),
+        ("/$defs/latency", keys::<Quantiles>()),
         ("/$defs/scenario", keys::<ScenarioRecord>()),
         ("/$defs/gate", keys::<GateRecord>()),
         ("/$defs/suppression", keys::<Suppression>()),

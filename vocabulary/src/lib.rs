@@ -19,6 +19,7 @@ pub mod finding;
 pub mod gate;
 pub mod history;
 pub mod identity;
+pub mod latency;
 pub mod limits;
 pub mod matrix;
 pub mod nearest;

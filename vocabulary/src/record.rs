@@ -18,6 +18,7 @@ use siphasher::sip::SipHasher24;
 use crate::directive::is_false;
 use crate::finding::{Boundary, Counterfactual, Finding, Leg, Proof, Reproduction, Shape, Size};
 use crate::gate::{Gate, GateRecord};
+use crate::latency::{Latency, Quantiles};
 use crate::scenario::{Level, Obligation, ObligationState, Prevented};
 use crate::suppression::{SuppressedFinding, Suppression, SuppressionRecord};
 use crate::verdict::Verdict;
@@ -262,6 +263,9 @@ pub struct CaseSummary {
     /// How often the gateway's store has answered.
     #[serde(default, skip_serializing_if = "StoreUse::is_none")]
     pub store: StoreUse,
+    /// How long the gateway kept requests and replies of plain exchanges.
+    #[serde(default, skip_serializing_if = "Latency::is_empty")]
+    pub latency: Latency,
     /// Microseconds that it took, cleaning up after it included.
     #[serde(default)]
     pub duration_us: u64,
@@ -391,6 +395,9 @@ pub struct Totals {
     /// How often the gateway's store has answered.
     #[serde(default, skip_serializing_if = "StoreUse::is_none")]
     pub store: StoreUse,
+    /// How long the gateway kept requests and replies of plain exchanges, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Quantiles>,
 }
 
 /// A scenario that was left out.

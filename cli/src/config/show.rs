@@ -18,6 +18,7 @@ pub(crate) fn show(settings: &Settings, profile: &Profile) -> String {
     for shown in &settings.shown {
         let (values, origin) = match (shown.key.as_str(), shown.values.is_empty()) {
             ("profile", _) => (vec![profile.name.clone()], shown.origin.clone()),
+            ("min-verified", true) if settings.has("cases") => (vec!["1".to_owned()], "cases".to_owned()),
             ("min-verified", true) => (vec![profile.evidence.verified_min.to_string()], of_profile(settings, profile)),
             ("time-limit", true) => {
                 (vec![humantime::format_duration(profile.time_limit).to_string()], of_profile(settings, profile))
@@ -32,6 +33,13 @@ pub(crate) fn show(settings: &Settings, profile: &Profile) -> String {
         _ = writeln!(text, "{:MARGIN$}  # {origin}", line(shown, &values));
     }
     text
+}
+
+impl Settings {
+    /// Whether somebody has set an option that has no value of its own.
+    fn has(&self, key: &str) -> bool {
+        self.shown.iter().any(|shown| shown.key == key && !shown.values.is_empty())
+    }
 }
 
 fn of_profile(settings: &Settings, profile: &Profile) -> String {
@@ -88,10 +96,12 @@ mod tests {
                 "fail-fast = false # default",
                 "scenario = [\"a\", \"b\"] # env CROSSWIRE_SCENARIO",
                 "# seed: not set",
-                "min-verified = 500 # profile quick",
+                "min-verified = 1 # cases",
                 "time-limit = \"1m\" # profile quick",
             ]
         );
         assert!(text.parse::<toml::Table>().is_ok(), "{text}");
+        let without = Settings { shown: settings.shown[5..].to_vec(), ..settings };
+        assert!(show(&without, &profile).contains("min-verified = 500"), "the profile decides where no cases are set");
     }
 }

@@ -149,6 +149,7 @@ mod tests {
         reads("hit_rate > 50 %", "hit_rate > 50%");
         reads("duration <= 5m", "duration <= 5m");
         reads("duration < 1.5s", "duration < 1.5s");
+        reads("latency.p99<=250ms", "latency.p99 <= 250ms");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     Totals, upper_bound_95,
 };
 use crate::finding::Finding;
+use crate::latency::Latency;
 use crate::scenario::{Level, Obligation, ObligationState};
 use crate::suppression::{Day, SuppressedFinding, SuppressionState};
 use crate::verdict::Verdict;
@@ -85,7 +86,9 @@ impl Fold {
         let gates = std::mem::take(&mut self.start.gates);
         let scenarios = self.scenarios(&mut reasons, &mut unproven);
         let mut verdict = scenarios.iter().fold(Verdict::Clean, |verdict, scenario| verdict.merge(scenario.verdict));
-        let totals = totals(&scenarios, &self.findings, &self.suppressed);
+        let mut latency = Latency::default();
+        self.cases.iter().for_each(|case| latency.add(&case.latency));
+        let totals = Totals { latency: latency.quantiles(), ..totals(&scenarios, &self.findings, &self.suppressed) };
         for finding in &withdrawn {
             verdict = verdict.merge(Verdict::Inconclusive);
             let what =
@@ -316,6 +319,7 @@ fn totals(scenarios: &[ScenarioRecord], findings: &[Finding], suppressed: &[Supp
         faults_performed: sum(|scenario| scenario.faults_performed),
         upper_bound_95: if findings.is_empty() && suppressed.is_empty() { upper_bound_95(bound_by) } else { None },
         store: scenarios.iter().fold(StoreUse::default(), |sum, scenario| sum.add(scenario.store)),
+        latency: None,
     }
 }
 
