@@ -66,6 +66,11 @@ impl Report {
         self.file_of(finding)?.as_deref().ok()
     }
 
+    /// The whole run on a page: the verdict, and of each scenario how much was verified and what bounds its silence.
+    pub fn summary(&self) -> String {
+        reports::summary(&self.record, Style::default())
+    }
+
     /// The card of a finding: the fact first, the replay command last.
     pub fn card(&self, finding: &Finding) -> String {
         reports::card(finding, &self.replay_command(finding), Style::default())

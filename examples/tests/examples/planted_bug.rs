@@ -22,3 +22,12 @@ fn a_buffer_that_is_not_cleared_leaks_to_another_tenant() {
     assert_eq!((finding.severity, finding.boundary), (Severity::Leak, Boundary::CrossTenant));
     assert_eq!(finding.counterfactual.on_reference.failed, 0);
 }
+
+#[test]
+fn two_runs_that_find_it_tell_it_alike() {
+    let told = |seed| {
+        let report = run(seed).unwrap();
+        report.normalized_card(&report.record().findings[0])
+    };
+    assert_eq!(told(1), told(1));
+}
