@@ -297,9 +297,10 @@ fn observe(history: &History, suspicion: &Suspicion) -> ObservationRecord {
 
 fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicion, level: Level) -> Finding {
     let scenario = &history.plan.scenario;
+    let severity = severity_of(history, suspicion);
     Finding {
         id: String::new(),
-        fingerprint: fingerprint(&scenario.name, suspicion.shape, suspicion.boundary, suspicion.leg),
+        fingerprint: fingerprint(&scenario.name, suspicion.shape, suspicion.boundary, suspicion.leg, severity),
         scenario: scenario.name.clone(),
         level,
         requirement: scenario.requirement.clone(),
@@ -307,7 +308,7 @@ fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicio
         shape: suspicion.shape,
         shift: suspicion.shift,
         boundary: suspicion.boundary,
-        severity: severity_of(history, suspicion),
+        severity,
         leg: suspicion.leg,
         proof: suspicion.proof,
         edges: suspicion.edges.clone(),

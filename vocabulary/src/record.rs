@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 
 use crate::directive::is_false;
-use crate::finding::{Boundary, Counterfactual, Finding, Leg, Proof, Reproduction, Shape, Size};
+use crate::finding::{Boundary, Counterfactual, Finding, Leg, Proof, Reproduction, Severity, Shape, Size};
 use crate::gate::{Gate, GateRecord};
 use crate::latency::{Latency, Quantiles};
 use crate::scenario::{Level, Obligation, ObligationState, Prevented};
@@ -488,10 +488,12 @@ pub fn upper_bound_95(n: u64) -> Option<f64> {
     (n > 0).then(|| 3.0 / n as f64)
 }
 
-/// The fingerprint of a finding: stable over runs, seeds, ports and times.
-pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg) -> String {
+/// The fingerprint of a finding: stable over runs, seeds, ports and times. What is wrong by its age alone has another than a
+/// leak that looks the same, so that whoever answers for the one does not answer for the other.
+pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg, severity: Severity) -> String {
     let mut hasher = SipHasher24::new();
-    hasher.write(format!("{scenario}|{shape}|{boundary}|{leg}").as_bytes());
+    let age = if severity == Severity::Staleness { "|stale" } else { "" };
+    hasher.write(format!("{scenario}|{shape}|{boundary}|{leg}{age}").as_bytes());
     format!("cw{:016x}", hasher.finish())
 }
 
@@ -505,7 +507,7 @@ pub fn is_fingerprint(text: &str) -> bool {
 pub(crate) mod tests {
     use super::*;
     use crate::directive::FaultKind;
-    use crate::finding::{Evidence, Severity, Shrinking};
+    use crate::finding::{Evidence, Shrinking};
     use crate::identity::ExchangeId;
 
     pub(super) fn start() -> RunStart {
@@ -534,7 +536,13 @@ pub(crate) mod tests {
     pub(crate) fn finding(level: Level) -> Finding {
         Finding {
             id: "f1".to_owned(),
-            fingerprint: fingerprint("interim-100-late-final", Shape::Shift, Boundary::CrossTenant, Leg::Reply),
+            fingerprint: fingerprint(
+                "interim-100-late-final",
+                Shape::Shift,
+                Boundary::CrossTenant,
+                Leg::Reply,
+                Severity::Leak,
+            ),
             scenario: "interim-100-late-final".to_owned(),
             level,
             requirement: "RFC 9110 section 15.2".to_owned(),
@@ -736,9 +744,11 @@ pub(crate) mod tests {
 
     #[test]
     fn one_cause_has_one_fingerprint_and_two_causes_have_two() {
-        let one = fingerprint("a", Shape::Shift, Boundary::CrossTenant, Leg::Reply);
-        assert_eq!(one, fingerprint("a", Shape::Shift, Boundary::CrossTenant, Leg::Reply));
-        assert_ne!(one, fingerprint("a", Shape::Shift, Boundary::SameTenant, Leg::Reply));
+        let of = |boundary, severity| fingerprint("a", Shape::Shift, boundary, Leg::Reply, severity);
+        let one = of(Boundary::CrossTenant, Severity::Leak);
+        assert_eq!(one, of(Boundary::CrossTenant, Severity::Leak));
+        assert_ne!(one, of(Boundary::SameTenant, Severity::Leak));
+        assert_ne!(one, of(Boundary::CrossTenant, Severity::Staleness));
         assert!(is_fingerprint(&one));
         for none in ["", "cw", "f1", &one[2..], &one.to_uppercase(), &format!("{one}0"), "cw00112233445566gg"] {
             assert!(!is_fingerprint(none), "{none}");

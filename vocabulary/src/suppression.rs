@@ -44,10 +44,10 @@ impl Suppression {
     /// Whether the finding is what this sets aside: of its fingerprint, or the same way over a narrower boundary, which is
     /// the same defect seen from nearer. One that reaches farther is never covered.
     pub fn covers(&self, finding: &Finding) -> bool {
-        let Finding { scenario, shape, boundary, leg, .. } = finding;
+        let Finding { scenario, shape, boundary, leg, severity, .. } = finding;
         let wider = Boundary::ALL.into_iter().filter(|wider| wider >= boundary);
         finding.fingerprint == self.fingerprint
-            || wider.into_iter().any(|wider| fingerprint(scenario, *shape, wider, *leg) == self.fingerprint)
+            || wider.into_iter().any(|wider| fingerprint(scenario, *shape, wider, *leg, *severity) == self.fingerprint)
     }
 
     /// Whether it holds on this day. Where the day is not known, it does not.
@@ -177,13 +177,13 @@ impl From<Day> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Leg, Shape};
+    use crate::finding::{Leg, Severity, Shape};
     use crate::record::tests::finding;
     use crate::scenario::Level;
 
     fn of(boundary: Boundary) -> Finding {
         let plain = finding(Level::Must);
-        let fingerprint = fingerprint(&plain.scenario, plain.shape, boundary, plain.leg);
+        let fingerprint = fingerprint(&plain.scenario, plain.shape, boundary, plain.leg, plain.severity);
         Finding { boundary, fingerprint, ..plain }
     }
 
@@ -201,10 +201,22 @@ mod tests {
         let known = of(Boundary::CrossTenant);
         let covers = |other: &Finding| suppression(&known).covers(other);
         assert!(covers(&known));
-        let elsewhere = fingerprint("another", Shape::Shift, Boundary::CrossTenant, Leg::Reply);
+        let elsewhere = fingerprint("another", Shape::Shift, Boundary::CrossTenant, Leg::Reply, known.severity);
         assert!(!covers(&Finding { scenario: "another".to_owned(), fingerprint: elsewhere, ..known.clone() }));
-        let other_leg = fingerprint(&known.scenario, known.shape, known.boundary, Leg::Store);
+        let other_leg = fingerprint(&known.scenario, known.shape, known.boundary, Leg::Store, known.severity);
         assert!(!covers(&Finding { leg: Leg::Store, fingerprint: other_leg, ..known.clone() }));
+    }
+
+    #[test]
+    fn whoever_answers_for_a_stale_reply_does_not_answer_for_a_leak() {
+        let aged = |finding: Finding, severity| {
+            let Finding { scenario, shape, boundary, leg, .. } = &finding;
+            Finding { fingerprint: fingerprint(scenario, *shape, *boundary, *leg, severity), severity, ..finding }
+        };
+        let plain = of(Boundary::CrossTenant);
+        let (leak, stale) = (aged(plain.clone(), Severity::Leak), aged(plain, Severity::Staleness));
+        assert!(suppression(&stale).covers(&stale) && !suppression(&stale).covers(&leak));
+        assert!(!suppression(&leak).covers(&stale));
     }
 
     #[test]
