@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod correct;
+mod fingerprints;
 mod foreign;
 mod hyper_proxy;
 mod kill_matrix;
