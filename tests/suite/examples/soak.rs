@@ -4,7 +4,7 @@
 //! soak [--replies 1000000] [--per-pair 2000] [--time-limit 60m] [--jobs N] [--seed N] [--scenario GLOB]…
 //!      [--gateway NAME[:VARIANT]]… [--command NAME=CMD]… [--out SOAK.md]
 //! ```
-//! Runs every scenario that accuses on every gateway, round after round with ever other seeds, until each pair has its
+//! Runs every scenario of HTTP/1.1 that accuses on every gateway, round after round with ever other seeds, until each pair has its
 //! verified replies, half of them exposures, and all together have theirs. Gateways are the reference, HAProxy, nginx and
 //! Varnish, as far as there is a recipe and a program; a command is started as `crosswire check --command` does.
 //!
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use crosswire::{Gateway, Recipe, Regressions};
 use specimens::Decisions;
+use vocabulary::crossing::Http;
 use vocabulary::finding::{Finding, Shape};
 use vocabulary::record::RunRecord;
 use vocabulary::scenario::Level;
@@ -183,7 +184,11 @@ fn soak(asked: &Asked) -> i32 {
             return 2;
         }
     };
-    let accusing = scenarios.iter().filter(|scenario| scenario.head.level != Level::Observe);
+    // Gateways are spoken to in HTTP/1.1, and speak it.
+    let in_http_11 = |scenario: &&scenarios::Scenario| {
+        ![scenario.head.down, scenario.head.up].contains(&Some(Http::H2)) && scenario.head.level != Level::Observe
+    };
+    let accusing = scenarios.iter().filter(in_http_11);
     let names: Vec<&str> = accusing.map(scenarios::Scenario::name).collect();
     let pairs = gateways.iter().flat_map(|gateway| names.iter().map(|name| Pair::new(gateway, name)));
     let pairs = Mutex::new(pairs.collect::<Vec<Pair>>());
