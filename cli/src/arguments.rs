@@ -204,7 +204,9 @@ pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) reports: Reports,
     /// Keep the beginning of bodies in evidence, whosever they are [default: only what is crosswire's own of them]
-    #[arg(long, env = "CROSSWIRE_CAPTURE_BODIES")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false,
+          action = ArgAction::Set, value_name = "BOOL", hide_default_value = true, hide_possible_values = true,
+          env = "CROSSWIRE_CAPTURE_BODIES")]
     pub(crate) capture_bodies: bool,
     /// Read options from this file [default: crosswire.toml, here or in a folder above]
     #[arg(long, value_name = "FILE", conflicts_with = "no_config", env = "CROSSWIRE_CONFIG")]
