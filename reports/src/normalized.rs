@@ -1,7 +1,7 @@
 //! A card that is the same each time the same defect is told: for snapshot tests.
 //!
-//! It has what does not depend on the run: the fact, the delivery map, why it counts, how small the plan is. Connections
-//! are numbered anew, in the order of the exchanges. It leaves out times, canaries, rates, what shrinking has cost, and
+//! It has what does not depend on the run: the fact, the delivery map, why it counts. Connections are numbered anew, in the
+//! order of the exchanges. It leaves out times, canaries, rates, how small the plan has become and what that has cost, and
 //! the steps between, whose order is the gateway's own affair.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use vocabulary::finding::{End, Finding};
 use vocabulary::identity::ConnectionId;
 
 use crate::Style;
-use crate::card::{leg, proof, size, wrapped_fact};
+use crate::card::{leg, proof, wrapped_fact};
 use crate::delivery_map::delivery_map;
 use crate::neutral;
 use crate::wrap::wrapped;
@@ -28,7 +28,6 @@ pub fn normalized_card(finding: &Finding) -> String {
     let facts = [
         ("requirement", finding.requirement.clone()),
         ("proof", format!("{} · {}", proof(finding), leg(finding))),
-        ("plan", size(finding.shrunk)),
         ("fingerprint", finding.fingerprint.clone()),
     ];
     let facts = facts.iter().filter(|(_, fact)| !fact.is_empty());
