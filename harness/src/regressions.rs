@@ -3,9 +3,11 @@
 //! A file is a plan as the run folder has it, `<scenario>-<fingerprint>.json`: one for each defect, however often it is
 //! found. It belongs into the repository, and is deleted by hand when nobody wants it any more.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use vocabulary::directive::FaultKind;
 use vocabulary::finding::Finding;
 use vocabulary::plan::Plan;
 use vocabulary::record::REGRESSIONS;
@@ -75,13 +77,18 @@ impl Regressions {
     }
 }
 
-/// A kept plan under the name of its file. It is the fault that must be performed: a small plan has no more followers
-/// than it needs to fail.
+/// A kept plan under the name of its file. It is the fault that must be performed: a small plan has no more followers than it
+/// needs to fail, and of the faults that its scenario is about it may have kept none, but another.
 fn as_regression(mut plan: Plan, path: &Path) -> Plan {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     plan.scenario.name = format!("{REGRESSIONS}/{stem}");
     REGRESSIONS.clone_into(&mut plan.scenario.family);
-    plan.scenario.must_exercise.retain(|obligation| matches!(obligation, Obligation::FaultPerformed(_)));
+    let planned: BTreeSet<FaultKind> = plan.faults().into_iter().map(|(_, kind)| kind).collect();
+    let must = &mut plan.scenario.must_exercise;
+    must.retain(|obligation| matches!(obligation, Obligation::FaultPerformed(kind) if planned.contains(kind)));
+    if must.is_empty() {
+        must.extend(planned.into_iter().map(Obligation::FaultPerformed));
+    }
     plan
 }
 
@@ -97,7 +104,7 @@ fn is_worth_keeping(finding: &Finding) -> bool {
 mod tests {
     use vocabulary::finding::Reproduction;
     use vocabulary::identity::{ExchangeId, TenantId};
-    use vocabulary::plan::{Lane, Stimulus};
+    use vocabulary::plan::{Abort, AbortHow, AbortWhen, Lane, Stimulus};
 
     use super::*;
     use crate::oracle::{self, Known};
@@ -125,6 +132,24 @@ mod tests {
         let names: Vec<String> = kept.read().unwrap().into_iter().map(|plan| plan.scenario.name).collect();
         assert_eq!(names, ["regressions/crowd-00ff"]);
         assert_eq!(Regressions::ReadOnly(folder.path().join("kept")).read().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn of_a_kept_plan_the_faults_that_it_has_must_be_performed() {
+        let mut plan = {
+            let scenario = scenarios::catalogue().find("retry-duplicate-body").unwrap();
+            scenario.plan(1, vocabulary::identity::CaseNumber(0), &scenarios::DrawContext::default())
+        };
+        let both = [FaultKind::Close, FaultKind::Cut].map(Obligation::FaultPerformed);
+        let must = |plan: &Plan| as_regression(plan.clone(), Path::new("kept.json")).scenario.must_exercise;
+        assert_eq!(must(&plan), both);
+        for stimulus in plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli) {
+            stimulus.directive = vocabulary::directive::Directive::benign(64);
+            stimulus.abort = None;
+        }
+        assert_eq!(must(&plan), [], "what no fault is left to show, none must");
+        plan.lanes[0].stimuli[0].abort = Some(Abort { how: AbortHow::Fin, when: AbortWhen::AfterSent { us: 0 } });
+        assert_eq!(must(&plan), [Obligation::FaultPerformed(FaultKind::ClientAbort)]);
     }
 
     #[test]
