@@ -175,6 +175,10 @@ impl Shrink {
                     let trial = match self.pass {
                         Pass::Steady => Trial::for_steady(),
                         Pass::Values => Trial::of_the_plainer(self.rate),
+                        // With its last fault goes what brings it about: what is left to chance is no smaller a proof.
+                        _ if plan.size().faults == 0 && self.best.plan.size().faults > 0 => {
+                            Trial::of_the_plainer(self.rate)
+                        }
                         _ => Trial::against(self.rate),
                     };
                     return Some(Proposal { plan, change, trial });
