@@ -33,15 +33,24 @@ For selftest: 0 passed, 70 failed (crosswire is not to be trusted here), 3 somet
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// Show only the verdict
-    #[arg(short, long, global = true, env = "CROSSWIRE_QUIET")]
-    pub(crate) quiet: bool,
+    /// Show only the verdict (-qq: nothing, errors excepted; the exit code says it)
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "CROSSWIRE_QUIET", value_parser = how_quiet)]
+    pub(crate) quiet: u8,
     /// Say more about what is done (-vv: still more)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Use colour on stderr
     #[arg(long, global = true, value_enum, default_value_t, env = "CROSSWIRE_COLOR")]
     pub(crate) color: Color,
+}
+
+/// The environment may say it in words.
+fn how_quiet(text: &str) -> Result<u8, String> {
+    match text {
+        "" | "false" | "no" => Ok(0),
+        "true" | "yes" => Ok(1),
+        number => number.parse().map_err(|_| "say true, false, or how many -q".to_owned()),
+    }
 }
 
 /// Whether colour is used.
@@ -195,6 +204,9 @@ pub(crate) struct Check {
     /// Spend at most this on making the plan of one finding smaller; 0s leaves it as it was found
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration, env = "CROSSWIRE_SHRINK_TIME")]
     pub(crate) shrink_time: Duration,
+    /// After the first signal, wait this long for the present case before it is given up
+    #[arg(long, default_value = "5s", value_parser = humantime::parse_duration, env = "CROSSWIRE_GRACE")]
+    pub(crate) grace: Duration,
     /// Run the plans in this folder first: those of earlier findings [default: crosswire-regressions, where it exists]
     #[arg(long, value_name = "DIR", env = "CROSSWIRE_REGRESSIONS")]
     pub(crate) regressions: Option<PathBuf>,

@@ -49,6 +49,7 @@ pub(crate) fn run(options: &Check, output: &Output) -> anyhow::Result<u8> {
 fn builder(options: &Check) -> anyhow::Result<Builder> {
     let profile = options.settings.profile(&options.profile)?;
     let mut builder = crosswire::builder().profile(profile).program(&program()?).shrink_time(options.shrink_time);
+    builder = builder.grace(options.grace);
     if let Some(protocol) = options.protocol {
         builder = builder.protocol(protocol.http());
     }
@@ -120,7 +121,7 @@ pub(crate) struct Ended {
 /// Runs while a person watches. The first signal ends the run after its present case, the second ends the process.
 pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Result<Ended> {
     let ending = Ending::new(output);
-    let watch = Arc::new(Watch::new(*output));
+    let watch = Arc::new(Watch::new(*output, ending.status.clone()));
     let (watching, found) = (Arc::clone(&watch), ending.clone());
     let builder = builder.stop(ending.stop.clone()).on_event(move |event| {
         if let RunEvent::Found(_) = event {
@@ -137,7 +138,7 @@ pub(crate) fn run_to_the_end(builder: Builder, output: &Output) -> anyhow::Resul
 pub(crate) fn conclude(ended: &Ended, output: &Output) -> u8 {
     let (record, folder) = (ended.report.record(), ended.report.folder().display());
     if output.quiet {
-        to_stderr(record.verdict.title());
+        output.conclude(record.verdict.title());
     } else {
         to_stderr(&reports::summary(record, output.style()));
         to_stderr(&format!("run folder: {folder}"));

@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use anyhow::bail;
-use crosswire::Regressions;
-use scenarios::Scenario;
+use crosswire::{Profile, Regressions};
+use scenarios::{ProfileWord, Scenario};
 use specimens::Decisions;
+use vocabulary::record::EvidenceRequired;
 
 use crate::arguments::Demo;
 use crate::output::{Output, to_stderr, to_stdout};
@@ -15,6 +16,8 @@ use crate::{check, gateway, program};
 const CLEAN_CASES: u32 = 6;
 /// Cases of the scenario that shows the defect, at most: the run ends at the first finding.
 const DEFECT_CASES: u32 = 40;
+/// What must be verified of the correct gateway, in all and of each scenario, for its silence to count.
+const EVIDENCE: EvidenceRequired = EvidenceRequired { verified_min: 5_000, verified_per_scenario_min: 50 };
 
 pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
     if options.list {
@@ -26,7 +29,8 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
         builder = builder.out(folder);
     }
     if options.defect == "none" {
-        builder = builder.gateway(gateway::specimen("reference", Decisions::reference())).cases(CLEAN_CASES);
+        let gateway = gateway::specimen("reference", Decisions::reference());
+        builder = builder.gateway(gateway).profile(profile(CLEAN_CASES));
     } else {
         let Some(mutant) = specimens::mutant(&options.defect) else {
             bail!("find the defect {:?}: `crosswire demo --list` shows all", options.defect);
@@ -41,7 +45,7 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
             to_stderr(&format!("The gateway of this demo has a planted defect, {}: {}\n", mutant.name, mutant.story));
         }
         let gateway = gateway::mutant(mutant.name)?;
-        builder = builder.gateway(gateway).scenarios(mutant.scenario).cases(DEFECT_CASES).fail_fast();
+        builder = builder.gateway(gateway).scenarios(mutant.scenario).profile(profile(DEFECT_CASES)).fail_fast();
     }
     let ended = check::run_to_the_end(builder, output)?;
     let code = check::conclude(&ended, output);
@@ -49,6 +53,18 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
         next(&options.defect)?;
     }
     Ok(code)
+}
+
+/// So many cases of each scenario.
+fn profile(cases: u32) -> Profile {
+    let usual = Profile::quick();
+    Profile {
+        name: "demo".to_owned(),
+        runs: ProfileWord::Default,
+        time_limit: 5 * usual.time_limit,
+        evidence: EVIDENCE,
+        ..usual.with_cases(cases)
+    }
 }
 
 fn list() -> anyhow::Result<()> {

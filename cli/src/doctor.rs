@@ -19,7 +19,7 @@ pub(crate) fn run(options: &Doctor, output: &Output) -> anyhow::Result<u8> {
     }
     let examination = builder.gateway(gateway).examine_blocking()?;
     match output.quiet {
-        true => to_stderr(&examination.state().to_string()),
+        true => output.conclude(&examination.state().to_string()),
         false => to_stderr(&reports::examination_text(&examination, output.style())),
     }
     for file in &options.output {

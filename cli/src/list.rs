@@ -52,6 +52,7 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
             line(&mut text, "reference", "built in", "plain,cache,pipelining", reference)?;
             line(&mut text, "mutant:NAME", "built in", "-", "the same with one defect; `crosswire demo --list`")?;
         }
+        Gateways::Show { name } if specimens::named(&name).is_some() => text.push_str(&specimen(&name)),
         Gateways::Show { name } => {
             let recipe = Recipe::find(&name).map_err(crosswire::GatewayError::from)?;
             writeln!(text, "{}: {}", recipe.name(), recipe.title())?;
@@ -81,6 +82,22 @@ pub(crate) fn gateways(command: Gateways) -> anyhow::Result<u8> {
     }
     to_stdout(&text)?;
     Ok(0)
+}
+
+/// What there is to say of a gateway that is part of crosswire.
+fn specimen(name: &str) -> String {
+    let Some(mutant) = name.strip_prefix("mutant:").and_then(|name| specimens::mutant(name.trim_end_matches(":h2up")))
+    else {
+        return format!(
+            "{name}: the correct gateway that is part of crosswire\n  variants   plain, cache, pipelining, each also with \
+             :h2up behind it for HTTP/2 to the origin\n  pools      upstream connections are reused\n  install    nothing\n"
+        );
+    };
+    format!(
+        "{name}: the reference gateway with one defect\n  defect     {}\n  shows as   {}, {}, {}\n  scenario   {}\n  \
+         install    nothing\n",
+        mutant.story, mutant.shape, mutant.boundary, mutant.leg, mutant.scenario
+    )
 }
 
 /// One line of the list of gateways.

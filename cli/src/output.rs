@@ -21,12 +21,15 @@ const STEP_SUMMARY_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     color: bool,
+    /// Only what it has come to is said.
     pub(crate) quiet: bool,
+    /// Not even that.
+    silent: bool,
     pub(crate) terminal: bool,
 }
 
 impl Output {
-    pub(crate) fn new(color: Color, quiet: bool) -> Output {
+    pub(crate) fn new(color: Color, quiet: u8) -> Output {
         // A dumb terminal can do no more than a file: no colour, and no line that is drawn anew.
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let terminal = std::io::stderr().is_terminal() && !dumb;
@@ -36,7 +39,14 @@ impl Output {
             Color::Never => false,
             Color::Auto => terminal && !refused,
         };
-        Output { color, quiet, terminal }
+        Output { color, quiet: quiet > 0, silent: quiet > 1, terminal }
+    }
+
+    /// Says what a command has come to, unless the exit code is to say it alone.
+    pub(crate) fn conclude(&self, words: &str) {
+        if !self.silent {
+            to_stderr(words);
+        }
     }
 
     /// How reports are written for people.

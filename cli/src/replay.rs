@@ -41,27 +41,27 @@ pub(crate) fn run(options: &Replay, output: &Output) -> anyhow::Result<u8> {
                 to_stderr(&reports::card(&finding, &again, output.style()));
             }
         }
-        to_stderr(&format!("FAILED {failed} of {runs}"));
+        output.conclude(&format!("FAILED {failed} of {runs}"));
         return Ok(10);
     }
     if let Some(code) = ending.signalled() {
-        to_stderr(&format!("INTERRUPTED: of {times} runs {runs} were made, and none of them failed"));
+        output.conclude(&format!("INTERRUPTED: of {times} runs {runs} were made, and none of them failed"));
         return Ok(code);
     }
     if !replayed.unmet.is_empty() || runs == 0 {
-        to_stderr(&format!(
+        output.conclude(&format!(
             "CANNOT RUN: in {runs} runs the gateway was not exercised; unmet: {}",
             replayed.unmet.join(", ")
         ));
         return Ok(3);
     }
     if replayed.kept_from_its_faults {
-        to_stderr(&format!(
+        output.conclude(&format!(
             "CANNOT RUN: in {runs} runs not one fault of the plan was performed; the gateway may speak HTTP/1.0 to the origin, \
              or close its connection first"
         ));
         return Ok(3);
     }
-    to_stderr(&format!("FIXED 0 of {runs}"));
+    output.conclude(&format!("FIXED 0 of {runs}"));
     Ok(0)
 }

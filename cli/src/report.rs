@@ -14,7 +14,7 @@ pub(crate) fn run(options: &Report, output: &Output) -> anyhow::Result<u8> {
     let replay = |finding: &Finding| replay_command(&program, &options.folder, finding, gateway.as_deref());
     output::write_reports(&record, &options.reports.output, &replay)?;
     if output.quiet {
-        to_stderr(record.verdict.title());
+        output.conclude(record.verdict.title());
     } else {
         for finding in &record.findings {
             to_stderr(&reports::card(finding, &replay(finding), output.style()));

@@ -24,17 +24,19 @@ pub(crate) fn run(options: &Selftest, output: &Output) -> anyhow::Result<u8> {
     let ending = Ending::new(output);
     let bar = Arc::new(progress(output));
     let told = Arc::clone(&bar);
-    let lines = Lines::new(output);
+    let (lines, status) = (Lines::new(output), ending.status.clone());
     let matrix = matrix(options)?.stop(ending.stop.clone()).on_cell(move |done, total| {
         told.set_length(total as u64);
         told.set_position(done as u64);
-        lines.tell(|| format!("{done} of {total} cells"));
+        let progress = format!("{done} of {total} cells");
+        status.set(&progress);
+        lines.tell(|| progress);
     });
     let ran = ending.watched(async { tokio::task::spawn_blocking(|| matrix.run()).await })?;
     bar.finish_and_clear();
     let matrix = ran.context("run the matrix on a thread of its own")??;
     match output.quiet {
-        true => to_stderr(matrix.verdict.title()),
+        true => output.conclude(matrix.verdict.title()),
         false => to_stderr(&reports::matrix_text(&matrix, output.style())),
     }
     write(&matrix, options)?;

@@ -1,9 +1,9 @@
 //! What ends a command before its time: the first signal asks it to end and say what it has come to, the second ends it.
+//! SIGUSR1 asks it how far it is.
 
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use anyhow::Context;
 use crosswire::Stop;
@@ -19,14 +19,37 @@ const FOUND: u8 = 10;
 pub(crate) struct Ending {
     /// Asks the work to end.
     pub(crate) stop: Stop,
+    /// What is said when somebody asks.
+    pub(crate) status: Status,
     signalled: Arc<OnceLock<u8>>,
     found: Arc<AtomicBool>,
     quiet: bool,
 }
 
+/// How far a command is, in a line. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Status(Arc<Mutex<String>>);
+
+impl Status {
+    pub(crate) fn set(&self, line: &str) {
+        line.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn tell(&self) {
+        let line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        to_stderr(&format!("crosswire: {}", if line.is_empty() { "nothing is done yet" } else { line.as_str() }));
+    }
+}
+
 impl Ending {
     pub(crate) fn new(output: &Output) -> Ending {
-        Ending { stop: Stop::default(), signalled: Arc::default(), found: Arc::default(), quiet: output.quiet }
+        Ending {
+            stop: Stop::default(),
+            status: Status::default(),
+            signalled: Arc::default(),
+            found: Arc::default(),
+            quiet: output.quiet,
+        }
     }
 
     /// Something was found: it survives whatever comes after it.
@@ -50,7 +73,8 @@ impl Ending {
     }
 
     async fn listen(self) {
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        let (Ok(mut interrupt), Ok(mut terminate), Ok(mut asked)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::user_defined1()))
         else {
             // Signals then do what they do by default; the journal is readable all the same.
             return;
@@ -59,6 +83,10 @@ impl Ending {
             let code: u8 = tokio::select! {
                 _ = interrupt.recv() => 130,
                 _ = terminate.recv() => 143,
+                _ = asked.recv() => {
+                    self.status.tell();
+                    continue;
+                }
             };
             if self.signalled.set(code).is_err() {
                 let code = if self.found.load(Ordering::Relaxed) { FOUND } else { code };

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use vocabulary::suppression::{SuppressionRecord, SuppressionState};
 
 use crate::output::{Output, to_stderr};
+use crate::signals::Status;
 
 /// How often a line is printed where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -39,12 +40,13 @@ pub(crate) struct Watch {
     output: Output,
     bar: ProgressBar,
     lines: Lines,
+    status: Status,
     /// Why scenarios were skipped, as far as it was said.
     reasons: Mutex<BTreeSet<String>>,
 }
 
 impl Watch {
-    pub(crate) fn new(output: Output) -> Watch {
+    pub(crate) fn new(output: Output, status: Status) -> Watch {
         let target = match output.terminal && !output.quiet {
             true => ProgressDrawTarget::stderr(),
             false => ProgressDrawTarget::hidden(),
@@ -52,7 +54,7 @@ impl Watch {
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{elapsed:>4} {wide_msg}");
         bar.set_style(style.expect("the template is right, a test shows it"));
-        Watch { output, bar, lines: Lines::new(&output), reasons: Mutex::default() }
+        Watch { output, bar, lines: Lines::new(&output), status, reasons: Mutex::default() }
     }
 
     /// Shows one event.
@@ -126,6 +128,7 @@ impl Watch {
     }
 
     fn progress(&self, text: String) {
+        self.status.set(&text);
         if self.output.terminal {
             self.bar.set_message(text);
             self.bar.tick();

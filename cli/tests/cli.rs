@@ -479,6 +479,13 @@ fn lists_are_for_machines_and_people() {
     assert!(frozen.ends_with("(profile deep)"), "{frozen}");
     let gateways = stdout(&crosswire(folder.path(), &["gateways", "list"]));
     assert!(gateways.contains("nginx") && gateways.contains("haproxy"), "{gateways}");
+    let reference = stdout(&crosswire(folder.path(), &["gateways", "show", "reference"]));
+    assert!(reference.contains("the correct gateway that is part of crosswire"), "{reference}");
+    let mutant = stdout(&crosswire(folder.path(), &["gateways", "show", "mutant:stream-map-off-by-one"]));
+    assert!(
+        mutant.contains("shows as   pair swap, cross-tenant, reply leg") && mutant.contains("h2-reverse-completion"),
+        "{mutant}"
+    );
     let shown = stdout(&crosswire(folder.path(), &["scenarios", "show", "interim-100-late-final"]));
     assert!(shown.contains("RFC 9110") && shown.contains("same upstream connection"), "{shown}");
     assert!(stdout(&crosswire(folder.path(), &["explain", "pair-swap"])).contains("each other's replies"));
@@ -498,6 +505,9 @@ fn no_colour_reaches_a_pipe_and_the_verdict_stands_alone_when_quiet() {
     assert!(stderr(&loud).contains('\u{1b}'));
     let quiet = crosswire(folder.path(), &[&check[..], &["-q"]].concat());
     assert_eq!(stderr(&quiet), "Clean\n");
+    let silent = crosswire(folder.path(), &[&check[..], &["-qq"]].concat());
+    assert_eq!((code(&silent), stderr(&silent)), (0, String::new()));
+    refused(&[&check[..1], &["-qq"]].concat(), 2, &["--recipe"]);
 }
 
 #[test]

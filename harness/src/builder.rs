@@ -61,6 +61,7 @@ pub struct Builder {
     pub(crate) regressions: Option<Regressions>,
     pub(crate) shrink_time: Option<Duration>,
     pub(crate) replays: Option<u32>,
+    pub(crate) grace: Option<Duration>,
     pub(crate) capture_bodies: bool,
     pub(crate) out: Option<PathBuf>,
     pub(crate) origin_listen: Option<SocketAddr>,
@@ -174,6 +175,13 @@ impl Builder {
     /// time that is left of the run's limit. Zero: a plan stays as it was found.
     pub fn shrink_time(mut self, limit: Duration) -> Builder {
         self.shrink_time = Some(limit);
+        self
+    }
+
+    /// How long the present case may still take once the end was asked for by [`Stop`](crate::Stop), 5 s where nobody
+    /// says. One that takes longer is given up, and not counted.
+    pub fn grace(mut self, grace: Duration) -> Builder {
+        self.grace = Some(grace);
         self
     }
 

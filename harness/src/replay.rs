@@ -106,7 +106,7 @@ pub(crate) async fn replay(builder: Builder, plan: Plan, times: u32) -> Result<R
     let key = run::draw_key(&gateway);
     let simulated = gateway.simulation_seed().is_some();
     let set_up = Bench::set_up(gateway, builder.origin_listen, key, work.path().to_owned(), plan.down);
-    let set_up = run::unless_stopped(&builder.stop, simulated, set_up).await;
+    let set_up = run::unless_stopped(&builder.stop, std::time::Duration::ZERO, simulated, set_up).await;
     let mut replayed = Replayed {
         reproduction: Reproduction::default(),
         findings: Vec::new(),

@@ -44,6 +44,8 @@ const SHRINK_TIME: Duration = Duration::from_secs(30);
 /// How often each kept plan is run: gateways schedule as they like.
 const REGRESSION_RUNS: u32 = 3;
 
+/// How long the present case may still take once the end was asked for, where nobody says.
+const GRACE: Duration = Duration::from_secs(5);
 /// How often it is looked for whether the end was asked for, where nothing else would notice.
 const STOP_POLL: Duration = Duration::from_millis(20);
 
@@ -265,9 +267,14 @@ where
     result.await.unwrap_or_else(|_| Err(RunError::Broken("the run's thread panicked".to_owned())))
 }
 
-/// What comes of the work, or nothing where the end is asked for before. A gateway that never becomes ready keeps nobody
-/// waiting who wants to end. In a simulation nothing is waited for, and a clock that is looked at has moved.
-pub(crate) async fn unless_stopped<T>(stop: &Stop, simulated: bool, work: impl Future<Output = T>) -> Option<T> {
+/// What comes of the work, or nothing where the end was asked for so long before. A gateway that never becomes ready keeps
+/// nobody waiting who wants to end. In a simulation nothing is waited for, and a clock that is looked at has moved.
+pub(crate) async fn unless_stopped<T>(
+    stop: &Stop,
+    grace: Duration,
+    simulated: bool,
+    work: impl Future<Output = T>,
+) -> Option<T> {
     if simulated {
         return Some(work.await);
     }
@@ -275,6 +282,7 @@ pub(crate) async fn unless_stopped<T>(stop: &Stop, simulated: bool, work: impl F
         while !stop.is_asked() {
             tokio::time::sleep(STOP_POLL).await;
         }
+        tokio::time::sleep(grace).await;
     };
     tokio::select! {
         biased;
@@ -357,7 +365,7 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
     let set_up = Bench::set_up(gateway.clone(), builder.origin_listen, key, folder.gateway(), down);
     let mut found = false;
     let mut plans_kept = Vec::new();
-    let end = match unless_stopped(&builder.stop, simulated, set_up).await {
+    let end = match unless_stopped(&builder.stop, Duration::ZERO, simulated, set_up).await {
         // Nothing was run; that somebody ended it is all there is to say.
         None => Ok(()),
         Some(Ok(mut bench)) => {
@@ -388,10 +396,13 @@ pub(crate) async fn run(builder: Builder) -> Result<Report, RunError> {
                 verified: 0,
                 faults: 0,
             };
-            let end = match run.regressions(&plans).await {
-                Ok(()) => run.cases(chosen).await,
-                Err(error) => Err(error),
+            let work = async {
+                run.regressions(&plans).await?;
+                run.cases(chosen).await
             };
+            // A case that is given up is not counted; whatever was told of it before is in the journal.
+            let grace = builder.grace.unwrap_or(GRACE);
+            let end = unless_stopped(&builder.stop, grace, simulated, work).await.unwrap_or(Ok(()));
             found = !run.findings.is_empty();
             plans_kept = run.kept;
             end
@@ -695,5 +706,30 @@ impl Run<'_> {
             Err(error) => Err(error.to_string()),
         };
         self.kept.push(Kept { finding: finding.id.clone(), kept });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_given_up_only_after_its_grace() {
+        let stop = Stop::default();
+        let never = Duration::from_secs(3_600);
+        assert_eq!(unless_stopped(&stop, Duration::ZERO, false, async { 1 }).await, Some(1));
+        stop.ask();
+        let endless = std::future::pending::<u8>();
+        assert_eq!(unless_stopped(&stop, Duration::ZERO, false, endless).await, None);
+        // Its work is done long before its grace is over.
+        let slow = async {
+            tokio::time::sleep(STOP_POLL * 2).await;
+            1
+        };
+        assert_eq!(unless_stopped(&stop, never, false, slow).await, Some(1));
+        let slow = tokio::time::sleep(never);
+        assert_eq!(unless_stopped(&stop, STOP_POLL, false, slow).await, None);
+        // In a simulation nobody is waiting.
+        assert_eq!(unless_stopped(&stop, Duration::ZERO, true, async { 1 }).await, Some(1));
     }
 }

@@ -118,6 +118,34 @@ fn handles_signals(run: &Running) -> bool {
 }
 
 #[test]
+fn whoever_asks_is_told_how_far_a_run_is_and_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Running::start(folder.path(), &[&LONG[..], &["reference", "--out", "run", "-q"]].concat());
+    until("two judged cases", || judged(folder.path()) > 1);
+    run.signal("-USR1");
+    run.until_it_says(" replies verified");
+    let before = judged(folder.path());
+    until("another judged case", || judged(folder.path()) > before);
+    run.signal("-INT");
+    assert_eq!(run.ended(), Some(130), "{}", run.said());
+}
+
+#[test]
+fn a_case_that_takes_longer_than_the_grace_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let command = specimen("reference");
+    let check = ["check", "--profile", "deep", "--command", &command, "--out", "run", "--grace", "0s"];
+    let mut run = Running::start(folder.path(), &[&check[..], &["--scenario", "surplus-same-segment"]].concat());
+    until("a judged case", || judged(folder.path()) > 0);
+    run.signal("-INT");
+    assert_eq!(run.ended(), Some(130), "{}", run.said());
+    let (code, text) = reported(folder.path());
+    assert!(code == 130 && text.contains("Interrupted"), "{text}");
+    let gateway = folder.path().join("run/gateway");
+    assert_eq!(working_in(&gateway), Vec::<String>::new());
+}
+
+#[test]
 fn quiet_is_quiet_when_interrupted_too() {
     let folder = tempfile::tempdir().unwrap();
     let mut run = Running::start(folder.path(), &[&LONG[..], &["reference", "--out", "run", "-q"]].concat());
