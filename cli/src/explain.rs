@@ -208,7 +208,8 @@ const WORDS: &[(&str, &str, &str)] = &[
         "fingerprint",
         "word",
         "names a finding in every run, whatever its seed, ports and times: a hash of scenario, shape, boundary and leg. Two \
-     defects that show alike under one scenario share it.",
+     defects that show alike under one scenario share it, and so do the shapes between which chance decides: shift and \
+     splice, pair swap and rotation.",
     ),
     ("seed", "word", "the number that fixes the plans. The gateway's own scheduling is not ours to fix."),
     ("replay", "word", "a plan is run again, so many times; the rate says how often it failed."),

@@ -194,7 +194,7 @@ impl Pursuit<'_> {
     /// One run of a plan: the finding as it tells it, if it shows it.
     async fn run(&mut self, plan: &Plan, finding: &Finding) -> Result<Option<(Finding, Seen)>, RunError> {
         let judgement = self.bench.run(plan).await?;
-        let again = judgement.findings.into_iter().find(|other| other.fingerprint == finding.fingerprint);
+        let again = judgement.findings.into_iter().find(|other| is_again(finding, other));
         Ok(again.map(|again| {
             let again = Finding { id: finding.id.clone(), ..again };
             let seen = Seen::of(&again, judgement.arrivals);
@@ -214,7 +214,7 @@ impl Pursuit<'_> {
             };
             let finding = last.finding.clone();
             last.rate = rate_of(self.bench, &last.plan, self.limits, |judged| {
-                let again = judged.findings.iter().find(|other| other.fingerprint == finding.fingerprint);
+                let again = judged.findings.iter().find(|other| is_again(&finding, other));
                 if let Some(again) = again {
                     last.finding = Finding { id: finding.id.clone(), ..again.clone() };
                 }
@@ -238,6 +238,7 @@ impl Pursuit<'_> {
             return Ok(Counterfactual { left_out, ..Counterfactual::default() });
         }
         let again = |judged: &crate::oracle::Judgement| {
+            // Whatever has the same cause speaks against the finding, whichever way it shows.
             judged.findings.iter().any(|other| other.fingerprint == finding.fingerprint)
         };
         // One with a cache, where the finding is about one.
@@ -269,6 +270,11 @@ impl Pursuit<'_> {
     fn is_over(&self, until: Instant) -> bool {
         self.limits.stop.is_asked() || Instant::now() >= until
     }
+}
+
+/// Whether it is the same finding once more: what it tells must not change while its plan is made smaller.
+fn is_again(finding: &Finding, other: &Finding) -> bool {
+    (&other.fingerprint, other.shape) == (&finding.fingerprint, finding.shape)
 }
 
 /// How often a plan fails in as many runs as asked for, or as there is time for.

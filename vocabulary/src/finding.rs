@@ -61,6 +61,16 @@ impl Shape {
         Shape::TruncationAsComplete,
     ];
 
+    /// The shape that stands for those between which chance decides. Bytes that a connection owes may come to be a reply of
+    /// their own or the rest of another's, by how they are cut; of replies in a wrong order two may change places, or more.
+    pub fn kin(self) -> Shape {
+        match self {
+            Shape::Splice => Shape::Shift,
+            Shape::Rotation => Shape::PairSwap,
+            other => other,
+        }
+    }
+
     /// The shape in prose, as cards and tables write it.
     pub fn words(self) -> &'static str {
         match self {

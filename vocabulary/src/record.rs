@@ -488,12 +488,13 @@ pub fn upper_bound_95(n: u64) -> Option<f64> {
     (n > 0).then(|| 3.0 / n as f64)
 }
 
-/// The fingerprint of a finding: stable over runs, seeds, ports and times. What is wrong by its age alone has another than a
-/// leak that looks the same, so that whoever answers for the one does not answer for the other.
+/// The fingerprint of a finding: stable over runs, seeds, ports and times. Shapes between which chance decides share it
+/// ([`Shape::kin`]). What is wrong by its age alone has another than a leak that looks the same, so that whoever answers for
+/// the one does not answer for the other.
 pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg, severity: Severity) -> String {
     let mut hasher = SipHasher24::new();
     let age = if severity == Severity::Staleness { "|stale" } else { "" };
-    hasher.write(format!("{scenario}|{shape}|{boundary}|{leg}{age}").as_bytes());
+    hasher.write(format!("{scenario}|{}|{boundary}|{leg}{age}", shape.kin()).as_bytes());
     format!("cw{:016x}", hasher.finish())
 }
 
@@ -745,7 +746,12 @@ pub(crate) mod tests {
     #[test]
     fn one_cause_has_one_fingerprint_and_two_causes_have_two() {
         let of = |boundary, severity| fingerprint("a", Shape::Shift, boundary, Leg::Reply, severity);
+        let shaped = |shape| fingerprint("a", shape, Boundary::CrossTenant, Leg::Reply, Severity::Leak);
         let one = of(Boundary::CrossTenant, Severity::Leak);
+        assert_eq!(one, shaped(Shape::Splice));
+        assert_eq!(shaped(Shape::PairSwap), shaped(Shape::Rotation));
+        assert_ne!(one, shaped(Shape::PairSwap));
+        assert_ne!(one, shaped(Shape::DuplicateDelivery));
         assert_eq!(one, of(Boundary::CrossTenant, Severity::Leak));
         assert_ne!(one, of(Boundary::SameTenant, Severity::Leak));
         assert_ne!(one, of(Boundary::CrossTenant, Severity::Staleness));
