@@ -22,8 +22,8 @@ pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u6
         exchange_anomalies(&mut counted, *exchange, happened, optional, map);
     }
     for unasked in &history.unasked {
-        let behind_close = deliveries::is_tail_behind_close(history, unasked);
-        counted.add("tail answered behind an announced close", u64::from(behind_close));
+        let behind_close = deliveries::is_owed_behind_close(history, unasked);
+        counted.add("answered behind an announced close", u64::from(behind_close));
         match unasked.looks_like {
             UnaskedKind::ErrorBeforeClose => counted.add("unasked error before close", 1),
             UnaskedKind::EmptyLines => counted.add("unasked empty lines", 1),
@@ -120,9 +120,11 @@ mod tests {
     #[test]
     fn a_tail_without_a_reply_is_none_and_one_behind_an_announced_close_is_counted() {
         assert_eq!(anomalies("1<1 tail:1>3 3<- store:3"), []);
-        let answered = "tail answered behind an announced close".to_owned();
+        let answered = "answered behind an announced close".to_owned();
         assert_eq!(anomalies("1<1 tail:1>3 3<- unasked:3<3"), [(answered, 1)]);
         assert_eq!(anomalies("1<1 2<-"), [("no reply".to_owned(), 1)], "a planned one");
+        let counts = anomalies("pipe:1,2,3 1<1 2<- 3<- unasked:3<2");
+        assert!(counts.contains(&("answered behind an announced close".to_owned(), 1)), "{counts:?}");
     }
 
     #[test]

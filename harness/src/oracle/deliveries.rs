@@ -153,16 +153,30 @@ fn is_tunnelled(history: &History, receiver: ExchangeId, status: u16, delivery: 
     })
 }
 
-/// Whether unasked bytes are the reply to a tail, in its place, behind a reply that had announced the close. RFC 9112 §9.6
-/// forbids answering there; but it is nobody else's, and nobody else received it.
-pub(super) fn is_tail_behind_close(history: &History, unasked: &Unasked) -> bool {
-    let Some(tail) = unasked.after.filter(|after| history.plan.speller(*after).is_some()) else { return false };
-    let Some(happened) = history.exchanges.get(&tail) else { return false };
-    let deliveries: BTreeSet<DeliveryId> = unasked.canaries.iter().filter_map(delivery).collect();
-    let owed = |delivery: &DeliveryId| {
-        happened.replied.iter().any(|it| it.delivery == *delivery && it.kind == DeliveryKind::Owed)
+/// Whether unasked bytes are what is owed on that connection, in its order: a reply had announced the close, and the
+/// gateway goes on answering the requests that were pipelined behind it. RFC 9112 §9.6 forbids that; but it is nobody
+/// else's, and where the close is minded nobody receives it.
+pub(super) fn is_owed_behind_close(history: &History, unasked: &Unasked) -> bool {
+    let mut deliveries: Vec<DeliveryId> = unasked.canaries.iter().filter_map(delivery).collect();
+    deliveries.dedup();
+    let on_it = history.exchanges.iter().filter_map(|(exchange, happened)| {
+        let sent = happened.sent.as_ref().filter(|sent| sent.connection == unasked.connection)?;
+        let unanswered = happened.end.is_some() && happened.reading().is_none();
+        unanswered.then_some((sent.ordinal, *exchange, happened))
+    });
+    let mut waiting: Vec<_> = on_it.collect();
+    waiting.sort_by_key(|(ordinal, exchange, _)| (*ordinal, *exchange));
+    let mut waiting = waiting.into_iter();
+    let owed_next = |delivery: &DeliveryId| {
+        // Whether a tail is a request at all is for the gateway to say.
+        let due = waiting
+            .find(|(_, exchange, _)| *exchange == delivery.exchange || history.plan.speller(*exchange).is_none());
+        due.is_some_and(|(_, exchange, happened)| {
+            let owed = happened.replied.iter().any(|it| it.delivery == *delivery && it.kind == DeliveryKind::Owed);
+            exchange == delivery.exchange && owed
+        })
     };
-    deliveries.len() == 1 && deliveries.iter().all(owed) && happened.reading().is_none()
+    !deliveries.is_empty() && deliveries.iter().all(owed_next)
 }
 
 /// What allows a receiver another's delivery, if anything does: its audience, or what a cache may do.

@@ -232,7 +232,7 @@ impl<'a> Naming<'a> {
     fn desyncs(&mut self) {
         for unasked in &self.history.unasked {
             let after = unasked.after.filter(|after| self.tenants.contains_key(after));
-            let Some(after) = after.filter(|_| !deliveries::is_tail_behind_close(self.history, unasked)) else {
+            let Some(after) = after.filter(|_| !deliveries::is_owed_behind_close(self.history, unasked)) else {
                 continue;
             };
             let mut deliveries = unasked.canaries.iter().filter_map(|found| found.claim.delivery_id());
@@ -650,6 +650,19 @@ mod tests {
         silent("1<1 2<2 3<3");
         silent("c1:1,2,3 seq 1<1 2<2 3<3");
         silent("1<- 2<2");
+    }
+
+    #[test]
+    fn what_is_owed_behind_an_announced_close_is_nobody_elses() {
+        silent("pipe:1,2 1<1 2<- unasked:2<2");
+        silent("pipe:1,2,3 1<1 2<- 3<- unasked:3<2");
+        silent("1<1 tail:1>3 3<- unasked:3<3");
+        // Out of turn, once more, a surplus, from another connection, or whose request had its reply.
+        check("pipe:1,2,3 1<1 2<- 3<- unasked:3<3", "desync, same lane, reply leg");
+        check("pipe:1,2,3 1<1 2<- 3<- unasked:3<1", "desync, cross-tenant, reply leg");
+        check("pipe:1,2 1<1 2<- surplus:2.2 unasked:2<2.2", "desync, same lane, reply leg (race)");
+        check("pipe:1,2 1<1 2<- 3<- unasked:2<3", "desync, cross-tenant, reply leg");
+        check("pipe:1,2 1<1 2<2 unasked:2<2", "desync, same lane, reply leg");
     }
 
     #[test]
