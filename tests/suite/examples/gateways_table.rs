@@ -1,5 +1,6 @@
-//! Real gateways under the quick profile: `cargo run --release -p crosswire-suite --example gateways_table
-//! [NAME[:VARIANT]]…` writes `tests/suite/GATEWAYS.md`; with names, it only prints their rows.
+//! Real gateways under the quick profile: `cargo run --release -p crosswire-suite --example gateways_table --
+//! [--jobs N] [NAME[:VARIANT]]…` writes `tests/suite/GATEWAYS.md`; with names, it only prints their rows. So many rows run
+//! beside each other, one where nobody says.
 //!
 //! One row for each variant of each recipe and what it speaks with clients. What is not on this machine is listed as
 //! not run. How often something was found stands there, and not what: what is written
@@ -7,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crosswire::{Gateway, Profile, Recipe, Regressions};
@@ -17,16 +19,28 @@ use vocabulary::record::RunRecord;
 const SEED: u64 = 1;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let names: Vec<String> = std::env::args().skip(1).collect();
+    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    let jobs = match names.first().map(String::as_str) {
+        Some("--jobs") => names.drain(..2.min(names.len())).nth(1).ok_or("--jobs lacks its value")?.parse()?,
+        _ => 1,
+    };
     let recipes = Recipe::built_in();
     let all = recipes.iter().flat_map(Row::of_recipe).filter(|row| row.is_wanted(&names));
-    let mut rows: Vec<(Row, Outcome)> = Vec::new();
-    for row in all {
-        let began = Instant::now();
-        let outcome = row.outcome();
-        eprintln!("{}   ({} s)", row.line(&outcome), began.elapsed().as_secs());
-        rows.push((row, outcome));
-    }
+    let (left, done) = (Mutex::new(all.enumerate()), Mutex::new(BTreeMap::new()));
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some((place, row)) = next() {
+                    let began = Instant::now();
+                    let outcome = row.outcome();
+                    eprintln!("{}   ({} s)", row.line(&outcome), began.elapsed().as_secs());
+                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, (row, outcome));
+                }
+            });
+        }
+    });
+    let rows: Vec<(Row, Outcome)> = done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect();
     match names.is_empty() {
         true => std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/GATEWAYS.md"), page(&rows))?,
         false => print!("{}", page(&rows)),
