@@ -67,7 +67,17 @@ impl Shape {
         match self {
             Shape::Splice => Shape::Shift,
             Shape::Rotation => Shape::PairSwap,
-            other => other,
+            Shape::DuplicateDelivery
+            | Shape::PairSwap
+            | Shape::Shift
+            | Shape::StaleDelivery
+            | Shape::Fragment
+            | Shape::Misdelivery
+            | Shape::GhostRequest
+            | Shape::RequestSplice
+            | Shape::Desync
+            | Shape::StatusMismatch
+            | Shape::TruncationAsComplete => self,
         }
     }
 
