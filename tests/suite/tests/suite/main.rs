@@ -10,6 +10,7 @@ mod mutants;
 mod real;
 mod simulated;
 mod tidy;
+mod twisted;
 
 use std::time::Duration;
 
