@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::canary::{Claim, Role, Site};
-use vocabulary::history::{DeliveryKind, ExchangeEnd, History, Place, Received, Replied, Seen, Unasked};
-use vocabulary::identity::{Attempt, DeliveryId, ExchangeId, TenantId};
+use vocabulary::history::{
+    DeliveryKind, ExchangeEnd, ExchangeHistory, History, Place, Received, Replied, Seen, Unasked,
+};
+use vocabulary::identity::{Attempt, ConnectionId, DeliveryId, ExchangeId, TenantId};
 use vocabulary::plan::Target;
 
 use super::audience::{self, Observed, Sharing};
@@ -153,30 +155,35 @@ fn is_tunnelled(history: &History, receiver: ExchangeId, status: u16, delivery: 
     })
 }
 
+/// The exchanges of a connection without streams that ended before anything of a reply had come, in their order.
+pub(super) fn unanswered_on(history: &History, connection: ConnectionId) -> Vec<(ExchangeId, &ExchangeHistory)> {
+    let on_it = history.exchanges.iter().filter_map(|(exchange, happened)| {
+        let sent = happened.sent.as_ref()?;
+        let here = sent.connection == connection && sent.stream.is_none();
+        let unanswered = happened.end.is_some() && happened.reading().is_none();
+        (here && unanswered).then_some((sent.ordinal, *exchange, happened))
+    });
+    let mut unanswered: Vec<_> = on_it.collect();
+    unanswered.sort_by_key(|(ordinal, exchange, _)| (*ordinal, *exchange));
+    unanswered.into_iter().map(|(_, exchange, happened)| (exchange, happened)).collect()
+}
+
 /// Whether unasked bytes are what is owed on that connection, in its order: a reply had announced the close, and the
 /// gateway goes on answering the requests that were pipelined behind it. RFC 9112 §9.6 forbids that; but it is nobody
 /// else's, and where the close is minded nobody receives it.
 pub(super) fn is_owed_behind_close(history: &History, unasked: &Unasked) -> bool {
     let mut deliveries: Vec<DeliveryId> = unasked.canaries.iter().filter_map(delivery).collect();
     deliveries.dedup();
-    let on_it = history.exchanges.iter().filter_map(|(exchange, happened)| {
-        let sent = happened.sent.as_ref().filter(|sent| sent.connection == unasked.connection)?;
-        let unanswered = happened.end.is_some() && happened.reading().is_none();
-        unanswered.then_some((sent.ordinal, *exchange, happened))
-    });
-    let mut waiting: Vec<_> = on_it.collect();
-    waiting.sort_by_key(|(ordinal, exchange, _)| (*ordinal, *exchange));
-    let mut waiting = waiting.into_iter();
-    let owed_next = |delivery: &DeliveryId| {
+    let mut unanswered = unanswered_on(history, unasked.connection).into_iter();
+    let is_due = |delivery: &DeliveryId| {
         // Whether a tail is a request at all is for the gateway to say.
-        let due = waiting
-            .find(|(_, exchange, _)| *exchange == delivery.exchange || history.plan.speller(*exchange).is_none());
-        due.is_some_and(|(_, exchange, happened)| {
+        let is_next = |exchange: ExchangeId| exchange == delivery.exchange || history.plan.speller(exchange).is_none();
+        unanswered.find(|(exchange, _)| is_next(*exchange)).is_some_and(|(exchange, happened)| {
             let owed = happened.replied.iter().any(|it| it.delivery == *delivery && it.kind == DeliveryKind::Owed);
             exchange == delivery.exchange && owed
         })
     };
-    !deliveries.is_empty() && deliveries.iter().all(owed_next)
+    !deliveries.is_empty() && deliveries.iter().all(is_due)
 }
 
 /// What allows a receiver another's delivery, if anything does: its audience, or what a cache may do.

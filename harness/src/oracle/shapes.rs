@@ -246,7 +246,10 @@ impl<'a> Naming<'a> {
                 | UnaskedKind::Garbage => deliveries.next(),
             };
             let Some(delivery) = delivery else {
-                if unasked.looks_like == UnaskedKind::Reply && !client_sent_more(self.history, unasked.connection) {
+                // Behind an announced close it may be the gateway's own answer to what was pipelined there (RFC 9112 §9.6).
+                let asked = client_sent_more(self.history, unasked.connection)
+                    || !deliveries::unanswered_on(self.history, unasked.connection).is_empty();
+                if unasked.looks_like == UnaskedKind::Reply && !asked {
                     let fact = "was answered, and then a second final reply came on its connection unasked".to_owned();
                     self.suspect_fact(Shape::Desync, Leg::Mint, after, after, self.tenants[&after], fact);
                     if proof::is_passed_through(self.history, after)
@@ -663,6 +666,17 @@ mod tests {
         check("pipe:1,2 1<1 2<- surplus:2.2 unasked:2<2.2", "desync, same lane, reply leg (race)");
         check("pipe:1,2 1<1 2<- 3<- unasked:2<3", "desync, cross-tenant, reply leg");
         check("pipe:1,2 1<1 2<2 unasked:2<2", "desync, same lane, reply leg");
+    }
+
+    #[test]
+    fn a_reply_of_the_gateways_own_behind_an_announced_close_may_have_been_asked_for() {
+        let judged = |notation| {
+            let mut history = history(notation);
+            history.unasked[0].looks_like = UnaskedKind::Reply;
+            let map = deliveries::map(&history);
+            classify(&history, &map, Known::VERBATIM).len()
+        };
+        assert_eq!((judged("pipe:1,2 1<1 2<- timeout:2"), judged("pipe:1,2 1<1 2<2 timeout:2")), (0, 1));
     }
 
     #[test]
