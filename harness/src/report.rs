@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use reports::Style;
 use vocabulary::finding::Finding;
 use vocabulary::limits::REPRODUCTION_RUNS;
-use vocabulary::record::RunRecord;
+use vocabulary::record::{REGRESSIONS, RunRecord};
 use vocabulary::verdict::Verdict;
 
 /// The record of a run, and how to speak of it.
@@ -55,8 +55,14 @@ impl Report {
     /// The command that runs a finding's plan again. Of a gateway that only a test knows, where the plan was kept: the
     /// test.
     pub fn replay_command(&self, finding: &Finding) -> String {
-        match (&self.replaying.arguments, self.file_of(finding), std::env::var("CARGO_PKG_NAME")) {
-            (None, Some(Ok(kept)), Ok(package)) => format!("cargo test -p {package}  # runs {} first", shown(kept)),
+        // One that its kept plan has found again lies where it lay.
+        let again = finding.scenario.strip_prefix(REGRESSIONS).and_then(|kept| kept.strip_prefix('/'));
+        let kept = match self.file_of(finding) {
+            Some(Ok(kept)) => Some(shown(kept).to_string()),
+            _ => again.map(|name| format!("the kept plan {name}.json")),
+        };
+        match (&self.replaying.arguments, kept, std::env::var("CARGO_PKG_NAME")) {
+            (None, Some(kept), Ok(package)) => format!("cargo test -p {package}{}  # runs {kept} first", this_test()),
             (arguments, _, _) => replay_command(&self.replaying.program, &self.folder, finding, arguments.as_deref()),
         }
     }
@@ -122,6 +128,22 @@ impl Report {
 
     fn file_of(&self, finding: &Finding) -> Option<&Result<PathBuf, String>> {
         self.kept.iter().find(|kept| kept.finding == finding.id).map(|kept| &kept.kept)
+    }
+}
+
+/// The arguments by which `cargo test` runs this test alone, as far as they are known: cargo names the program of an
+/// integration test after its file, and the test's thread has the test's name.
+fn this_test() -> String {
+    let program = std::env::current_exe().unwrap_or_default();
+    let stem = program.file_stem().unwrap_or_default().to_string_lossy();
+    let target = stem.rsplit_once('-').map(|(target, _)| target).unwrap_or_default();
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let is_its_own_file = Path::new(&package).join("tests").join(format!("{target}.rs")).is_file();
+    let target = if is_its_own_file { format!(" --test {target}") } else { String::new() };
+    let is_path = |name: &str| name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
+    match std::thread::current().name() {
+        Some(test) if test != "main" && is_path(test) => format!("{target} {test}"),
+        _ => target,
     }
 }
 

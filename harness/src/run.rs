@@ -15,7 +15,9 @@ use vocabulary::gate::GateError;
 use vocabulary::identity::{CaseNumber, ExchangeId};
 use vocabulary::limits::{FINDINGS_MAX, REPRODUCTION_RUNS};
 use vocabulary::plan::{Form, Plan, RequestBody};
-use vocabulary::record::{GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, RunEnd, RunRecord, RunStart};
+use vocabulary::record::{
+    GatewayRecord, JOURNAL_SCHEMA, JournalEntry, PlannedScenario, REGRESSIONS, RunEnd, RunRecord, RunStart,
+};
 use vocabulary::scenario::ScenarioHead;
 use vocabulary::suppression::{Day, Suppression};
 
@@ -679,10 +681,13 @@ impl Run<'_> {
         }
         self.findings.push(finding.clone());
         (self.told)(RunEvent::Found(&finding));
+        // A kept plan has been made small before it was kept.
+        let is_kept = plan.scenario.family == REGRESSIONS;
+        let shrink_time = if is_kept { Duration::ZERO } else { self.builder.shrink_time.unwrap_or(SHRINK_TIME) };
         let limits = Limits {
             stop: &self.builder.stop,
             deadline: self.deadline,
-            shrink_time: self.builder.shrink_time.unwrap_or(SHRINK_TIME),
+            shrink_time,
             replays: self.builder.replays.unwrap_or(REPRODUCTION_RUNS),
         };
         let mut pursuit = Pursuit {

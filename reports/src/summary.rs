@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use vocabulary::finding::Proof;
 use vocabulary::record::{GATEWAYS_OWN_ERROR, NO_REPLY, RunRecord};
 use vocabulary::scenario::{Level, Prevented};
 use vocabulary::verdict::Verdict;
@@ -244,6 +245,11 @@ fn observations(record: &RunRecord, style: Style) -> Vec<String> {
         lines.extend(wrapped(&observed, style.columns() - 2, 2).iter().map(|line| format!("  {line}")));
     }
     lines.extend(and_more(record.observations.len()));
+    if record.observations.iter().any(|observation| observation.proof == Proof::Race) {
+        let race = "proof: race: it came when the gateway could take it for the answer, which HTTP/1.1 leaves it no way to tell; \
+                    held against nobody";
+        lines.extend(wrapped(race, style.columns(), 2));
+    }
     lines
 }
 

@@ -494,8 +494,17 @@ pub fn upper_bound_95(n: u64) -> Option<f64> {
 pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg, severity: Severity) -> String {
     let mut hasher = SipHasher24::new();
     let age = if severity == Severity::Staleness { "|stale" } else { "" };
+    let scenario = scenario_of(scenario);
     hasher.write(format!("{scenario}|{}|{boundary}|{leg}{age}", shape.kin()).as_bytes());
     format!("cw{:016x}", hasher.finish())
+}
+
+/// The scenario that a kept plan of this name came from, or else the name itself: a defect that is found again by its kept
+/// plan is the same one.
+fn scenario_of(name: &str) -> &str {
+    let kept = name.strip_prefix(REGRESSIONS).and_then(|kept| kept.strip_prefix('/'));
+    let named = kept.and_then(|kept| kept.rsplit_once('-')).filter(|(_, fingerprint)| is_fingerprint(fingerprint));
+    named.map_or(kept.unwrap_or(name), |(scenario, _)| scenario)
 }
 
 /// Whether a text has the form of a fingerprint: `cw` and sixteen hexadecimal digits.
@@ -756,6 +765,17 @@ pub(crate) mod tests {
         assert_ne!(one, of(Boundary::SameTenant, Severity::Leak));
         assert_ne!(one, of(Boundary::CrossTenant, Severity::Staleness));
         assert!(is_fingerprint(&one));
+        // Found again by its kept plan.
+        let again = fingerprint(
+            &format!("regressions/a-{one}"),
+            Shape::Shift,
+            Boundary::CrossTenant,
+            Leg::Reply,
+            Severity::Leak,
+        );
+        assert_eq!(again, one);
+        assert_eq!(scenario_of("regressions/by-hand"), "by-hand");
+        assert_eq!(scenario_of("bodyless-surplus"), "bodyless-surplus");
         for none in ["", "cw", "f1", &one[2..], &one.to_uppercase(), &format!("{one}0"), "cw00112233445566gg"] {
             assert!(!is_fingerprint(none), "{none}");
         }

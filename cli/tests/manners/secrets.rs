@@ -88,7 +88,7 @@ impl Talkative {
     fn start() -> Talkative {
         let (inner, upstream) = (free_port(), free_port());
         let mutant = Command::new(env!("CARGO_BIN_EXE_crosswire"))
-            .args(["gateways", "serve", "mutant:interim-taken-as-final"])
+            .args(["gateways", "serve", "mutant:surplus-accepted"])
             .env("LISTEN_PORT", inner.to_string())
             .env("UPSTREAM_PORT", upstream.to_string())
             .stderr(Stdio::null())
@@ -169,7 +169,7 @@ fn replies(mut from: TcpStream, mut to: TcpStream) {
     drop(to.shutdown(std::net::Shutdown::Write));
 }
 
-const RUN: [&str; 8] = ["--scenario", "interim-100-late-final", "--cases", "1", "--seed", "1", "--shrink-time", "0s"];
+const RUN: [&str; 8] = ["--scenario", "surplus-same-segment", "--cases", "1", "--seed", "1", "--shrink-time", "0s"];
 const REPORTS: [&str; 11] =
     ["-vvv", "-o", "r.json", "-o", "r.jsonl", "-o", "r.xml", "-o", "r.md", "--annotations", "github"];
 
@@ -275,7 +275,7 @@ fn a_wrong_header_and_a_url_with_a_password_are_refused_without_being_quoted() {
 #[test]
 fn bodies_are_kept_when_that_is_asked_for_and_the_report_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let check = ["check", "--recipe", "mutant:interim-taken-as-final", "--out"];
+    let check = ["check", "--recipe", "mutant:surplus-accepted", "--out"];
     let usual = crosswire(folder.path(), &[&check[..], &["usual"], &RUN[..]].concat());
     let asked = crosswire(folder.path(), &[&check[..], &["asked", "--capture-bodies"], &RUN[..]].concat());
     for (output, run, says) in [(&usual, "usual", false), (&asked, "asked", true)] {

@@ -197,6 +197,10 @@ impl Fold {
             !skipped && !names.contains(&planned.name.as_str())
         });
         let not_run: Vec<ScenarioRecord> = not_run.map(|planned| not_run_record(planned, unproven)).collect();
+        if run.is_empty() && unproven.len() > 1 {
+            // One sentence says it of all.
+            *unproven = vec!["no case of any scenario was run before the run ended".to_owned()];
+        }
         run.into_iter().chain(not_run).collect()
     }
 
