@@ -47,8 +47,8 @@ pub(crate) struct Arguments {
 /// The environment may say it in words.
 fn how_quiet(text: &str) -> Result<u8, String> {
     match text {
-        "" | "false" | "no" => Ok(0),
-        "true" | "yes" => Ok(1),
+        "" | "false" | "no" | "off" => Ok(0),
+        "true" | "yes" | "on" => Ok(1),
         number => number.parse().map_err(|_| "say true, false, or how many -q".to_owned()),
     }
 }

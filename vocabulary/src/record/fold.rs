@@ -196,11 +196,11 @@ impl Fold {
             let skipped = self.skipped.iter().any(|skipped| skipped.name == planned.name);
             !skipped && !names.contains(&planned.name.as_str())
         });
-        let not_run: Vec<ScenarioRecord> = not_run.map(|planned| not_run_record(planned, unproven)).collect();
-        if run.is_empty() && unproven.len() > 1 {
-            // One sentence says it of all.
-            *unproven = vec!["no case of any scenario was run before the run ended".to_owned()];
-        }
+        let not_run: Vec<&PlannedScenario> = not_run.collect();
+        let accusing: Vec<&str> =
+            not_run.iter().filter(|one| one.level != Level::Observe).map(|one| one.name.as_str()).collect();
+        unproven.extend(not_run_reason(&accusing, run.is_empty()));
+        let not_run: Vec<ScenarioRecord> = not_run.into_iter().map(not_run_record).collect();
         run.into_iter().chain(not_run).collect()
     }
 
@@ -280,12 +280,22 @@ fn verdict_of(level: Level) -> Verdict {
     }
 }
 
-/// A scenario that was chosen and of which no case was judged: the run ended before.
-fn not_run_record(planned: &PlannedScenario, unproven: &mut Vec<String>) -> ScenarioRecord {
-    let observes = planned.level == Level::Observe;
-    if !observes {
-        unproven.push(format!("{}: no case was run before the run ended", planned.name));
+/// In one sentence, however many they are: which scenarios prove nothing, because none of their cases was run.
+fn not_run_reason(names: &[&str], all: bool) -> Option<String> {
+    const NAMED: usize = 3;
+    let ended = "no case was run before the run ended";
+    match names {
+        [] => None,
+        [name] => Some(format!("{name}: {ended}")),
+        _ if all => Some("no case of any scenario was run before the run ended".to_owned()),
+        _ if names.len() <= NAMED => Some(format!("{}: {ended}", names.join(", "))),
+        _ => Some(format!("{} and {} more scenarios: {ended}", names[..NAMED].join(", "), names.len() - NAMED)),
     }
+}
+
+/// A scenario that was chosen and of which no case was judged: the run ended before.
+fn not_run_record(planned: &PlannedScenario) -> ScenarioRecord {
+    let observes = planned.level == Level::Observe;
     ScenarioRecord {
         name: planned.name.clone(),
         family: planned.family.clone(),
@@ -398,4 +408,21 @@ fn merge_observations(cases: &[CaseSummary]) -> Vec<ObservationRecord> {
         }
     }
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_run_reason;
+
+    #[test]
+    fn what_was_not_run_is_said_in_one_sentence() {
+        let said = |names: &[&str]| not_run_reason(names, false).unwrap_or_default();
+        assert_eq!(said(&[]), "");
+        assert_eq!(said(&["a"]), "a: no case was run before the run ended");
+        assert_eq!(said(&["a", "b", "c"]), "a, b, c: no case was run before the run ended");
+        let five = ["a", "b", "c", "d", "e"];
+        assert_eq!(said(&five), "a, b, c and 2 more scenarios: no case was run before the run ended");
+        let nothing = not_run_reason(&five, true);
+        assert_eq!(nothing.as_deref(), Some("no case of any scenario was run before the run ended"));
+    }
 }
