@@ -10,7 +10,7 @@ use vocabulary::plan::{BodyPace, Event, EventKind, Freeze, Plan, Request, Reques
 /// one after the other instead: what is left out then is that they were in flight together.
 pub(crate) fn ablate(plan: &Plan) -> (Plan, LeftOut) {
     let mut plan = plan.clone();
-    let only_an_order = plan.faults().iter().all(|(_, kind)| *kind == FaultKind::Reorder);
+    let only_an_order = is_only_an_order(&plan);
     plan.gates.clear();
     for stimulus in plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli) {
         well_behaved(stimulus);
@@ -25,6 +25,11 @@ pub(crate) fn ablate(plan: &Plan) -> (Plan, LeftOut) {
         previous = Some(stimulus.exchange);
     }
     (plan, LeftOut::Overlap)
+}
+
+/// Whether nothing of a plan misbehaves but the order of replies, if anything does.
+pub(crate) fn is_only_an_order(plan: &Plan) -> bool {
+    plan.faults().iter().all(|(_, kind)| *kind == FaultKind::Reorder)
 }
 
 /// The same request, sent well and answered well.

@@ -16,7 +16,7 @@ use crate::case::Bench;
 use crate::gateway::Gateway;
 use crate::journal::RunFolder;
 use crate::run::{RunError, RunEvent, Stop, draw_key};
-use crate::shrink::{Proposal, Seen, Shrink};
+use crate::shrink::{Proposal, Seen, Shrink, leaves_order_to_chance};
 
 /// Runs of the plan that revealed the finding, before anything is left out of it: at least, and at most where some pass.
 const MEASURED_MIN: u32 = 4;
@@ -28,8 +28,8 @@ const RATE_TIME: Duration = Duration::from_secs(10);
 /// The smallest plan is given up for the one before it when its rate is below this share of the first one's: what was
 /// taken by chance is handed back.
 const RATE_SHARE_MIN: f64 = 0.2;
-/// The same for a plan that has lost its last fault, and now fails by chance: a fault that makes it certain is kept.
-const RATE_SHARE_MIN_WITHOUT_FAULT: f64 = 0.8;
+/// The same for a plan that leaves to chance in which order replies come: a gate that makes it certain is kept.
+const RATE_SHARE_MIN_BY_CHANCE: f64 = 0.8;
 
 /// How far a finding is pursued.
 #[derive(Clone, Copy)]
@@ -207,7 +207,6 @@ impl Pursuit<'_> {
     async fn most_reduced_that_holds(&mut self, mut taken: Vec<Shown>) -> Result<Shown, RunError> {
         let share = |rate: Reproduction| f64::from(rate.failed) / f64::from(rate.runs.max(1));
         let first = taken.first().map_or(0.0, |first| share(first.rate));
-        let first_has_faults = taken.first().is_some_and(|first| first.plan.size().faults > 0);
         loop {
             let Some(mut last) = taken.pop() else {
                 return Err(RunError::Broken("a finding was pursued without a plan".to_owned()));
@@ -222,8 +221,9 @@ impl Pursuit<'_> {
             })
             .await?;
             let measured = last.rate.runs > 0;
-            let chance = first_has_faults && last.plan.size().faults == 0;
-            let share_min = if chance { RATE_SHARE_MIN_WITHOUT_FAULT } else { RATE_SHARE_MIN };
+            let faulty = taken.iter().rev().find(|before| before.plan.size().faults > 0);
+            let by_chance = faulty.is_some_and(|before| leaves_order_to_chance(&before.plan, &last.plan));
+            let share_min = if by_chance { RATE_SHARE_MIN_BY_CHANCE } else { RATE_SHARE_MIN };
             if taken.is_empty() || !measured || share(last.rate) >= share_min * first {
                 return Ok(last);
             }

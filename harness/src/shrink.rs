@@ -21,7 +21,7 @@ use draft::{Draft, Names};
 pub(crate) use trial::Trial;
 use values::PLAINER;
 
-use crate::ablate::ablate;
+use crate::ablate::{ablate, is_only_an_order};
 
 /// How long after the owner's fault the receiver is sent: the gateway has taken notice by then.
 const TRIGGERED_US: u64 = 1_000;
@@ -33,6 +33,13 @@ const STEADY: f64 = 0.9;
 /// The plan with nobody waiting for anybody at the origin, for a gateway that lets one request through at a time.
 pub(crate) fn without_gates(plan: &Plan) -> Plan {
     Draft::of(plan).without_gates(|_| true).plan().0
+}
+
+/// Whether the gates of a plan are all that misbehaves in it, and a smaller one has none: what brought the finding about is
+/// then left to chance, and that is no smaller a proof. Other faults are another matter: a finding that comes without them
+/// was not brought about by them.
+pub(crate) fn leaves_order_to_chance(plan: &Plan, smaller: &Plan) -> bool {
+    smaller.size().faults == 0 && plan.size().faults > 0 && is_only_an_order(plan)
 }
 
 /// A plan to be tried.
@@ -175,10 +182,7 @@ impl Shrink {
                     let trial = match self.pass {
                         Pass::Steady => Trial::for_steady(),
                         Pass::Values => Trial::of_the_plainer(self.rate),
-                        // With its last fault goes what brings it about: what is left to chance is no smaller a proof.
-                        _ if plan.size().faults == 0 && self.best.plan.size().faults > 0 => {
-                            Trial::of_the_plainer(self.rate)
-                        }
+                        _ if leaves_order_to_chance(&self.best.plan, &plan) => Trial::of_the_plainer(self.rate),
                         _ => Trial::against(self.rate),
                     };
                     return Some(Proposal { plan, change, trial });

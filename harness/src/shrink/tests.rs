@@ -117,7 +117,7 @@ fn a_swap_that_needs_three_of_sixty_in_one_order_is_left_with_those_three() {
     assert!(tried < 150, "{tried} plans were tried");
 }
 
-/// How many faults are left of a plan that always fails with one, and without any in so many runs of ten.
+/// How many gates are left of a plan that always fails with one, and without any in so many runs of ten.
 fn faults_left(failed_of_ten: u32) -> u32 {
     let plan = crowd();
     let mut shrink = Shrink::new(&plan, (8, 8), seen(17, 18, ids(&plan)));
@@ -139,7 +139,7 @@ fn faults_left(failed_of_ten: u32) -> u32 {
 }
 
 #[test]
-fn the_last_fault_is_kept_where_only_chance_does_without_it() {
+fn the_last_gate_is_kept_where_only_chance_does_without_it() {
     assert_eq!([1, 3, 5].map(faults_left), [1, 1, 1]);
     assert_eq!(faults_left(10), 0);
 }
