@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use crosswire::{Profile, Regressions};
-use scenarios::{ProfileWord, Scenario};
+use scenarios::Scenario;
 use specimens::Decisions;
 use vocabulary::record::EvidenceRequired;
 
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
     }
     if options.defect == "none" {
         let gateway = gateway::specimen("reference", Decisions::reference());
-        builder = builder.gateway(gateway).profile(profile(CLEAN_CASES));
+        builder = builder.gateway(gateway).profile(profile(CLEAN_CASES)?);
     } else {
         let Some(mutant) = specimens::mutant(&options.defect) else {
             bail!("find the defect {:?}: `crosswire demo --list` shows all", options.defect);
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
             to_stderr(&format!("The gateway of this demo has a planted defect, {}: {}\n", mutant.name, mutant.story));
         }
         let gateway = gateway::mutant(mutant.name)?;
-        builder = builder.gateway(gateway).scenarios(mutant.scenario).profile(profile(DEFECT_CASES)).fail_fast();
+        builder = builder.gateway(gateway).scenarios(mutant.scenario).profile(profile(DEFECT_CASES)?).fail_fast();
     }
     let ended = check::run_to_the_end(builder, output)?;
     let code = check::conclude(&ended, output);
@@ -55,16 +55,10 @@ pub(crate) fn run(options: &Demo, output: &Output) -> anyhow::Result<u8> {
     Ok(code)
 }
 
-/// So many cases of each scenario.
-fn profile(cases: u32) -> Profile {
-    let usual = Profile::quick();
-    Profile {
-        name: "demo".to_owned(),
-        runs: ProfileWord::Default,
-        time_limit: 5 * usual.time_limit,
-        evidence: EVIDENCE,
-        ..usual.with_cases(cases)
-    }
+/// So many cases of each scenario of the default profile.
+fn profile(cases: u32) -> anyhow::Result<Profile> {
+    let usual = Profile::named("default").context("find the default profile")?;
+    Ok(Profile { name: "demo".to_owned(), evidence: EVIDENCE, ..usual.with_cases(cases) })
 }
 
 fn list() -> anyhow::Result<()> {

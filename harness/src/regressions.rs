@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use vocabulary::directive::FaultKind;
 use vocabulary::finding::Finding;
 use vocabulary::plan::Plan;
-use vocabulary::record::REGRESSIONS;
+use vocabulary::record::{REGRESSIONS, kept_plan};
 use vocabulary::scenario::{Level, Obligation};
 
 use crate::replay::{PlanError, load_plan};
@@ -96,7 +96,7 @@ fn as_regression(mut plan: Plan, path: &Path) -> Plan {
 /// reference gateway shows as well, accuses nobody.
 fn is_worth_keeping(finding: &Finding) -> bool {
     let came_again = finding.reproduction.runs == 0 || finding.reproduction.failed > 0;
-    let is_kept = finding.scenario.starts_with(REGRESSIONS);
+    let is_kept = kept_plan(&finding.scenario).is_some();
     !is_kept && came_again && finding.level != Level::Observe && finding.counterfactual.on_reference.failed == 0
 }
 

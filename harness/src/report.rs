@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use reports::Style;
 use vocabulary::finding::Finding;
 use vocabulary::limits::REPRODUCTION_RUNS;
-use vocabulary::record::{REGRESSIONS, RunRecord};
+use vocabulary::record::{RunRecord, kept_plan};
 use vocabulary::verdict::Verdict;
 
 /// The record of a run, and how to speak of it.
@@ -56,7 +56,7 @@ impl Report {
     /// test.
     pub fn replay_command(&self, finding: &Finding) -> String {
         // One that its kept plan has found again lies where it lay.
-        let again = finding.scenario.strip_prefix(REGRESSIONS).and_then(|kept| kept.strip_prefix('/'));
+        let again = kept_plan(&finding.scenario);
         let kept = match self.file_of(finding) {
             Some(Ok(kept)) => Some(shown(kept).to_string()),
             _ => again.map(|name| format!("the kept plan {name}.json")),

@@ -38,6 +38,11 @@ pub const RECORD_SCHEMA: &str = "crosswire.record/1";
 /// The family of scenarios that are single plans of earlier findings. One such plan has few replies to verify.
 pub const REGRESSIONS: &str = "regressions";
 
+/// The kept plan that a scenario is, by the name of its file without the ending; none if it is another scenario.
+pub fn kept_plan(scenario: &str) -> Option<&str> {
+    scenario.strip_prefix(REGRESSIONS)?.strip_prefix('/')
+}
+
 /// Why a run without any performed fault is not Clean.
 pub const NO_FAULT: &str = "no fault was performed: silence proves nothing";
 
@@ -502,7 +507,7 @@ pub fn fingerprint(scenario: &str, shape: Shape, boundary: Boundary, leg: Leg, s
 /// The scenario that a kept plan of this name came from, or else the name itself: a defect that is found again by its kept
 /// plan is the same one.
 fn scenario_of(name: &str) -> &str {
-    let kept = name.strip_prefix(REGRESSIONS).and_then(|kept| kept.strip_prefix('/'));
+    let kept = kept_plan(name);
     let named = kept.and_then(|kept| kept.rsplit_once('-')).filter(|(_, fingerprint)| is_fingerprint(fingerprint));
     named.map_or(kept.unwrap_or(name), |(scenario, _)| scenario)
 }

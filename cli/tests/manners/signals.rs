@@ -20,14 +20,18 @@ fn judged(folder: &Path) -> usize {
 
 #[test]
 fn an_interrupted_run_in_which_nothing_was_found_ends_with_130_and_has_a_record() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut run = Running::start(folder.path(), &[&LONG[..], &["reference", "--out", "run"]].concat());
-    until("a judged case", || judged(folder.path()) > 0);
-    run.signal("-INT");
-    assert_eq!(run.ended(), Some(130), "{}", run.said());
-    assert!(run.said().contains("once more ends at once") && run.said().contains("Interrupted"), "{}", run.said());
-    let (code, text) = reported(folder.path());
-    assert!(code == 130 && text.contains("Interrupted"), "{text}");
+    // With time for the present case, and without.
+    for grace in ["5s", "0s"] {
+        let folder = tempfile::tempdir().unwrap();
+        let check = ["reference", "--out", "run", "--grace", grace];
+        let mut run = Running::start(folder.path(), &[&LONG[..], &check[..]].concat());
+        until("a judged case", || judged(folder.path()) > 0);
+        run.signal("-INT");
+        assert_eq!(run.ended(), Some(130), "{}", run.said());
+        assert!(run.said().contains("once more ends at once") && run.said().contains("Interrupted"), "{}", run.said());
+        let (code, text) = reported(folder.path());
+        assert!(code == 130 && text.contains("Interrupted"), "{text}");
+    }
 }
 
 #[test]
@@ -128,21 +132,6 @@ fn whoever_asks_is_told_how_far_a_run_is_and_it_goes_on() {
     until("another judged case", || judged(folder.path()) > before);
     run.signal("-INT");
     assert_eq!(run.ended(), Some(130), "{}", run.said());
-}
-
-#[test]
-fn a_case_that_takes_longer_than_the_grace_is_given_up() {
-    let folder = tempfile::tempdir().unwrap();
-    let command = specimen("reference");
-    let check = ["check", "--profile", "deep", "--command", &command, "--out", "run", "--grace", "0s"];
-    let mut run = Running::start(folder.path(), &[&check[..], &["--scenario", "surplus-same-segment"]].concat());
-    until("a judged case", || judged(folder.path()) > 0);
-    run.signal("-INT");
-    assert_eq!(run.ended(), Some(130), "{}", run.said());
-    let (code, text) = reported(folder.path());
-    assert!(code == 130 && text.contains("Interrupted"), "{text}");
-    let gateway = folder.path().join("run/gateway");
-    assert_eq!(working_in(&gateway), Vec::<String>::new());
 }
 
 #[test]

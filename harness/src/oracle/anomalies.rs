@@ -121,9 +121,9 @@ mod tests {
     fn a_tail_without_a_reply_is_none_and_one_behind_an_announced_close_is_counted() {
         assert_eq!(anomalies("1<1 tail:1>3 3<- store:3"), []);
         let answered = "answered behind an announced close".to_owned();
-        assert_eq!(anomalies("1<1 tail:1>3 3<- unasked:3<3"), [(answered, 1)]);
+        assert_eq!(anomalies("1<1 tail:1>3 closed:3 3<- unasked:3<3"), [(answered, 1)]);
         assert_eq!(anomalies("1<1 2<-"), [("no reply".to_owned(), 1)], "a planned one");
-        let counts = anomalies("pipe:1,2,3 1<1 2<- 3<- unasked:3<2");
+        let counts = anomalies("pipe:1,2,3 1<1 closed:2,3 2<- 3<- unasked:3<2");
         assert!(counts.contains(&("answered behind an announced close".to_owned(), 1)), "{counts:?}");
     }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vocabulary::canary::{Claim, Role, Site};
 use vocabulary::history::{
-    DeliveryKind, ExchangeEnd, ExchangeHistory, History, Place, Received, Replied, Seen, Unasked,
+    DeliveryKind, ExchangeEnd, ExchangeHistory, History, Place, Received, Replied, Seen, Unasked, Why,
 };
 use vocabulary::identity::{Attempt, ConnectionId, DeliveryId, ExchangeId, TenantId};
 use vocabulary::plan::Target;
@@ -155,12 +155,14 @@ fn is_tunnelled(history: &History, receiver: ExchangeId, status: u16, delivery: 
     })
 }
 
-/// The exchanges of a connection without streams that ended before anything of a reply had come, in their order.
+/// The exchanges of a connection without streams that were given up with its close, before anything of a reply had come, in
+/// their order.
 pub(super) fn unanswered_on(history: &History, connection: ConnectionId) -> Vec<(ExchangeId, &ExchangeHistory)> {
     let on_it = history.exchanges.iter().filter_map(|(exchange, happened)| {
         let sent = happened.sent.as_ref()?;
         let here = sent.connection == connection && sent.stream.is_none();
-        let unanswered = happened.end.is_some() && happened.reading().is_none();
+        let given_up = |end: &ExchangeEnd| matches!(end, ExchangeEnd::GaveUp(it) if it.why == Why::Closed);
+        let unanswered = happened.end.as_ref().is_some_and(given_up) && happened.reading().is_none();
         (here && unanswered).then_some((sent.ordinal, *exchange, happened))
     });
     let mut unanswered: Vec<_> = on_it.collect();

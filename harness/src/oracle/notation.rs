@@ -17,6 +17,7 @@
 //! status:1=500 cut:1 whole:1                what the origin emitted, and how it looked to the client
 //! error:2=504                               the gateway answered exchange 2 itself
 //! late:1>2                                  the owed reply to exchange 1 was baited: written when 2 had arrived
+//! closed:1                                  exchange 1 was given up because its client connection ended
 //! aborted:1 interim-written:1 early-final:1 its client gave up; a 100 preceded its reply; that preceded its body
 //! http10:1                                  the gateway asked with HTTP/1.0
 //! h2                                        it asked in HTTP/2: each request is a stream
@@ -78,6 +79,7 @@ struct Line {
     whole: BTreeSet<Number>,
     late: BTreeMap<Number, Number>,
     aborted: BTreeSet<Number>,
+    closed: BTreeSet<Number>,
     interim_written: BTreeSet<Number>,
     early_finals: BTreeSet<Number>,
     http10: BTreeSet<Number>,
@@ -140,6 +142,7 @@ impl Line {
             "whole" => self.whole.extend(numbers(rest)),
             "late" => drop(self.late.insert(number(pair(rest, '>').0), number(pair(rest, '>').1))),
             "aborted" => self.aborted.extend(numbers(rest)),
+            "closed" => self.closed.extend(numbers(rest)),
             "interim-written" => self.interim_written.extend(numbers(rest)),
             "early-final" => self.early_finals.extend(numbers(rest)),
             "http10" => self.http10.extend(numbers(rest)),
@@ -415,7 +418,11 @@ impl Line {
                 exchange: ExchangeId(exchange),
                 lane,
                 connection: Some(connection),
-                why: if self.aborted.contains(&exchange) { Why::Aborted } else { Why::NoReply },
+                why: match (self.aborted.contains(&exchange), self.closed.contains(&exchange)) {
+                    (true, _) => Why::Aborted,
+                    (false, true) => Why::Closed,
+                    (false, false) => Why::NoReply,
+                },
                 at: self.at(exchange, 3),
                 partial: None,
             });

@@ -657,15 +657,17 @@ mod tests {
 
     #[test]
     fn what_is_owed_behind_an_announced_close_is_nobody_elses() {
-        silent("pipe:1,2 1<1 2<- unasked:2<2");
-        silent("pipe:1,2,3 1<1 2<- 3<- unasked:3<2");
-        silent("1<1 tail:1>3 3<- unasked:3<3");
+        silent("pipe:1,2 1<1 closed:2 2<- unasked:2<2");
+        silent("pipe:1,2,3 1<1 closed:2,3 2<- 3<- unasked:3<2");
+        silent("1<1 tail:1>3 closed:3 3<- unasked:3<3");
         // Out of turn, once more, a surplus, from another connection, or whose request had its reply.
-        check("pipe:1,2,3 1<1 2<- 3<- unasked:3<3", "desync, same lane, reply leg");
-        check("pipe:1,2,3 1<1 2<- 3<- unasked:3<1", "desync, cross-tenant, reply leg");
-        check("pipe:1,2 1<1 2<- surplus:2.2 unasked:2<2.2", "desync, same lane, reply leg (race)");
-        check("pipe:1,2 1<1 2<- 3<- unasked:2<3", "desync, cross-tenant, reply leg");
+        check("pipe:1,2,3 1<1 closed:2,3 2<- 3<- unasked:3<3", "desync, same lane, reply leg");
+        check("pipe:1,2,3 1<1 closed:2,3 2<- 3<- unasked:3<1", "desync, cross-tenant, reply leg");
+        check("pipe:1,2 1<1 closed:2 2<- surplus:2.2 unasked:2<2.2", "desync, same lane, reply leg (race)");
+        check("pipe:1,2 1<1 closed:2 2<- 3<- unasked:2<3", "desync, cross-tenant, reply leg");
         check("pipe:1,2 1<1 2<2 unasked:2<2", "desync, same lane, reply leg");
+        // Nor where it was given up while the connection stood.
+        check("pipe:1,2 1<1 2<- unasked:2<2", "desync, same lane, reply leg");
     }
 
     #[test]
@@ -676,7 +678,8 @@ mod tests {
             let map = deliveries::map(&history);
             classify(&history, &map, Known::VERBATIM).len()
         };
-        assert_eq!((judged("pipe:1,2 1<1 2<- timeout:2"), judged("pipe:1,2 1<1 2<2 timeout:2")), (0, 1));
+        assert_eq!((judged("pipe:1,2 1<1 closed:2 2<- timeout:2"), judged("pipe:1,2 1<1 2<2 timeout:2")), (0, 1));
+        assert_eq!(judged("pipe:1,2 1<1 2<- timeout:2"), 1);
     }
 
     #[test]
@@ -874,7 +877,7 @@ mod tests {
     fn unasked_bytes_behind_a_tail_count_unless_they_are_its_own_reply_behind_a_close() {
         check("1<1 2<2 tail:1>3 3<- unasked:3<2", "desync, cross-tenant, reply leg");
         check("1<1 tail:1>3 3<3 unasked:3<3", "desync, same lane, reply leg");
-        silent("1<1 tail:1>3 3<- unasked:3<3");
+        silent("1<1 tail:1>3 closed:3 3<- unasked:3<3");
     }
 
     #[test]

@@ -3,20 +3,15 @@
 //! Proxies of a few lines on `twisted.web`. Versions are looked for in `target/twisted/VERSION`, where `.ci/run` installs
 //! them; without one a test is skipped with a printed reason, unless `CROSSWIRE_REQUIRE` has `twisted`.
 
-use std::path::{Path, PathBuf};
-
 use crosswire::Gateway;
 use vocabulary::finding::{Boundary, Shape};
 use vocabulary::record::RunRecord;
 use vocabulary::verdict::Verdict;
 
+use crate::tidy::root;
 use crate::{run, story, unshrunk};
 
 const MENDED: &str = "24.11.0";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
-}
 
 /// What becomes of a scenario behind this proxy on this version of Twisted, if that is installed.
 fn judged(version: &str, proxy: &str, scenario: &str) -> Option<RunRecord> {
