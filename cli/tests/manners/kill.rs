@@ -92,7 +92,9 @@ fn kill(folder: &Path, seed: u64, after: Duration, tally: &mut Tally) {
         tally.findings += printed.len() as u64;
     }
     let gateway = folder.join("run/gateway");
-    until("the end of the gateway", || working_in(&gateway).is_empty());
+    until(&format!("the end of the gateway of a run of seed {seed}, killed after {after:?}"), || {
+        working_in(&gateway).is_empty()
+    });
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! A gateway as a process group: started in the foreground, ended with certainty, its workers too.
 //!
 //! The group is asked by SIGTERM, and killed when it has not ended in time. A lifeline, a shell that waits for our end
-//! of a pipe to close, ends the group if this process is killed before it can.
+//! of a pipe to close, ends the group if this process is killed before it can. Until there is a lifeline the gateway is
+//! held back: there is no moment at which it would be left behind.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -14,11 +15,16 @@ use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use vocabulary::limits::STOP_WAIT;
 
 use super::Freezer;
+use super::recipe::programs;
 
 /// How often the end of a group is looked for.
 const POLL: Duration = Duration::from_millis(2);
 /// Bytes of the log that an error shows.
 const LOG_TAIL_BYTES: usize = 1500;
+
+/// What the leader does until it is let go: it waits for a line, and becomes the program. Where we are killed before the
+/// line is written, the end of the pipe ends it.
+const HELD: &str = "read -r _ && exec \"$@\" </dev/null";
 
 /// What the lifeline does: `$0` is the group. One that was stopped hears of SIGTERM only when it goes on.
 const LIFELINE: &str =
@@ -44,15 +50,7 @@ pub(super) struct ProcessGroup {
 impl ProcessGroup {
     /// Starts a command as the leader of a group of its own. What it prints goes to the log.
     pub(super) fn start(command: &Command, environment: &[(&str, String)], log: &Path) -> io::Result<ProcessGroup> {
-        let output = File::create(log)?;
-        let leader = std::process::Command::new(&command.program)
-            .args(&command.arguments)
-            .envs(environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .process_group(0)
-            .spawn()?;
+        let mut leader = held(command, environment, log)?;
         // Without a lifeline the gateway would only outlive us where we are killed: not worth refusing to test.
         let lifeline = std::process::Command::new("sh")
             .args(["-c", LIFELINE, &leader.id().to_string()])
@@ -62,6 +60,10 @@ impl ProcessGroup {
             .process_group(0)
             .spawn()
             .ok();
+        if let Some(mut held) = leader.stdin.take() {
+            // If nobody is held any more, the leader's death says why.
+            drop(held.write_all(b"\n"));
+        }
         let freezer = number(&leader).map(Freezer::of).unwrap_or_default();
         Ok(ProcessGroup { leader, lifeline, ended: None, log: log.to_owned(), freezer })
     }
@@ -112,22 +114,40 @@ impl ProcessGroup {
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        // The lifeline first: once the group is gone its number may be given to another.
+        if let Some(group) = self.group() {
+            for (signal, bound) in [(Signal::TERM, STOP_WAIT), (Signal::KILL, STOP_WAIT)] {
+                let sent = kill_process_group(group, signal);
+                // What is stopped hears of it only when it goes on.
+                self.freezer.retire();
+                if sent.is_err() || self.wait_for_end(group, bound) {
+                    break;
+                }
+            }
+        }
+        // The lifeline last: who is killed while the group is ending leaves nothing behind. That the group's number is free
+        // by then is no harm: numbers are given out in turn, and it is long until this one comes round again.
         if let Some(mut lifeline) = self.lifeline.take() {
             drop(lifeline.kill());
             drop(lifeline.wait());
         }
-        let Some(group) = self.group() else { return };
-        for (signal, bound) in [(Signal::TERM, STOP_WAIT), (Signal::KILL, STOP_WAIT)] {
-            let sent = kill_process_group(group, signal);
-            // What is stopped hears of it only when it goes on.
-            self.freezer.retire();
-            if sent.is_err() || self.wait_for_end(group, bound) {
-                break;
-            }
-        }
         drop(self.leader.wait());
     }
+}
+
+/// The leader of a group of its own, held back from becoming the program. What either prints goes to the log.
+fn held(command: &Command, environment: &[(&str, String)], log: &Path) -> io::Result<Child> {
+    let program = programs::resolve(&command.program)?;
+    let output = File::create(log)?;
+    std::process::Command::new("sh")
+        .args(["-c", HELD, "sh"])
+        .arg(program)
+        .args(&command.arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .process_group(0)
+        .spawn()
 }
 
 /// The number of the group that a process leads.
@@ -173,6 +193,39 @@ mod tests {
         wait_until(|| marker.exists());
         drop(group);
         assert!(test_kill_process_group(pid).is_err(), "a process of the group is left");
+    }
+
+    #[test]
+    fn a_program_that_nobody_lets_go_never_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = folder.path().join("started");
+        let arguments = vec!["-c".to_owned(), format!("echo > {}", marker.display())];
+        let command = Command { program: PathBuf::from("sh"), arguments };
+        let log = folder.path().join("log");
+        // As if we had been killed before the lifeline was there: our end of the pipe closes.
+        let mut killed = held(&command, &[], &log).unwrap();
+        drop(killed.stdin.take());
+        assert!(!killed.wait().unwrap().success() && !marker.exists());
+        let mut owned = ProcessGroup::start(&command, &[], &log).unwrap();
+        wait_until(|| marker.exists());
+        assert!(owned.leader.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_or_cannot_be_run_is_an_error_of_starting_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("gateway");
+        std::fs::write(&file, "#!/bin/sh\n").unwrap();
+        let log = folder.path().join("log");
+        for (program, kind) in [
+            (PathBuf::from("no-such-gateway"), io::ErrorKind::NotFound),
+            (folder.path().join("missing"), io::ErrorKind::NotFound),
+            (file, io::ErrorKind::PermissionDenied),
+        ] {
+            let command = Command { program: program.clone(), arguments: Vec::new() };
+            let error = ProcessGroup::start(&command, &[], &log).unwrap_err();
+            assert_eq!(error.kind(), kind, "{program:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use form::Variant;
 
 mod builtin;
 mod form;
-mod programs;
+pub(super) mod programs;
 
 /// How to configure and start a real gateway.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! Programs of the machine: where they are, and which version they say they are.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,16 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
     folders.map(|folder| folder.join(name)).find(|program| can_be_run(program))
+}
+
+/// The path of a program, which may be one already: for whoever is told why it cannot be run before anything is started.
+pub(in crate::gateway) fn resolve(program: &Path) -> io::Result<PathBuf> {
+    if program.components().count() > 1 {
+        // Says itself what is wrong with it: that it is not there, or what is in the way to it.
+        std::fs::metadata(program)?;
+        return if can_be_run(program) { Ok(program.to_owned()) } else { Err(io::ErrorKind::PermissionDenied.into()) };
+    }
+    program.to_str().and_then(find).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 fn can_be_run(program: &Path) -> bool {
