@@ -465,6 +465,13 @@ pub struct Cut {
     pub then: CutBy,
 }
 
+impl Cut {
+    /// Whether the connection is closed in order.
+    pub fn is_in_order(self) -> bool {
+        matches!(self.then, CutBy::Close(Close::Fin))
+    }
+}
+
 /// What follows a cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

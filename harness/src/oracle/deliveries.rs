@@ -65,8 +65,11 @@ pub(super) fn map(history: &History) -> DeliveryMap {
     // Two passes: whether a delivery was shared or moved depends on who else accepted it.
     for (exchange, happened) in &history.exchanges {
         if let Some(ExchangeEnd::Received(received)) = &happened.end {
-            for delivery in received.canaries.iter().filter(|found| found.place != Place::Interim).filter_map(delivery)
-            {
+            // A gateway's own error may keep fields of an interim reply: whoever has those has not received the final one.
+            let is_final = |found: &&vocabulary::history::Found| {
+                found.place != Place::Interim && found.claim.site != Site::Interim
+            };
+            for delivery in received.canaries.iter().filter(is_final).filter_map(delivery) {
                 map.accepted.entry(delivery).or_default().insert(*exchange);
             }
         }

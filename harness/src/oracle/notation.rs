@@ -404,7 +404,7 @@ impl Line {
             cut: self.cut.contains(&exchange),
             same_write_as: (how == Some("segment")).then_some(DeliveryId { exchange: ExchangeId(exchange), number: 1 }),
             acknowledged_at: (how == Some("acknowledged")).then_some(Moment(at.0 + 50)),
-            head: "HTTP/1.1 200 OK".to_owned(),
+            head: "HTTP/1.1 200 OK\nContent-Length: 64".to_owned(),
         }
     }
 
@@ -453,7 +453,7 @@ impl Line {
                 true => Completeness::CutOff,
                 false => Completeness::Whole,
             },
-            head: "HTTP/1.1 200 OK".to_owned(),
+            head: "HTTP/1.1 200 OK\nContent-Length: 64".to_owned(),
             body_start: String::new(),
         })
     }

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use vocabulary::canary::BodyState;
 use vocabulary::directive::{Framing, OriginAct};
 use vocabulary::finding::{Boundary, Edge, Leg, Proof, Shape};
-use vocabulary::history::{Completeness, DeliveryKind, ExchangeEnd, ExchangeHistory, History, UnaskedKind};
+use vocabulary::history::{
+    Completeness, DeliveryKind, ExchangeEnd, ExchangeHistory, Found, History, Place, Replied, UnaskedKind,
+};
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
 use vocabulary::plan::{RequestBody, Stimulus};
 
@@ -281,10 +283,14 @@ impl<'a> Naming<'a> {
         }
         for (exchange, happened) in &self.history.exchanges {
             let Some(ExchangeEnd::Received(received)) = &happened.end else { continue };
-            let Some(delivery) = self.map.readings.get(exchange).and_then(|reading| reading.own.last()) else {
-                continue;
+            let Some(replied) = self.own_answer(*exchange) else { continue };
+            // RFC 9110 §15.6: an error of the gateway's own, which may keep fields of the reply that it could not pass on.
+            let is_its_content = |found: &Found| {
+                found.place != Place::Head && found.claim.delivery_id().is_some_and(|it| it == replied.delivery)
             };
-            let Some(replied) = proof::find(self.history, *delivery) else { continue };
+            if received.status >= 500 && !received.canaries.iter().any(is_its_content) {
+                continue;
+            }
             let converted = is_lawful_conversion(replied.status, received.status)
                 || (received.status == 101 && asked_for_upgrade(self.history, *exchange));
             if replied.status != received.status && !converted && replied.status != 101 {
@@ -301,16 +307,24 @@ impl<'a> Naming<'a> {
         }
     }
 
+    /// The last of the own replies that an exchange's client received and the origin owed it.
+    fn own_answer(&self, exchange: ExchangeId) -> Option<&'a Replied> {
+        let own = self.map.readings.get(&exchange)?.own.iter().rev();
+        let mut answers = own.filter_map(|delivery| proof::find(self.history, *delivery));
+        answers.find(|replied| replied.kind == DeliveryKind::Owed)
+    }
+
     /// RFC 9112 §8: a reply that the origin cut off, presented as whole. A cut of a close-delimited reply cannot be seen.
     fn cut_offs(&mut self) {
         for (exchange, happened) in &self.history.exchanges {
             let Some(ExchangeEnd::Received(received)) = &happened.end else { continue };
-            let own = self.map.readings.get(exchange).and_then(|reading| reading.own.last());
-            let Some(replied) = own.and_then(|delivery| proof::find(self.history, *delivery)) else { continue };
-            let framed = self.history.plan.stimulus(*exchange).is_some_and(|(_, stimulus)| {
+            let Some(replied) = self.own_answer(*exchange) else { continue };
+            let planned = self.history.plan.stimulus(*exchange).is_some_and(|(_, stimulus)| {
                 let mut finals = stimulus.directive.acts.iter().filter_map(OriginAct::final_reply);
                 finals.any(|reply| matches!(reply.framing, Framing::Length | Framing::Chunked { .. }))
             });
+            // Towards HTTP/1.0 there are no chunks (RFC 9112 §6.1): what went out says how it ends.
+            let framed = planned && (replied.stream.is_some() || says_where_it_ends(&replied.head));
             let short = matches!(received.body, BodyState::CutAfter(_));
             if replied.cut && framed && short && received.completeness == Completeness::Whole {
                 let fact =
@@ -523,6 +537,14 @@ fn strong_validator(head: &str) -> Option<&str> {
     validators.next().filter(|value| !value.starts_with("W/"))
 }
 
+/// Whether the head of a reply says where its body ends, so that a cut shows (RFC 9112 §6.3 items 4 to 6).
+fn says_where_it_ends(head: &str) -> bool {
+    let names = head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name);
+    names
+        .into_iter()
+        .any(|name| name.eq_ignore_ascii_case("content-length") || name.eq_ignore_ascii_case("transfer-encoding"))
+}
+
 /// Whether a gateway may lawfully have made one status of the other: a stored reply validated, or a range taken of it.
 pub(super) fn is_lawful_conversion(emitted: u16, received: u16) -> bool {
     matches!((emitted, received), (304, 200) | (200, 206 | 304 | 416) | (206, 200))
@@ -574,6 +596,7 @@ fn merge(group: &mut Suspicion, mut other: Suspicion) {
 mod tests {
     use super::super::notation::history;
     use super::*;
+    use vocabulary::canary::Site;
 
     /// Judges a history in notation: its suspicions in words, `shape[ k] boundary leg[ (race)]`.
     fn suspicions(notation: &str) -> Vec<String> {
@@ -959,6 +982,50 @@ mod tests {
     fn a_cut_presented_as_whole_is_told_from_one_that_shows() {
         check("1<1 cut:1 whole:1", "truncation reported as complete, same lane, reply leg");
         silent("1<1 cut:1");
+    }
+
+    #[test]
+    fn a_cut_that_only_the_close_could_have_told_is_none() {
+        let mut old = history("1<1 cut:1 whole:1");
+        // Towards HTTP/1.0 the planned chunks are not there.
+        old.exchanges.get_mut(&ExchangeId(1)).unwrap().replied[0].head =
+            "HTTP/1.1 200 OK\nContent-Type: text/plain\nConnection: close".to_owned();
+        let map = deliveries::map(&old);
+        assert!(classify(&old, &map, Known::VERBATIM).is_empty());
+        // In HTTP/2 the end of a stream says it.
+        old.exchanges.get_mut(&ExchangeId(1)).unwrap().replied[0].stream = Some(vocabulary::identity::StreamId(1));
+        assert_eq!(classify(&old, &map, Known::VERBATIM).len(), 1);
+    }
+
+    #[test]
+    fn an_error_of_the_gateways_own_may_keep_a_field_of_the_reply_that_it_could_not_pass_on() {
+        let judged = |status: u16, its_body: bool| {
+            let mut history = history("1<1");
+            let end = history.exchanges.get_mut(&ExchangeId(1)).unwrap().end.as_mut().unwrap();
+            let ExchangeEnd::Received(received) = end else { panic!("the notation says that it received") };
+            received.status = status;
+            for found in &mut received.canaries {
+                (found.place, found.claim.site) = match its_body {
+                    true => (Place::Body, Site::BodyBegin),
+                    false => (Place::Head, Site::ReplyHeader),
+                };
+            }
+            let map = deliveries::map(&history);
+            classify(&history, &map, Known::VERBATIM).len()
+        };
+        assert_eq!((judged(502, false), judged(502, true)), (0, 1));
+        assert_eq!((judged(404, false), judged(200, false)), (1, 0));
+    }
+
+    /// The origin's status is that of the reply that it owed, whatever stands behind it.
+    #[test]
+    fn a_surplus_within_the_own_reply_changes_no_status() {
+        let mut run_on = history("surplus:1.2 1<1+1.2");
+        let replied = &mut run_on.exchanges.get_mut(&ExchangeId(1)).unwrap().replied;
+        replied.iter_mut().find(|it| it.delivery.number == 2).unwrap().status = 404;
+        let map = deliveries::map(&run_on);
+        let all = classify(&run_on, &map, Known::VERBATIM);
+        assert!(all.iter().all(|suspicion| suspicion.shape != Shape::StatusMismatch), "{all:?}");
     }
 
     #[test]

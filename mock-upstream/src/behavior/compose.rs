@@ -35,6 +35,7 @@ pub(super) fn compose<W: Medium>(
         next_fault: 0,
         persistent: if head.persistent { Persistent::Stays } else { Persistent::Closes },
         body_awaited: head.body == Framing::None,
+        runs_on: None,
         version_refused: false,
         ended: Ended::Open,
     };
@@ -56,6 +57,8 @@ struct Composer<'a, W> {
     /// Whether the connection outlives the program.
     persistent: Persistent,
     body_awaited: bool,
+    /// Where everything up to the end of the connection is the body of the last final reply: what that makes of a surplus.
+    runs_on: Option<Performed>,
     /// Whether a switch of protocols was refused because the request's version has none.
     version_refused: bool,
     ended: Ended,
@@ -118,6 +121,7 @@ impl<W: Medium> Composer<'_, W> {
         if form.closes {
             self.persistent = Persistent::Closes;
         }
+        self.runs_on = form.runs_on();
         let early = reply.early && !self.body_awaited;
         match early {
             true => self.program.early = true,
@@ -215,6 +219,11 @@ impl<W: Medium> Composer<'_, W> {
     }
 
     fn surplus(&mut self, surplus: &Surplus, fault: Option<usize>) -> Segment {
+        // RFC 9112 §6.3 item 8: what stands behind such a reply is a part of it, and no surplus.
+        if let Some(performed) = self.runs_on {
+            self.unperformed(fault, performed);
+            return Segment::Own;
+        }
         let same_segment = surplus.when == SurplusTiming::SameSegment;
         // RFC 9112 §9.3: whoever asked for the close reads nothing more, and sends nothing more.
         if self.persistent == Persistent::Closes && !same_segment {

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use vocabulary::canary::StripedBody;
 use vocabulary::crossing::Http;
-use vocabulary::directive::{ChunkDefect, FaultKind, Final, Framing};
+use vocabulary::directive::{ChunkDefect, Cut, FaultKind, Final, Framing};
 use vocabulary::history::Performed;
 use vocabulary::plan::Version;
 
@@ -91,6 +91,10 @@ impl Form {
     pub(super) fn impossible(&self, reply: &Final) -> Option<Performed> {
         let lacks_what_it_needs = match reply.fault()? {
             FaultKind::Framing | FaultKind::Tunnel if self.version_forbids => return Some(Performed::VersionForbids),
+            // Where only the close ends a reply, a close in order is no cut (RFC 9112 §6.3 item 8).
+            FaultKind::Cut if self.version_forbids && self.carries_body && reply.cut.is_some_and(Cut::is_in_order) => {
+                return Some(Performed::VersionForbids);
+            }
             FaultKind::Framing if reply.framing == Framing::BodyWhereNone => self.body_is_due,
             FaultKind::Framing | FaultKind::Cut => !self.carries_body,
             FaultKind::EarlyFinal => !self.request_has_body,
@@ -109,6 +113,12 @@ impl Form {
         };
         // The request that would let the fault show has not come.
         lacks_what_it_needs.then_some(Performed::Expired)
+    }
+
+    /// Where the body has no other end than that of the connection: what that makes of a surplus.
+    pub(super) fn runs_on(&self) -> Option<Performed> {
+        let runs_on = self.framing == Framing::Close && self.carries_body && self.http == Http::H1;
+        runs_on.then_some(if self.version_forbids { Performed::VersionForbids } else { Performed::Expired })
     }
 
     /// Whether a trailer follows the body.

@@ -156,6 +156,13 @@ fn framed(framing: Framing) -> Directive {
     acts(vec![final_with(|reply| reply.framing = framing)])
 }
 
+fn chunked_and_cut(close: Close) -> Directive {
+    acts(vec![final_with(|reply| {
+        reply.framing = Framing::Chunked { chunk: 64 };
+        reply.cut = Some(Cut { after_bytes: 10, then: CutBy::Close(close) });
+    })])
+}
+
 fn interim(status: u16, length: InterimLength, segment: Segment) -> OriginAct {
     OriginAct::Interim(Interim { status, length, fields: Vec::new(), segment })
 }
@@ -210,6 +217,17 @@ fn cases() -> Vec<(&'static str, &'static str, Directive, u8)> {
         ),
         ("chunked towards HTTP/1.0", OLD_KEPT, framed(Framing::Chunked { chunk: 64 }), 1),
         ("length and chunked", GET, framed(Framing::LengthAndChunked), 1),
+        ("chunked and cut in order towards HTTP/1.0", OLD_KEPT, chunked_and_cut(Close::Fin), 1),
+        ("chunked and cut by a reset towards HTTP/1.0", OLD_KEPT, chunked_and_cut(Close::Rst), 1),
+        (
+            "surplus behind chunked in one write towards HTTP/1.0",
+            OLD_KEPT,
+            acts(vec![
+                final_with(|reply| reply.framing = Framing::Chunked { chunk: 64 }),
+                surplus(SurplusKind::Reply { status: 404, bytes: 64, garbage: 0 }, SurplusTiming::SameSegment),
+            ]),
+            1,
+        ),
         ("length and chunked towards HTTP/1.0", OLD, framed(Framing::LengthAndChunked), 1),
         ("no last chunk", GET, framed(Framing::ChunkedBroken(ChunkDefect::NoLastChunk)), 1),
         ("bad chunk size", GET, framed(Framing::ChunkedBroken(ChunkDefect::BadSize)), 1),
