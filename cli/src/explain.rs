@@ -173,6 +173,12 @@ const WORDS: &[(&str, &str, &str)] = &[
         "word",
         "what is left of a plan when nothing more can be left out without losing the finding: tenants, exchanges, faults.",
     ),
+    (
+        "script",
+        "word",
+        "the smallest plan as a program that needs nothing but Python 3: the origin and the clients, with the very bytes. It \
+         ends with 1 where something reaches whom it must not reach, and with 0 where nothing does, as git bisect run wants it.",
+    ),
     ("shrunk", "word", "how the smallest plan was found: from how large a plan, in how many runs, in how long."),
     (
         "reference gateway",
@@ -372,7 +378,7 @@ mod tests {
         printed.extend(verdicts.map(|word| word.to_string()));
         let columns =
             "verified|exposures|faults|prevented|wrong below|near misses|anomalies|observations|crossing|seed";
-        let rows = "smallest plan|shrunk|proof|not excused|compared|requirement|finding";
+        let rows = "smallest plan|script|shrunk|proof|not excused|compared|requirement|finding";
         printed.extend(columns.split('|').chain(rows.split('|')).map(str::to_owned));
         printed.extend(["shift by 1", "follow-ups(3, other tenant)", "fault-performed(interim)"].map(str::to_owned));
         printed.extend(Metric::ALL.map(|metric| metric.name().to_owned()));

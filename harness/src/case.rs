@@ -271,6 +271,11 @@ impl Bench {
         timeout(CONNECT_WAIT, gateway::agreed(&self.target().for_case(http).address)).await.ok()?
     }
 
+    /// Whether the gateway's process is ours to start.
+    pub(crate) fn can_be_fresh(&self) -> bool {
+        self.gateway.can_be_fresh()
+    }
+
     /// A fresh gateway process, if it is ours to start.
     pub(crate) async fn refresh(&mut self) -> Result<(), BenchError> {
         if self.gateway.can_be_fresh() {

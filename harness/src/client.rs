@@ -40,7 +40,7 @@ use crate::ledger::Ledger;
 
 pub(crate) use cookies::CookieJar;
 pub use fuzzing::fuzz_reply_parser;
-pub(crate) use request::{ConnectionNumbers, Target, shared_path};
+pub(crate) use request::{ConnectionNumbers, Target, shared_path, spell};
 pub(crate) use waiting::Idle;
 
 /// Runs every lane of the plan at once, on the current runtime, and returns when all are done. They report to the

@@ -7,6 +7,7 @@
 //!   record.json      what the journal folds into
 //!   run.key          the canaries' key, for the owner only
 //!   plans/f1.json    the plan of each finding
+//!   plans/f1.py      the same as a script that needs nothing but Python, where one can be made of it
 //!   gateway/         the work folder of the gateway, its log in gateway.log
 //! ```
 
@@ -159,6 +160,14 @@ impl RunFolder {
             file.sync_data()
         };
         write().map_err(|source| JournalError::Write { path: path.clone(), source })?;
+        Ok(name)
+    }
+
+    /// Keeps the script of a finding beside its plan; its path within the folder.
+    pub(crate) fn keep_script(&self, id: &str, script: &str) -> Result<String, JournalError> {
+        let name = format!("plans/{id}.py");
+        let path = self.folder.join(&name);
+        std::fs::write(&path, script).map_err(|source| JournalError::Write { path, source })?;
         Ok(name)
     }
 

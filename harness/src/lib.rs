@@ -39,6 +39,7 @@ mod redaction;
 mod regressions;
 mod replay;
 mod report;
+mod reproducer;
 mod run;
 mod shrink;
 #[cfg(feature = "suite")]

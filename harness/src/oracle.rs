@@ -322,6 +322,7 @@ fn accuse(history: &History, map: &deliveries::DeliveryMap, suspicion: &Suspicio
         chain: chain::chain(history, suspicion),
         excuses: excuses::excuses(history, map, suspicion),
         plan: String::new(),
+        script: String::new(),
     }
 }
 

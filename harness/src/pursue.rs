@@ -15,6 +15,7 @@ use crate::ablate::ablate;
 use crate::case::Bench;
 use crate::gateway::Gateway;
 use crate::journal::RunFolder;
+use crate::reproducer::{Setting, script};
 use crate::run::{RunError, RunEvent, Stop, draw_key};
 use crate::shrink::{Proposal, Seen, Shrink, leaves_order_to_chance};
 
@@ -54,6 +55,8 @@ pub(crate) struct Pursuit<'a> {
     pub(crate) folder: &'a mut RunFolder,
     pub(crate) told: &'a dyn Fn(RunEvent<'_>),
     pub(crate) limits: Limits<'a>,
+    /// Whether each run is to have a process of the gateway to itself.
+    pub(crate) afresh: bool,
 }
 
 /// A plan that shows the finding, the finding as that plan tells it, and how often it did.
@@ -63,12 +66,6 @@ struct Shown {
     plan: Plan,
     rate: Reproduction,
     seen: Seen,
-}
-
-/// What became of shrinking: the smallest plan last, before it those that it was made from.
-struct Shrunk {
-    taken: Vec<Shown>,
-    account: Shrinking,
 }
 
 impl Pursuit<'_> {
@@ -82,14 +79,42 @@ impl Pursuit<'_> {
         let id = finding.id.clone();
         let seen = Seen::of(&finding, arrivals.to_vec());
         let first = Shown { finding, plan: plan.clone(), rate: Reproduction::default(), seen };
-        let Shrunk { taken, account } = self.shrink(first).await?;
+        let began = Instant::now();
+        let left = self.limits.deadline.saturating_duration_since(began) / SHARE_OF_TIME_LEFT;
+        let until = began + self.limits.shrink_time.min(left);
+        let mut account = Shrinking { from: plan.size(), ..Shrinking::default() };
+        // From here on the plan is alone with the gateway: what earlier cases have left in its process does not count.
+        if !self.is_over(until) {
+            self.bench.refresh().await?;
+        }
+        let taken = self.shrink(first, until, &mut account).await?;
+        let (last, first) = (taken.len(), taken.first().map_or(0.0, |first| share(first.rate)));
+        let (mut best, held) = self.most_reduced_that_holds(taken, first).await?;
+        if held < last && self.bench.can_be_fresh() && !self.is_over(until) {
+            // What was left out had spoilt the process for good, and whatever was run after it failed. Once more, each run on
+            // a process of its own.
+            self.afresh = true;
+            let taken = self.shrink(best, until, &mut account).await?;
+            (best, _) = self.most_reduced_that_holds(taken, first).await?;
+        }
+        account.duration_ms = began.elapsed().as_millis() as u64;
         if account.tried > 0 {
             self.folder.keep_shrink_log(&id)?;
         }
-        let best = self.most_reduced_that_holds(taken).await?;
         let name = if account.tried > 0 { id.clone() } else { format!("{id}-as-found") };
         let plan = self.folder.keep_plan(&name, &best.plan)?;
-        let mut finding = Finding { id: id.clone(), plan, shrinking: account, ..best.finding };
+        let target = self.bench.target();
+        let setting = Setting {
+            http: (best.plan.down, self.bench.up()),
+            over_tls: target.scheme == "https",
+            base_path: &target.base_path,
+        };
+        // That there is none is no loss: the plan is there.
+        let script = match script(&best.plan, &best.finding, setting) {
+            Ok(script) => self.folder.keep_script(&id, &script)?,
+            Err(_) => String::new(),
+        };
+        let mut finding = Finding { id: id.clone(), plan, script, shrinking: account, ..best.finding };
         self.folder.write(JournalEntry::FindingShrunk(Box::new(finding.clone())))?;
         finding.reproduction = best.rate;
         finding.counterfactual = self.counterfactual(&finding, &best.plan).await?;
@@ -98,16 +123,15 @@ impl Pursuit<'_> {
         Ok(finding)
     }
 
-    async fn shrink(&mut self, first: Shown) -> Result<Shrunk, RunError> {
+    /// Makes a plan smaller: the smallest last, before it those that it was made from.
+    async fn shrink(&mut self, first: Shown, until: Instant, account: &mut Shrinking) -> Result<Vec<Shown>, RunError> {
         let began = Instant::now();
-        let left = self.limits.deadline.saturating_duration_since(began) / SHARE_OF_TIME_LEFT;
-        let until = began + self.limits.shrink_time.min(left);
-        let mut account = Shrinking { from: first.plan.size(), ..Shrinking::default() };
         if self.is_over(until) {
-            return Ok(Shrunk { taken: vec![first], account });
+            return Ok(vec![first]);
         }
+        let known = first.rate.runs;
         let first = self.measured(first, until).await?;
-        account.runs = first.rate.runs;
+        account.runs += first.rate.runs - known;
         let mut shrink = Shrink::new(&first.plan, (first.rate.failed, first.rate.runs), first.seen.clone());
         let mut taken = vec![first];
         loop {
@@ -145,8 +169,7 @@ impl Pursuit<'_> {
             shrink.tell(shown.as_ref().map(|shown| (&shown.seen, shown.rate)));
             taken.extend(shown);
         }
-        account.duration_ms = began.elapsed().as_millis() as u64;
-        Ok(Shrunk { taken, account })
+        Ok(taken)
     }
 
     /// The plan as it was found, with its rate: what smaller plans are held against.
@@ -193,6 +216,9 @@ impl Pursuit<'_> {
 
     /// One run of a plan: the finding as it tells it, if it shows it.
     async fn run(&mut self, plan: &Plan, finding: &Finding) -> Result<Option<(Finding, Seen)>, RunError> {
+        if self.afresh {
+            self.bench.refresh().await?;
+        }
         let judgement = self.bench.run(plan).await?;
         let again = judgement.findings.into_iter().find(|other| is_again(finding, other));
         Ok(again.map(|again| {
@@ -202,16 +228,18 @@ impl Pursuit<'_> {
         }))
     }
 
-    /// The smallest plan that still fails nearly as often as the first one when it is measured in full. Most often
-    /// that is the last; where chance has let one through that hardly fails, the one before it.
-    async fn most_reduced_that_holds(&mut self, mut taken: Vec<Shown>) -> Result<Shown, RunError> {
-        let share = |rate: Reproduction| f64::from(rate.failed) / f64::from(rate.runs.max(1));
-        let first = taken.first().map_or(0.0, |first| share(first.rate));
+    /// The smallest plan that still fails nearly as often as the first one did when it is measured in full, and which of them
+    /// that is. Most often it is the last; where chance has let one through that hardly fails, or the process had been spoilt
+    /// by what is no longer in it, the one before it. So each is measured on a fresh process.
+    async fn most_reduced_that_holds(&mut self, mut taken: Vec<Shown>, first: f64) -> Result<(Shown, usize), RunError> {
         loop {
             let Some(mut last) = taken.pop() else {
                 return Err(RunError::Broken("a finding was pursued without a plan".to_owned()));
             };
             let finding = last.finding.clone();
+            if self.limits.replays > 0 {
+                self.bench.refresh().await?;
+            }
             last.rate = rate_of(self.bench, &last.plan, self.limits, |judged| {
                 let again = judged.findings.iter().find(|other| is_again(&finding, other));
                 if let Some(again) = again {
@@ -225,7 +253,7 @@ impl Pursuit<'_> {
             let by_chance = faulty.is_some_and(|before| leaves_order_to_chance(&before.plan, &last.plan));
             let share_min = if by_chance { RATE_SHARE_MIN_BY_CHANCE } else { RATE_SHARE_MIN };
             if taken.is_empty() || !measured || share(last.rate) >= share_min * first {
-                return Ok(last);
+                return Ok((last, taken.len() + 1));
             }
         }
     }
@@ -270,6 +298,11 @@ impl Pursuit<'_> {
     fn is_over(&self, until: Instant) -> bool {
         self.limits.stop.is_asked() || Instant::now() >= until
     }
+}
+
+/// The share of runs that failed.
+fn share(rate: Reproduction) -> f64 {
+    f64::from(rate.failed) / f64::from(rate.runs.max(1))
 }
 
 /// Whether it is the same finding once more: what it tells must not change while its plan is made smaller.

@@ -696,6 +696,7 @@ impl Run<'_> {
             folder: self.folder,
             told: self.told,
             limits,
+            afresh: false,
         };
         let finding = pursuit.pursue(finding, plan, arrivals).await?;
         self.keep(&finding);

@@ -6,8 +6,9 @@ use vocabulary::limits::{BODY_BYTES_MAX, CHUNK_LINE_BYTES_MAX};
 
 use crate::head::{Framing, Malformed};
 
-/// Bytes of a body that are searched for canaries.
-pub(crate) const KEPT_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a body that are searched for canaries: as long as bodies become in plans, so that nothing of another's hides at
+/// the end of one.
+pub(crate) const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Where in a body the reader stands.
 #[derive(Debug, Clone)]

@@ -23,6 +23,7 @@ mod h2;
 mod head;
 mod office;
 mod perform;
+mod rehearsal;
 mod server;
 mod turn;
 
@@ -39,6 +40,7 @@ use vocabulary::identity::{ExchangeId, TenantId};
 use vocabulary::plan::{Event, Gate};
 
 pub use clock::Clock;
+pub use rehearsal::{Rehearsed, Step, rehearse};
 
 /// Called for everything that the origin sees and does, on the origin's thread, in the order in which it happens.
 /// Exchanges have their numbers on the wire. It must not block: while it runs, the origin does nothing.

@@ -90,10 +90,21 @@ fn facts(finding: &Finding, style: Style) -> Vec<String> {
         // A plan that nobody has tried to make smaller is not the smallest.
         (if finding.shrinking.tried > 0 { "smallest plan" } else { "plan" }, format!("{}{plan}", size(finding.shrunk))),
         ("shrunk", shrunk(finding)),
+        ("script", script(finding)),
         ("finding", format!("{} {}", finding.id, finding.fingerprint).trim().to_owned()),
     ]);
     let facts = facts.iter().filter(|(_, fact)| !fact.is_empty());
     facts.flat_map(|(what, fact)| wrapped_fact(what, fact, style.columns())).collect()
+}
+
+/// The command that shows the finding to whoever has no crosswire.
+fn script(finding: &Finding) -> String {
+    match finding.script.as_str() {
+        "" => String::new(),
+        script => {
+            format!("python3 {script} GATEWAY_PORT ORIGIN_PORT · for whoever has no crosswire, and for git bisect run")
+        }
+    }
 }
 
 pub(crate) fn size(size: Size) -> String {

@@ -82,7 +82,7 @@ pub(crate) fn finding(finding: &Finding) -> Finding {
     let Finding {
         id, fingerprint, scenario, level, requirement, sentence: fact, shape, shift, boundary, severity, leg, proof,
         edges, subject, evidence: Evidence { exchanges, timeline }, cases, shrunk, reproduction, counterfactual,
-        shrinking, chain, excuses, plan,
+        shrinking, chain, excuses, plan, script,
     } = finding;
     Finding {
         id: name(id),
@@ -111,6 +111,7 @@ pub(crate) fn finding(finding: &Finding) -> Finding {
         chain: chain.iter().map(proof_step).collect(),
         excuses: excuses.iter().map(excuse).collect(),
         plan: name(plan),
+        script: name(script),
     }
 }
 

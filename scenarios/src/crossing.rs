@@ -103,9 +103,12 @@ impl Told<'_> {
         if let Some(body) = request.body.as_ref().filter(|body| body.get_ref().0.iter().any(misframed)) {
             self.needs_down(Http::H1, body.span(), "a misframed body")?;
         }
-        if let Some((fields, name)) =
-            request.fields.as_ref().and_then(|fields| Some((fields, of_the_connection(fields.get_ref())?)))
-        {
+        // RFC 8441 §4: who speaks HTTP/2 asks for another protocol by CONNECT.
+        let asks_in_a_stream = |name: &&str| self.down == Some(Http::H2) && name.eq_ignore_ascii_case("upgrade");
+        if let Some((fields, name)) = request.fields.as_ref().and_then(|fields| {
+            let name = of_the_connection(fields.get_ref()).filter(|name| !asks_in_a_stream(name))?;
+            Some((fields, name))
+        }) {
             self.needs_down(Http::H1, fields.span(), &format!("the field {name}"))?;
         }
         let own = request.form.0.iter().filter_map(|form| match form {

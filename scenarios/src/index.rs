@@ -33,6 +33,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/interim/interim-method-queue.toml", include_str!("../catalogue/interim/interim-method-queue.toml")),
     ("catalogue/multiplexing/h2-authority-of-the-connection.toml", include_str!("../catalogue/multiplexing/h2-authority-of-the-connection.toml")),
     ("catalogue/multiplexing/h2-coalesced-authorities.toml", include_str!("../catalogue/multiplexing/h2-coalesced-authorities.toml")),
+    ("catalogue/multiplexing/h2-connect-refused.toml", include_str!("../catalogue/multiplexing/h2-connect-refused.toml")),
     ("catalogue/multiplexing/h2-early-final.toml", include_str!("../catalogue/multiplexing/h2-early-final.toml")),
     ("catalogue/multiplexing/h2-goaway-mid-flight.toml", include_str!("../catalogue/multiplexing/h2-goaway-mid-flight.toml")),
     ("catalogue/multiplexing/h2-hpack-skip.toml", include_str!("../catalogue/multiplexing/h2-hpack-skip.toml")),

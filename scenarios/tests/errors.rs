@@ -396,6 +396,9 @@ fn what_only_clients_of_http_1_1_can_say() {
     );
     needs("down", "h1", "request = { fields = [[], [\"Connection: close\"]] }", 22, "the field Connection");
     needs("down", "h1", "request = { fields = [\"TE: gzip\"] }", 22, "the field TE");
+    let upgrade = "request = { fields = [\"Upgrade: websocket\"] }";
+    assert!(told("", upgrade).unwrap_err().contains("the field Upgrade means nothing in HTTP/2: say down = \"h1\""));
+    assert!(told("down = \"h2\"", upgrade).is_ok(), "a CONNECT that names a protocol, RFC 8441");
     let own = "request = { form = { own = { path = \"/\", fields = [\"Upgrade: h2c\"] } } }";
     assert!(told("", own).unwrap_err().ends_with(
         "22:8: the field Upgrade means nothing in HTTP/2: say down = \"h1\" in the head, or in the variant"

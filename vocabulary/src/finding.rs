@@ -286,6 +286,9 @@ pub struct Finding {
     pub excuses: Vec<Excuse>,
     /// The plan that revealed it: a path relative to the run folder.
     pub plan: String,
+    /// The same as a script that needs nothing but Python 3: a path relative to the run folder, empty where none was made.
+    #[serde(default)]
+    pub script: String,
 }
 
 /// Counts that say how big a plan is.

@@ -579,6 +579,7 @@ pub(crate) mod tests {
             chain: Vec::new(),
             excuses: Vec::new(),
             plan: "plans/f1.json".to_owned(),
+            script: String::new(),
         }
     }
 

@@ -40,6 +40,7 @@ use super::Run;
 use super::connection::Connection;
 use super::waiting::{Busy, all};
 use crate::gateway::Frozen;
+pub(super) use head::PROTOCOL;
 pub(super) use session::{STREAM_WINDOW, Session};
 use talk::Talk;
 

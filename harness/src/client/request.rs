@@ -19,6 +19,7 @@ use vocabulary::plan::{
 use crate::gateway::{Freezer, speaking};
 
 use super::cookies::CookieJar;
+use super::h2;
 
 /// How many fields a rich request has beside those of every request.
 const RICH_FIELDS: u32 = 30;
@@ -47,6 +48,22 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// As a script addresses it that somebody runs elsewhere: where it listens is said by whoever runs it.
+    pub(crate) fn of_a_script(base_path: &str) -> Target {
+        let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+        Target {
+            address: nowhere.into(),
+            scheme: "http",
+            http: Http::H1,
+            authority: "localhost".to_owned(),
+            base_path: base_path.to_owned(),
+            extra_fields: Vec::new(),
+            connections: ConnectionNumbers::default(),
+            cookies: CookieJar::default(),
+            freezer: Freezer::default(),
+        }
+    }
+
     /// The same for a case that speaks this: nobody has logged in yet.
     pub(crate) fn for_case(&self, http: Http) -> Target {
         Target { address: speaking(&self.address, http), http, cookies: CookieJar::default(), ..self.clone() }
@@ -138,8 +155,14 @@ pub(crate) fn spell_streamed(stimulus: &Stimulus, base: u32, key: &CanaryKey, ta
     let mut spelled = String::with_capacity(768);
     fields(&mut spelled, &request, body.as_ref(), base, &minter, target);
     let mut head = String::with_capacity(768);
-    line(&mut head, &[&request.method, " ", &target_of(&request, base, &minter, target), " HTTP/2"]);
+    // RFC 8441 §4: in a stream, whoever wants another protocol asks for it by CONNECT.
+    let upgrade = request.fields.iter().find(|field| field.name.eq_ignore_ascii_case("upgrade"));
+    let method = if upgrade.is_some() { "CONNECT" } else { &request.method };
+    line(&mut head, &[method, " ", &target_of(&request, base, &minter, target), " HTTP/2"]);
     field(&mut head, "host", &[host_of(&request, target)]);
+    if let Some(upgrade) = upgrade {
+        line(&mut head, &[h2::PROTOCOL, &upgrade.value]);
+    }
     for (name, value) in spelled.lines().filter_map(|line| line.split_once(": ")) {
         // RFC 9113 §8.2.1: names are in lower case.
         let name = name.to_ascii_lowercase();

@@ -34,6 +34,9 @@ pub struct Decisions {
     /// §6.3 item 7: without framing fields a request has no body; RFC 9110 §7.8, §9.3.6: another protocol begins behind
     /// the reply that accepts it, not before. So: never.
     pub runs_on: fn(&RequestHead) -> bool,
+    /// Whether what comes on the stream of a CONNECT is written to the origin as it is. RFC 9113 §8.5: its DATA is for the
+    /// tunnel, and there is none before a 2xx. So: never.
+    pub fills_tunnels_early: bool,
     /// Whether the rest of a request is read, or its connection closed, behind a reply of which the origin knows nothing.
     /// RFC 9112 §9.3: always.
     pub drains_behind: fn(OwnReply) -> bool,
@@ -374,6 +377,7 @@ impl Decisions {
             request_framing: request::framing,
             lf_in_extensions: false,
             runs_on: |_| false,
+            fills_tunnels_early: false,
             drains_behind: |_| true,
             opens_tunnel: |_| false,
             may_pool,

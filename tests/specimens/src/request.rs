@@ -52,10 +52,12 @@ pub(crate) fn admit(raw: RawRequest, decisions: &Decisions) -> Result<Request, u
 /// Takes on a request that has come on a stream; `ends_with_head` says that the stream has ended with it.
 pub(crate) fn admit_stream(raw: RawRequest, ends_with_head: bool, decisions: &Decisions) -> Result<Request, u16> {
     let head = head(raw)?;
-    if head.method == "CONNECT" {
+    let fills_tunnel = head.method == "CONNECT" && decisions.fills_tunnels_early;
+    if head.method == "CONNECT" && !fills_tunnel {
         return Err(405);
     }
     let framing = match (decisions.request_framing)(&head)? {
+        _ if fills_tunnel => Framing::UntilClose,
         // RFC 9113 §8.1: a body needs no field that says so, its stream ends with it.
         Framing::None if !ends_with_head => Framing::Chunked,
         framing => framing,

@@ -326,6 +326,19 @@ mod tests {
         assert_eq!(owners, [foreign, foreign, None, foreign]);
     }
 
+    /// However long a body is, the owner's own stripes must not hide what stands behind them.
+    #[test]
+    fn a_piece_of_anothers_is_found_behind_any_number_of_own_stripes() {
+        let foreign = Claim { exchange: crate::identity::ExchangeId(99), ..claim() };
+        let piece = StripedBody::new(&key(), foreign, 64 * 1024).to_vec()[6_400..6_912].to_vec();
+        for at in [100_000, 300_000, 900_000] {
+            let mut body = StripedBody::new(&key(), claim(), 1_000_000).to_vec();
+            body[at..at + piece.len()].copy_from_slice(&piece);
+            let found = read(&body).hits.into_iter().filter_map(|hit| hit.canary.ok());
+            assert!(found.into_iter().any(|claim| claim.exchange == foreign.exchange), "at {at}");
+        }
+    }
+
     #[test]
     fn what_is_not_striped_is_searched() {
         let text = format!("<html>{}</html>", key().mint(claim()));

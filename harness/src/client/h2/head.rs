@@ -77,20 +77,29 @@ fn breaks_a_line(text: &[u8]) -> bool {
 /// Values above this are spelled as they are and leave no trace in the table, which they would only empty.
 const INDEXED_BYTES_MAX: usize = 1024;
 
+/// What a line begins with, behind that of the host, which names the protocol of a CONNECT (RFC 8441 §4).
+pub(in crate::client) const PROTOCOL: &str = ":protocol: ";
+
 /// Appends the block of a request's head.
 pub(super) fn encode_request(scheme: &str, head: &str, encoder: &mut Encoder, block: &mut Vec<u8>) {
-    let mut lines = head.lines();
+    let mut lines = head.lines().peekable();
     let mut words = lines.next().unwrap_or_default().split(' ');
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let authority = lines.next().and_then(|line| line.strip_prefix("host: ")).unwrap_or_default();
+    let protocol = lines.next_if(|line| line.starts_with(PROTOCOL)).map(|line| &line[PROTOCOL.len()..]);
     encoder.begin(block);
     encode(":method", method, encoder, block);
-    // RFC 9113 §8.5: a CONNECT names the tunnel's end, and neither scheme nor path.
-    if method != "CONNECT" {
+    if let Some(protocol) = protocol {
+        encode(":protocol", protocol, encoder, block);
+    }
+    // RFC 9113 §8.5: a CONNECT names the tunnel's end, and neither scheme nor path. RFC 8441 §4: both, if it names a
+    // protocol.
+    let names_a_resource = method != "CONNECT" || protocol.is_some();
+    if names_a_resource {
         encode(":scheme", scheme, encoder, block);
     }
     encode(":authority", authority, encoder, block);
-    if method != "CONNECT" {
+    if names_a_resource {
         encode(":path", target, encoder, block);
     }
     encode_lines(lines, encoder, block);
@@ -180,6 +189,14 @@ mod tests {
         encode_request("https", head, &mut Encoder::new(TABLE_BYTES_DEFAULT), &mut block);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         decoded(&block).iter().map(|field| format!("{}={}", text(field.name), text(field.value))).collect()
+    }
+
+    /// RFC 8441 §4.
+    #[test]
+    fn a_connect_that_names_a_protocol_names_a_resource_too() {
+        let pseudo = [":method=CONNECT", ":protocol=websocket", ":scheme=https", ":authority=a.test", ":path=/chat"];
+        let text = "CONNECT /chat HTTP/2\r\nhost: a.test\r\n:protocol: websocket\r\nx-a: 1\r\n\r\n";
+        assert_eq!(encoded(text), [&pseudo[..], &["x-a=1"]].concat());
     }
 
     #[test]

@@ -50,7 +50,8 @@ impl Up<'_, '_> {
             self.sending.sent.store(sent, Ordering::Relaxed);
             return Ok(());
         }
-        if self.request.framing == Framing::UntilClose {
+        // On a stream its own end is there.
+        if self.request.framing == Framing::UntilClose && matches!(self.from, Inlet::Connection { .. }) {
             return self.run_on().await;
         }
         let keeps_body =

@@ -27,6 +27,7 @@ mod cache_key_without_query;
 mod cache_stores_no_store;
 mod client_streams_off_by_one;
 mod connect_body_sent_raw;
+mod connect_stream_sent_raw;
 mod connection_keeps_authority;
 mod data_buffer_shared_by_streams;
 mod early_answered_body_read_as_request;
@@ -117,6 +118,7 @@ static MUTANTS: &[Mutant] = &[
     cache_stores_no_store::MUTANT,
     client_streams_off_by_one::MUTANT,
     connect_body_sent_raw::MUTANT,
+    connect_stream_sent_raw::MUTANT,
     connection_keeps_authority::MUTANT,
     data_buffer_shared_by_streams::MUTANT,
     early_answered_body_read_as_request::MUTANT,
@@ -212,6 +214,7 @@ macro_rules! for_each_mutant {
             cache_stores_no_store,
             client_streams_off_by_one,
             connect_body_sent_raw,
+            connect_stream_sent_raw,
             connection_keeps_authority,
             data_buffer_shared_by_streams,
             early_answered_body_read_as_request,
