@@ -254,6 +254,22 @@ const WORDS: &[(&str, &str, &str)] = &[
         "witness",
         "the gateway keeps a request back until it has its whole body, so that no reply to it is early.",
     ),
+    (
+        "reply-buffered",
+        "witness",
+        "the gateway keeps a reply back until it has it whole, so that no client can give up while it still comes from the origin.",
+    ),
+    (
+        "own body altered",
+        "anomaly",
+        "the body of a client's own reply is not, byte for byte, what the origin sent it: compressed, rewritten, or damaged.",
+    ),
+    (
+        "passed on although the origin cannot read it",
+        "anomaly",
+        "the gateway passed on a request that could be read in two ways, or not at all: two framings, two lengths, a head that \
+         is too long. The origin answered 400 and closed. RFC 9112 section 6.3 asks the gateway to refuse it.",
+    ),
     ("timeout-unknown", "witness", "the gateway's reply timeout is not known; give it with --gateway-timeout."),
 ];
 

@@ -109,6 +109,7 @@ fn why_prevented(witness: Prevented) -> &'static str {
         Prevented::MethodRefused => "the gateway refuses the method",
         Prevented::TimeoutUnknown => "the gateway's reply timeout is not known (--gateway-timeout)",
         Prevented::BodyBuffered => "the gateway keeps a request back until it has its whole body",
+        Prevented::ReplyBuffered => "the gateway keeps a reply back until it has it whole",
         Prevented::Http10Upstream => "the gateway speaks HTTP/1.0 to the origin (for nginx: proxy_http_version 1.1)",
         Prevented::NoUpstreamSharing => "the gateway gives each client connection upstream connections of its own",
         Prevented::NoHit => "the gateway answers nothing from a store",

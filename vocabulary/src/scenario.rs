@@ -155,6 +155,9 @@ pub enum Prevented {
     /// The gateway keeps a request back until it has its whole body: of at least 3 bodies that came slowly, it sent no head
     /// before the last byte.
     BodyBuffered,
+    /// The gateway keeps a reply back until it has it whole: of at least 2 clients that gave up amid a reply, none did before
+    /// the origin was done with it.
+    ReplyBuffered,
     /// At least 20 exchanges on at least 5 client connections, none of which shared an upstream connection with another.
     NoUpstreamSharing,
 }
@@ -173,6 +176,7 @@ impl Prevented {
             Prevented::Http10Upstream => "http10-upstream",
             Prevented::NoHit => "no-hit",
             Prevented::BodyBuffered => "body-buffered",
+            Prevented::ReplyBuffered => "reply-buffered",
             Prevented::NoUpstreamSharing => "no-upstream-sharing",
         }
     }
@@ -205,7 +209,13 @@ mod tests {
 
     #[test]
     fn the_word_of_a_witness_is_the_one_that_its_json_uses() {
-        let all = [Prevented::PeerClosedFirst, Prevented::NoUpstreamSharing, Prevented::NoHit, Prevented::BodyBuffered];
+        let all = [
+            Prevented::PeerClosedFirst,
+            Prevented::NoUpstreamSharing,
+            Prevented::NoHit,
+            Prevented::BodyBuffered,
+            Prevented::ReplyBuffered,
+        ];
         for witness in all {
             assert_eq!(serde_json::to_string(&witness).unwrap(), format!("\"{}\"", witness.word()));
         }

@@ -2,14 +2,14 @@
 //!
 //! Counted by name, so that people neither drown nor disable the tool. None of them changes a verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use vocabulary::canary::BodyState;
-use vocabulary::history::{ExchangeEnd, ExchangeHistory, History, UnaskedKind, Why};
+use vocabulary::canary::{BodyState, Role};
+use vocabulary::history::{ExchangeEnd, ExchangeHistory, History, Seen, UnaskedKind, Why};
 use vocabulary::identity::ExchangeId;
 use vocabulary::record::{
-    CLOSED_WITHOUT_REPLY, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_WITHOUT_REPLY, REPEATED_ATTEMPT,
-    RESET_WITHOUT_REPLY,
+    CLOSED_WITHOUT_REPLY, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_BY_ORIGIN, REFUSED_WITHOUT_REPLY,
+    REPEATED_ATTEMPT, RESET_WITHOUT_REPLY,
 };
 
 use super::deliveries::{self, DeliveryMap};
@@ -17,9 +17,12 @@ use super::deliveries::{self, DeliveryMap};
 /// The anomalies of a case: names and how often each occurred.
 pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u64> {
     let mut counted = Counted::default();
+    // What the origin could not read is answered 400 by it, and not by the gateway that passed it on.
+    let refused: BTreeSet<ExchangeId> = history.strangers.iter().flat_map(of_whom).collect();
     for (exchange, happened) in &history.exchanges {
         let optional = history.plan.speller(*exchange).is_some();
-        exchange_anomalies(&mut counted, *exchange, happened, optional, map);
+        let refused = refused.contains(exchange) && happened.seen.is_empty();
+        exchange_anomalies(&mut counted, *exchange, happened, (optional, refused), map);
     }
     for unasked in &history.unasked {
         let behind_close = deliveries::is_owed_behind_close(history, unasked);
@@ -36,7 +39,9 @@ pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u6
             UnaskedKind::Garbage | UnaskedKind::LateFrames | UnaskedKind::Reply => {}
         }
     }
-    counted.add("request without a canary of this case", history.strangers.len() as u64);
+    let unread = history.strangers.iter().filter(|seen| of_whom(seen).next().is_some()).count() as u64;
+    counted.add(REFUSED_BY_ORIGIN, unread);
+    counted.add("request without a canary of this case", history.strangers.len() as u64 - unread);
     counted.add("gate opened early", history.gates.iter().filter(|gate| !gate.in_full()).count() as u64);
     counted.add("late delivery of an earlier case", history.others.len() as u64);
     counted.names
@@ -46,7 +51,7 @@ fn exchange_anomalies(
     counted: &mut Counted,
     exchange: ExchangeId,
     happened: &ExchangeHistory,
-    optional: bool,
+    (optional, refused): (bool, bool),
     map: &DeliveryMap,
 ) {
     counted.add(REPEATED_ATTEMPT, happened.seen.len().saturating_sub(1) as u64);
@@ -75,12 +80,19 @@ fn exchange_anomalies(
     let nobodys = reading.own.is_empty() && reading.lawful.is_empty() && !reading.is_foreign();
     if nobodys && reading.accepted {
         match received.status {
+            400 if refused => {}
             400..=599 => counted.add(GATEWAYS_OWN_ERROR, 1),
             _ => counted.add("reply without a canary", 1),
         }
     }
     let own = !reading.own.is_empty() && !reading.is_foreign();
     counted.add("own body altered", u64::from(own && matches!(received.body, BodyState::Differs { .. })));
+}
+
+/// Whose request it was that the origin has seen and could answer for nobody.
+fn of_whom(seen: &Seen) -> impl Iterator<Item = ExchangeId> + '_ {
+    let requests = seen.canaries.iter().map(|found| found.claim).filter(|claim| claim.role == Role::Request);
+    requests.map(|claim| claim.exchange)
 }
 
 #[derive(Default)]
@@ -100,6 +112,8 @@ impl Counted {
 mod tests {
     use super::super::notation::history;
     use super::*;
+    use vocabulary::canary::{Claim, Encoding};
+    use vocabulary::history::{Found, Place};
 
     fn anomalies(notation: &str) -> Vec<(String, u64)> {
         let history = history(notation);
@@ -109,6 +123,26 @@ mod tests {
     #[test]
     fn a_plain_exchange_has_none() {
         assert_eq!(anomalies("1<1 2<2"), []);
+    }
+
+    #[test]
+    fn what_the_origin_could_not_read_is_not_held_to_be_the_gateways_error() {
+        let mut passed_on = history("1<1 store:2 error:2=400");
+        assert_eq!(count(&passed_on, &deliveries::map(&passed_on))[GATEWAYS_OWN_ERROR], 1);
+        let claim = Claim { exchange: ExchangeId(2), ..passed_on.exchanges[&ExchangeId(1)].seen[0].canaries[0].claim };
+        let found = Found { claim, place: Place::Head, encoding: Encoding::Plain };
+        let seen =
+            Seen { exchange: None, canaries: vec![found], ..passed_on.exchanges[&ExchangeId(1)].seen[0].clone() };
+        passed_on.strangers.push(seen);
+        let counted = count(&passed_on, &deliveries::map(&passed_on));
+        assert_eq!((counted.get(GATEWAYS_OWN_ERROR), counted.get(REFUSED_BY_ORIGIN)), (None, Some(&1)));
+        passed_on.strangers[0].canaries.clear();
+        let counted = count(&passed_on, &deliveries::map(&passed_on));
+        assert_eq!(
+            (counted.get(GATEWAYS_OWN_ERROR), counted.get(REFUSED_BY_ORIGIN)),
+            (Some(&1), None),
+            "a health check"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use vocabulary::directive::{FaultKind, OriginAct, Surplus, SurplusTiming};
 use vocabulary::history::{Closer, DeliveryKind, ExchangeEnd, Fault, History, Performed, Replied, Sent};
 use vocabulary::identity::{ConnectionId, ExchangeId, Moment};
-use vocabulary::plan::{BodyPace, ConnectionUse, EventKind, RequestBody};
+use vocabulary::plan::{Abort, AbortWhen, BodyPace, ConnectionUse, EventKind, RequestBody};
 use vocabulary::record::ObligationOutcome;
 use vocabulary::scenario::{Obligation, ObligationState, Prevented};
 
@@ -25,6 +25,9 @@ const SERIALISED_EXCHANGES_MIN: usize = 20;
 /// Bodies that came slowly, each of whose heads the gateway sent only after the last byte, from which on it is said to keep
 /// requests back until it has their bodies.
 const BUFFERED_BODIES_MIN: u64 = 3;
+/// Clients that gave up amid a reply with which the origin was done by then, from which on a gateway is said to keep replies
+/// back until it has them whole.
+const BUFFERED_REPLIES_MIN: u64 = 2;
 /// Gates that expired of as many, from which on a gateway is said to serialise.
 pub(super) const SERIALISED_GATES_MIN: usize = 3;
 
@@ -289,10 +292,34 @@ fn client_abort_seen(history: &History) -> (ObligationState, u64) {
         return (ObligationState::Met, seen);
     }
     let answered = planned.iter().filter(|exchange| was_answered_by_gateway(history, **exchange)).count() as u64;
-    match answered > 0 {
-        true => (ObligationState::Prevented(Prevented::AnsweredByGateway), answered),
-        false => (ObligationState::Unmet, 0),
+    if answered > 0 {
+        return (ObligationState::Prevented(Prevented::AnsweredByGateway), answered);
     }
+    match buffered_replies(history) {
+        Some(replies @ BUFFERED_REPLIES_MIN..) => (ObligationState::Prevented(Prevented::ReplyBuffered), replies),
+        // Too few to tell a gateway that buffers from one that was late.
+        Some(replies) => (ObligationState::NotPlanned, replies),
+        None => (ObligationState::Unmet, 0),
+    }
+}
+
+/// How many clients gave up amid a reply after the origin was done with it: all that gave up so, or none.
+fn buffered_replies(history: &History) -> Option<u64> {
+    let amid = |abort: &Abort| matches!(abort.when, AbortWhen::AfterReplyBytes { .. });
+    let stimuli = history.plan.stimuli().map(|(_, stimulus)| stimulus);
+    let gave_up = stimuli.filter(|stimulus| stimulus.abort.as_ref().is_some_and(amid)).filter_map(|stimulus| {
+        let happened = history.exchanges.get(&stimulus.exchange)?;
+        let aborted = happened.events.iter().find(|(kind, _)| *kind == EventKind::Aborted)?.1;
+        Some((aborted, happened))
+    });
+    let mut replies = 0;
+    for (aborted, happened) in gave_up {
+        if happened.replied.is_empty() || happened.replied.iter().any(|replied| replied.done_at >= aborted) {
+            return None;
+        }
+        replies += 1;
+    }
+    (replies > 0).then_some(replies)
 }
 
 fn abort_was_seen(history: &History, exchange: ExchangeId) -> bool {
@@ -415,6 +442,30 @@ mod tests {
             assert_eq!(judge(&ungated, Known::NOTHING, obligation), ObligationState::NotPlanned, "{obligation:?}");
         }
         assert_eq!(judge(&ungated, serialised, Obligation::IdleGap), ObligationState::NotPlanned);
+    }
+
+    #[test]
+    fn nobody_gives_up_amid_a_reply_that_the_gateway_hands_out_whole() {
+        let ended = |when, done_before: &[u32]| {
+            let mut aborted = history("1<- 2<-");
+            aborted.plan.scenario.may_be_prevented_by = vec![Prevented::ReplyBuffered];
+            for stimulus in aborted.plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli) {
+                stimulus.abort = Some(Abort { how: AbortHow::Rst, when });
+            }
+            for (exchange, happened) in &mut aborted.exchanges {
+                let aborted_at = Moment(1_000_000);
+                happened.events.push((EventKind::Aborted, aborted_at));
+                let early = done_before.contains(&exchange.0);
+                for replied in &mut happened.replied {
+                    replied.done_at = if early { Moment(0) } else { aborted_at };
+                }
+            }
+            state(&aborted, Obligation::ClientAbortSeen)
+        };
+        let amid = AbortWhen::AfterReplyBytes { bytes: 100 };
+        assert_eq!(ended(amid, &[1, 2]), ObligationState::Prevented(Prevented::ReplyBuffered));
+        assert_eq!(ended(amid, &[1]), ObligationState::Met);
+        assert_eq!(ended(AbortWhen::AfterSent { us: 0 }, &[1, 2]), ObligationState::Unmet, "before any reply");
     }
 
     #[test]

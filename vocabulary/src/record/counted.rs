@@ -2,6 +2,9 @@
 
 /// A reply of status 400 to 599 that the gateway made itself.
 pub const GATEWAYS_OWN_ERROR: &str = "gateway's own error";
+/// A request that the gateway passed on and of which the origin could not say where it ends, or what it is: it answered 400
+/// and closed. RFC 9112 §6.3: what could be read in two ways is not to be passed on.
+pub const REFUSED_BY_ORIGIN: &str = "passed on although the origin cannot read it";
 /// No reply came.
 pub const NO_REPLY: &str = "no reply";
 /// An attempt that arrived at the origin although another of its exchange had.
