@@ -20,7 +20,7 @@ use crate::run::{RunError, RunEvent, Stop, draw_key};
 use crate::shrink::{Proposal, Seen, Shrink, leaves_order_to_chance};
 
 /// Runs of the plan that revealed the finding, before anything is left out of it: at least, and at most where some pass.
-const MEASURED_MIN: u32 = 5;
+const MEASURED_MIN: u32 = 4;
 const MEASURED_MAX: u32 = 12;
 /// How much of the time that is left one finding may take.
 const SHARE_OF_TIME_LEFT: u32 = 3;
@@ -31,9 +31,6 @@ const RATE_TIME: Duration = Duration::from_secs(10);
 const RATE_SHARE_MIN: f64 = 0.2;
 /// The same for a plan that leaves to chance in which order replies come: a gate that makes it certain is kept.
 const RATE_SHARE_MIN_BY_CHANCE: f64 = 0.8;
-/// The same where the first one can be relied on, which is one that fails at least so often.
-const RATE_SHARE_MIN_OF_RELIABLE: f64 = 0.6;
-const RELIABLE: f64 = 0.9;
 
 /// How far a finding is pursued.
 #[derive(Clone, Copy)]
@@ -86,10 +83,6 @@ impl Pursuit<'_> {
         let left = self.limits.deadline.saturating_duration_since(began) / SHARE_OF_TIME_LEFT;
         let until = began + self.limits.shrink_time.min(left);
         let mut account = Shrinking { from: plan.size(), ..Shrinking::default() };
-        // From here on the plan is alone with the gateway: what earlier cases have left in its process does not count.
-        if !self.is_over(until) {
-            self.bench.refresh().await?;
-        }
         let taken = self.shrink(first, until, &mut account).await?;
         let (last, first) = (taken.len(), taken.first().map_or(0.0, |first| share(first.rate)));
         let (mut best, held) = self.most_reduced_that_holds(taken, first).await?;
@@ -254,11 +247,7 @@ impl Pursuit<'_> {
             let measured = last.rate.runs > 0;
             let faulty = taken.iter().rev().find(|before| before.plan.size().faults > 0);
             let by_chance = faulty.is_some_and(|before| leaves_order_to_chance(&before.plan, &last.plan));
-            let share_min = match by_chance {
-                true => RATE_SHARE_MIN_BY_CHANCE,
-                false if first >= RELIABLE => RATE_SHARE_MIN_OF_RELIABLE,
-                false => RATE_SHARE_MIN,
-            };
+            let share_min = if by_chance { RATE_SHARE_MIN_BY_CHANCE } else { RATE_SHARE_MIN };
             if taken.is_empty() || !measured || share(last.rate) >= share_min * first {
                 return Ok((last, taken.len() + 1));
             }
@@ -298,6 +287,8 @@ impl Pursuit<'_> {
             }
         };
         let on_reference = rate_of(kept.insert(bench), plan, self.limits, again).await?;
+        // What the plan has left in the process is not the fault of the plan without its fault.
+        self.bench.refresh().await?;
         let without = rate_of(self.bench, &ablated, self.limits, again).await?;
         Ok(Counterfactual { left_out, without, on_reference })
     }

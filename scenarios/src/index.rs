@@ -21,6 +21,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/cache/revalidation-304-cross.toml", include_str!("../catalogue/cache/revalidation-304-cross.toml")),
     ("catalogue/cache/same-path-other-authority.toml", include_str!("../catalogue/cache/same-path-other-authority.toml")),
     ("catalogue/cache/same-url-other-tenant.toml", include_str!("../catalogue/cache/same-url-other-tenant.toml")),
+    ("catalogue/cache/session-store-bleed.toml", include_str!("../catalogue/cache/session-store-bleed.toml")),
     ("catalogue/concurrency/crowd.toml", include_str!("../catalogue/concurrency/crowd.toml")),
     ("catalogue/concurrency/plain-concurrency.toml", include_str!("../catalogue/concurrency/plain-concurrency.toml")),
     ("catalogue/concurrency/stream-interleave.toml", include_str!("../catalogue/concurrency/stream-interleave.toml")),

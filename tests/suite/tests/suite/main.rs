@@ -8,6 +8,8 @@ mod hyper_proxy;
 mod kill_matrix;
 mod mutants;
 mod real;
+mod redis;
+mod scripts;
 mod simulated;
 mod tidy;
 mod twisted;

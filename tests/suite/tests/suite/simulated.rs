@@ -129,9 +129,16 @@ fn must_be_compared(mutant: &Mutant) {
 /// Their plans wait for seconds and fail only now and then: the time for shrinking is up before all is tried.
 const USE_UP_THEIR_TIME: [&str; 2] = ["idle-surplus-unseen-while-busy", "timed-out-connection-pooled"];
 
-/// Two streams have to be in the same plight at once, and each takes a fault or two to get there.
-const NEED_SEVERAL_FAULTS: [&str; 4] =
-    ["early-reply-finds-no-stream", "interim-ends-stream", "queued-fields-shared", "short-body-connection-pooled"];
+/// Two streams have to be in the same plight at once, and each takes a fault or two to get there; or what spoils a process is
+/// one thing, and what shows that it is spoilt another.
+const NEED_SEVERAL_FAULTS: [&str; 6] = [
+    "buffer-released-twice-after-error",
+    "early-reply-finds-no-stream",
+    "error-page-shows-last-body",
+    "interim-ends-stream",
+    "queued-fields-shared",
+    "short-body-connection-pooled",
+];
 
 /// Two tests for each mutant, by its name: from the index, so that a mutant is one file.
 macro_rules! mutant_is_found_and_compared {
