@@ -289,7 +289,7 @@ pub(crate) enum Annotations {
 /// The gateway under test.
 #[derive(Debug, Args)]
 pub(crate) struct GatewayOptions {
-    /// Start a gateway by its recipe: NAME, NAME:VARIANT, or a folder (./my-recipe)
+    /// Start a gateway by its recipe: NAME, NAME:VARIANT, or a folder (./my-recipe, ./my-recipe:VARIANT)
     #[arg(long, value_name = "NAME", group = "under_test", env = "CROSSWIRE_RECIPE")]
     pub(crate) recipe: Option<String>,
     /// Start a gateway by a shell command; it gets LISTEN_PORT, UPSTREAM_PORT, WORKDIR and VARIANT in its environment,

@@ -49,10 +49,25 @@ fn by_recipe(name: &str) -> anyhow::Result<Gateway> {
     if let Some(decisions) = named(name) {
         return Ok(specimen(name, decisions));
     }
+    if name.contains('/') {
+        // A folder is known by its path: that is how the replay command names it.
+        let (folder, variant) = folder_and_variant(name);
+        return Ok(Gateway::recipe(Recipe::find(folder)?, variant)?.labelled("recipe", folder));
+    }
     match name.split_once(':') {
         Some(("mutant", mutant)) => self::mutant(mutant),
-        Some((recipe, variant)) if !recipe.contains('/') => Ok(Gateway::recipe(Recipe::find(recipe)?, Some(variant))?),
+        Some((recipe, variant)) => Ok(Gateway::recipe(Recipe::find(recipe)?, Some(variant))?),
         _ => Ok(Gateway::recipe(Recipe::find(name)?, None)?),
+    }
+}
+
+/// `./my-recipe` or `./my-recipe:variant`; a folder may have a colon in its name.
+fn folder_and_variant(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once(':') {
+        Some((folder, variant)) if !std::path::Path::new(name).is_dir() && !variant.contains('/') => {
+            (folder, Some(variant))
+        }
+        _ => (name, None),
     }
 }
 

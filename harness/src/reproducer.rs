@@ -114,8 +114,9 @@ fn kind(shape: Shape) -> Result<&'static str, NoScript> {
 
 fn heading(plan: &Plan, finding: &Finding) -> String {
     let Finding { id, sentence, requirement, scenario, .. } = finding;
-    let told = [sentence.clone(), format!("{requirement}.")];
-    let told: Vec<String> = told.iter().map(|text| wrapped(&text.replace(['\\', '"'], "'"))).collect();
+    let told = [sentence.clone(), format!("{}.", requirement.trim_end_matches('.'))];
+    let told = told.iter().filter(|text| text.len() > 1);
+    let told: Vec<String> = told.map(|text| wrapped(&text.replace(['\\', '"'], "'"))).collect();
     format!(
         "#!/usr/bin/env python3\n\"\"\"{}\n\n\
          This script is the origin behind the gateway, and the clients in front of it:\n\n    \
@@ -410,4 +411,90 @@ fn wrapped(text: &str) -> String {
 #[expect(clippy::cast_precision_loss, reason = "times of a plan are below a minute")]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::{Known, judge, notation::history};
+    use vocabulary::canary::MARKER;
+    use vocabulary::directive::{Final, Framing};
+    use vocabulary::identity::TenantId;
+    use vocabulary::plan::{Freeze, RequestBody};
+
+    const PLAIN: Setting<'static> = Setting { http: (Http::H1, Http::H1), over_tls: false, base_path: "/api" };
+
+    /// A shift by one, cross-tenant, and its plan.
+    fn shift() -> (Plan, Finding) {
+        let history = history("c1:1,2 fault:1 1<- 2<1");
+        let finding = judge(&history, Known::NOTHING).unwrap().findings.remove(0);
+        (history.plan.clone(), Finding { id: "f1".to_owned(), ..finding })
+    }
+
+    #[test]
+    fn a_script_says_what_it_shows_and_has_words_for_canaries() {
+        let (plan, finding) = shift();
+        let script = script(&plan, &finding, PLAIN).unwrap();
+        assert!(script.starts_with("#!/usr/bin/env python3\n\"\"\"tenant 2's request e2"), "{script}");
+        assert!(!script.contains(MARKER), "{script}");
+        for part in [
+            "python3 f1.py GATEWAY_PORT ORIGIN_PORT [TIMES]",
+            "b\"GET /api/cw/request-e1-of-tenant-1.................700000000",
+            "b\"x-crosswire: reply-1-to-e2-of-tenant-2..............700000000\\r\\n\"",
+            "TENANTS = {\"e1\": \"1\", \"e2\": \"2\"}",
+            "KIND, CROSS_TENANT, ONLY = \"reply\", True, set()",
+        ] {
+            assert!(script.contains(part), "{part} in {script}");
+        }
+    }
+
+    #[test]
+    fn what_a_script_cannot_play_has_none() {
+        let (plan, finding) = shift();
+        let in_streams = Setting { http: (Http::H1, Http::H2), ..PLAIN };
+        assert_eq!(script(&plan, &finding, in_streams), Err(NoScript::Needs("HTTP/2")));
+        let over_tls = Setting { over_tls: true, ..PLAIN };
+        assert_eq!(script(&plan, &finding, over_tls), Err(NoScript::Needs("TLS")));
+        let truncated = Finding { shape: Shape::TruncationAsComplete, ..finding.clone() };
+        assert_eq!(script(&plan, &truncated, PLAIN), Err(NoScript::Needs("to know what a whole reply is")));
+        let mut stopped = plan.clone();
+        let until = Event { exchange: ExchangeId(1), kind: EventKind::Sent };
+        stopped.lanes[0].stimuli[0].freeze = Some(Freeze { until, delay_us: 0 });
+        assert_eq!(script(&stopped, &finding, PLAIN), Err(NoScript::Needs("to stop the gateway's process")));
+        let mut logged_in = plan.clone();
+        logged_in.lanes[0].stimuli[0].request.keep_cookies = true;
+        assert_eq!(script(&logged_in, &finding, PLAIN), Err(NoScript::Needs("a jar for cookies")));
+        let mut crowded = plan;
+        crowded.lanes[0].stimuli = (3..30).map(|id| Stimulus::get(ExchangeId(id), TenantId(1))).collect();
+        assert_eq!(script(&crowded, &finding, PLAIN), Err(NoScript::TooLong));
+    }
+
+    /// Words have the length of canaries, and what frames them stays as it was: also where chunks are cut amid a stripe.
+    #[test]
+    fn words_change_no_length_and_no_framing() {
+        let (mut plan, _) = shift();
+        let stimulus = &mut plan.lanes[0].stimuli[0];
+        stimulus.request.body = RequestBody::Chunked { bytes: 1_000, chunk: 47 };
+        stimulus.directive = Directive {
+            acts: vec![OriginAct::Final(Final { framing: Framing::Chunked { chunk: 111 }, ..Final::ok(1_000) })],
+            every_attempt: false,
+        };
+        let stimulus = plan.lanes[0].stimuli[0].clone();
+        let spoken = Spoken { plan: &plan, key: CanaryKey::new([0; 16], 0), scanner: Scanner::new(), setting: PLAIN };
+        let written = spoken.spelled(&stimulus).concat();
+        let told = spoken.in_words(&written);
+        assert_eq!(told.len(), written.len());
+        for (before, after) in written.iter().zip(&told) {
+            let is_framing = |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'.' && *byte != b'-';
+            assert_eq!(is_framing(before), is_framing(after), "{}", String::from_utf8_lossy(&told));
+        }
+    }
+
+    #[test]
+    fn prose_is_wrapped_and_keeps_its_words() {
+        let text = "word ".repeat(60);
+        let told = wrapped(&text);
+        assert!(told.lines().all(|line| line.len() <= COLUMNS) && told.lines().count() == 3, "{told}");
+        assert_eq!(told.split_whitespace().count(), 60);
+    }
 }

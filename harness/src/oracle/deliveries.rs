@@ -217,6 +217,18 @@ fn allowed(
     may_be_shared(history, map, delivery, receiver).then(|| audience::between(history, delivery, receiver))
 }
 
+/// Whether a receiver may lawfully have another's delivery: it is in the audience, or a store may use it.
+pub(super) fn is_lawful(
+    history: &History,
+    map: &DeliveryMap,
+    receiver: ExchangeId,
+    tenant: TenantId,
+    delivery: DeliveryId,
+) -> bool {
+    let owner_tenant = history.plan.stimulus(delivery.exchange).map_or(tenant, |(_, stimulus)| stimulus.tenant);
+    matches!(allowed(history, map, receiver, tenant, delivery, owner_tenant), Some(Sharing::May | Sharing::Observe(_)))
+}
+
 /// Sharing is only in question where something was shared: the owner accepted it too, or the receiver's own request
 /// never reached the origin. A reply that merely moved is no cache hit.
 pub(super) fn may_be_shared(history: &History, map: &DeliveryMap, delivery: DeliveryId, receiver: ExchangeId) -> bool {

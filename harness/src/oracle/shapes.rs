@@ -239,8 +239,12 @@ impl<'a> Naming<'a> {
             };
             let mut deliveries = unasked.canaries.iter().filter_map(|found| found.claim.delivery_id());
             let delivery = match unasked.looks_like {
-                // RFC 9113 §5.1: what was under way when the client reset the stream is to be ignored, as long as it is its own.
-                UnaskedKind::AfterReset => deliveries.find(|delivery| delivery.exchange != after),
+                // RFC 9113 §5.1: what was under way when the client reset the stream is to be ignored, as long as it is its own,
+                // or what a store may have answered it with.
+                UnaskedKind::AfterReset => deliveries.find(|delivery| {
+                    delivery.exchange != after
+                        && !deliveries::is_lawful(self.history, self.map, after, self.tenants[&after], *delivery)
+                }),
                 UnaskedKind::ErrorBeforeClose
                 | UnaskedKind::EmptyLines
                 | UnaskedKind::Reply
@@ -894,6 +898,14 @@ mod tests {
         let Some(ExchangeEnd::Received(received)) = end else { panic!("{end:?}") };
         received.status = 101;
         assert_eq!(words(&others), [Shape::Splice], "the tunnel of another");
+    }
+
+    /// A client resets its stream when the store has answered it already.
+    #[test]
+    fn frames_of_a_reset_stream_may_be_a_lawful_hit() {
+        silent("h2 same-url t1:1,2 store:2 1<1 2<- after-reset:2<1");
+        check("h2 store:2 1<1 2<- after-reset:2<1", "desync, cross-tenant, reply leg");
+        check("h2 same-url authorization store:2 1<1 2<- after-reset:2<1", "desync, cross-tenant, reply leg");
     }
 
     #[test]
