@@ -280,6 +280,7 @@ impl Bench {
     pub(crate) async fn refresh(&mut self) -> Result<(), BenchError> {
         if self.gateway.can_be_fresh() {
             self.origin.close_connections(DRAIN_WAIT).await;
+            self.running.end_processes();
             self.running = self.gateway.start(self.origin.address(), &self.work)?;
             self.await_ready().await?;
         }

@@ -575,6 +575,13 @@ impl Running {
         &self.target
     }
 
+    /// Ends its processes, if it has any: another one is to work in the same folder, and some refuse to beside the first.
+    pub(crate) fn end_processes(&mut self) {
+        if matches!(self.life, Life::Group(_)) {
+            self.life = Life::Elsewhere;
+        }
+    }
+
     /// What it said and how it ended, if it has ended by itself.
     pub(crate) fn death(&mut self) -> Option<String> {
         match &mut self.life {

@@ -99,11 +99,10 @@ fn facts(finding: &Finding, style: Style) -> Vec<String> {
 
 /// The command that shows the finding to whoever has no crosswire.
 fn script(finding: &Finding) -> String {
-    match finding.script.as_str() {
-        "" => String::new(),
-        script => {
-            format!("python3 {script} GATEWAY_PORT ORIGIN_PORT · for whoever has no crosswire, and for git bisect run")
-        }
+    let path = &finding.script;
+    match path.rsplit('/').next() {
+        None | Some("") => String::new(),
+        Some(name) => format!("{path} · for whoever has no crosswire: python3 {name} GATEWAY_PORT ORIGIN_PORT"),
     }
 }
 

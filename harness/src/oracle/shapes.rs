@@ -288,11 +288,11 @@ impl<'a> Naming<'a> {
         for (exchange, happened) in &self.history.exchanges {
             let Some(ExchangeEnd::Received(received)) = &happened.end else { continue };
             let Some(replied) = self.own_answer(*exchange) else { continue };
-            // RFC 9110 §15.6: an error of the gateway's own, which may keep fields of the reply that it could not pass on.
+            // RFC 9110 §15.5, §15.6: an error of the gateway's own, which may keep fields of the reply that it does not pass on.
             let is_its_content = |found: &Found| {
                 found.place != Place::Head && found.claim.delivery_id().is_some_and(|it| it == replied.delivery)
             };
-            if received.status >= 500 && !received.canaries.iter().any(is_its_content) {
+            if received.status >= 400 && !received.canaries.iter().any(is_its_content) {
                 continue;
             }
             let converted = is_lawful_conversion(replied.status, received.status)
@@ -1026,7 +1026,7 @@ mod tests {
             classify(&history, &map, Known::VERBATIM).len()
         };
         assert_eq!((judged(502, false), judged(502, true)), (0, 1));
-        assert_eq!((judged(404, false), judged(200, false)), (1, 0));
+        assert_eq!((judged(400, false), judged(302, false), judged(200, false)), (0, 1, 0));
     }
 
     /// The origin's status is that of the reply that it owed, whatever stands behind it.
