@@ -196,6 +196,7 @@ pub(crate) fn leg(finding: &Finding) -> &'static str {
     match finding.leg {
         Leg::Request => "it went wrong on the way to the origin",
         Leg::Reply => "it went wrong on the way back",
+        Leg::Store if Case::of(finding).came_before_its_turn() => "it came in the place of the reply that was due",
         Leg::Store if Case::of(finding).was_in_flight() => "the gateway shared the reply to a request in flight",
         Leg::Store => "it came from the gateway's store",
         Leg::Mint => "the gateway made it itself",
@@ -206,6 +207,8 @@ pub(crate) fn leg(finding: &Finding) -> &'static str {
 mod tests {
     use super::*;
     use crate::fixtures::{self, golden};
+    use vocabulary::finding::Edge;
+    use vocabulary::identity::{ConnectionId, Ordinal};
 
     const REPLAY: &str = "crosswire replay crosswire-out/0198c5/plans/f1.json --recipe nginx --times 20";
 
@@ -312,6 +315,15 @@ mod tests {
         assert!(
             told(&fixtures::duplicate_in_flight()).ends_with("the gateway shared the reply to a request in flight")
         );
+        // On one client connection, behind the receiver: no store has anything to do with that.
+        let mut pipelined = fixtures::duplicate_from_store();
+        let Edge { receiver, delivery } = pipelined.edges[0].clone();
+        for evidence in &mut pipelined.evidence.exchanges {
+            evidence.client_connection = ConnectionId(1);
+            evidence.client_ordinal = Ordinal(if evidence.exchange == receiver { 1 } else { 2 });
+        }
+        assert!(pipelined.evidence.exchanges.iter().any(|evidence| evidence.exchange == delivery.exchange));
+        assert!(told(&pipelined).ends_with("it came in the place of the reply that was due"));
     }
 
     #[test]

@@ -118,6 +118,19 @@ impl<'a> Case<'a> {
         told.chain(proven).min().unwrap_or(Moment(0))
     }
 
+    /// Whether the reply belonged to a later request on the receiver's own client connection: it came in the place of the one
+    /// that was due, and from no store.
+    pub(crate) fn came_before_its_turn(&self) -> bool {
+        let Some(edge) = self.finding.edges.first() else { return false };
+        let place = |exchange| {
+            let mut exchanges = self.finding.evidence.exchanges.iter();
+            let evidence = exchanges.find(|evidence| evidence.exchange == exchange)?;
+            Some((evidence.client_connection, evidence.client_ordinal))
+        };
+        let (receiver, owner) = (place(edge.receiver), place(edge.delivery.exchange));
+        receiver.zip(owner).is_some_and(|(receiver, owner)| receiver.0 == owner.0 && receiver.1 < owner.1)
+    }
+
     /// Whether the receiver was sent while the reply that it got had not reached its owner: no store can have held it.
     pub(crate) fn was_in_flight(&self) -> bool {
         let Some(edge) = self.finding.edges.first() else { return false };

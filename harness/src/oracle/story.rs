@@ -102,6 +102,14 @@ fn how(history: &History, suspicion: &Suspicion, edge: &Edge) -> Option<String> 
         let (size, ring) = (ring.len(), ring.join(", "));
         return Some(format!("{size} requests in flight at once exchanged replies in a ring ({ring})"));
     }
+    if suspicion.leg == Leg::Store
+        && let Some(connection) = came_in_its_place(history, owner, receiver)
+    {
+        return Some(format!(
+            "no attempt of {receiver} reached the origin, and on client connection {connection} the reply to {owner} came where \
+             that to {receiver} was due"
+        ));
+    }
     if suspicion.leg == Leg::Store {
         let rule = match audience::between(history, edge.delivery, receiver) {
             Sharing::MustNot(rule) => format!(" ({rule})"),
@@ -168,6 +176,19 @@ fn came_before_its_turn(history: &History, owner: ExchangeId, receiver: Exchange
     let sent = |exchange| history.exchanges.get(&exchange).and_then(|happened| happened.sent.as_ref());
     let (owner, receiver) = (sent(owner)?, sent(receiver)?);
     (owner.connection == receiver.connection && owner.ordinal > receiver.ordinal).then_some(receiver.connection.0)
+}
+
+/// The client connection on which a reply came in the place of another that was due there: its request went out behind the
+/// other's, or stood in the bytes of one that went out before. A store has nothing to do with that.
+fn came_in_its_place(history: &History, owner: ExchangeId, receiver: ExchangeId) -> Option<u32> {
+    if let Some(connection) = came_before_its_turn(history, owner, receiver) {
+        return Some(connection);
+    }
+    let spells = |stimulus: &vocabulary::plan::Stimulus| stimulus.request.spelled().any(|spelled| spelled == owner);
+    let (_, speller) = history.plan.stimuli().find(|(_, stimulus)| spells(stimulus))?;
+    let sent = |exchange| history.exchanges.get(&exchange).and_then(|happened| happened.sent.as_ref());
+    let (speller, receiver) = (sent(speller.exchange)?, sent(receiver)?);
+    (speller.connection == receiver.connection).then_some(receiver.connection.0)
 }
 
 /// What had happened to an exchange that makes a gateway slip, in words.
@@ -505,6 +526,15 @@ mod tests {
         let shown = judged.findings[0].evidence.exchanges.iter();
         let shown: Vec<_> = shown.map(|it| (it.exchange.0, it.tenant.0, it.lane.0, it.client_ordinal.0)).collect();
         assert_eq!(shown, [(3, 1, 0, 2), (2, 2, 1, 1)]);
+    }
+
+    /// A pipelined request that was lost, and one that a body had spelled: no store has anything to do with it.
+    #[test]
+    fn a_reply_in_anothers_place_on_one_client_connection_is_no_matter_of_a_store() {
+        let lost = sentence("pipe:1,2,3 t1:1,3 t2:2 store:2 1<1 2<3 3<-");
+        assert!(lost.contains("no attempt of e2 reached the origin, and on client connection"), "{lost}");
+        assert!(lost.contains("the reply to e3 came where that to e2 was due"), "{lost}");
+        assert!(!lost.contains("share"), "{lost}");
     }
 
     #[test]
