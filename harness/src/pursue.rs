@@ -233,9 +233,7 @@ impl Pursuit<'_> {
                 return Err(RunError::Broken("a finding was pursued without a plan".to_owned()));
             };
             let finding = last.finding.clone();
-            if self.limits.replays > 0 {
-                self.bench.refresh().await?;
-            }
+            self.begin_afresh().await?;
             last.rate = rate_of(self.bench, &last.plan, self.limits, |judged| {
                 let again = judged.findings.iter().find(|other| is_again(&finding, other));
                 if let Some(again) = again {
@@ -288,9 +286,17 @@ impl Pursuit<'_> {
         };
         let on_reference = rate_of(kept.insert(bench), plan, self.limits, again).await?;
         // What the plan has left in the process is not the fault of the plan without its fault.
-        self.bench.refresh().await?;
+        self.begin_afresh().await?;
         let without = rate_of(self.bench, &ablated, self.limits, again).await?;
         Ok(Counterfactual { left_out, without, on_reference })
+    }
+
+    /// Gives what is measured next a process of its own, if it is measured at all.
+    async fn begin_afresh(&mut self) -> Result<(), RunError> {
+        if self.limits.replays > 0 && !self.is_over(self.limits.deadline) {
+            self.bench.refresh().await?;
+        }
+        Ok(())
     }
 
     fn is_over(&self, until: Instant) -> bool {

@@ -177,6 +177,8 @@ fn tested(record: &RunRecord, style: Style) -> Vec<String> {
         None => "has no end".to_owned(),
     };
     let mut crossings: Vec<&str> = record.scenarios.iter().map(|scenario| scenario.crossing.as_str()).collect();
+    // A scenario of which no case was run has none.
+    crossings.retain(|crossing| !crossing.is_empty());
     crossings.sort_unstable();
     crossings.dedup();
     let self_test = record.self_test;
@@ -314,6 +316,15 @@ mod tests {
         for (name, record) in fixtures::records() {
             golden(&format!("summary-{name}.txt"), &summary(&record, Style::default()));
         }
+    }
+
+    #[test]
+    fn a_scenario_that_was_not_run_adds_no_crossing() {
+        let mut record = fixtures::clean();
+        record.scenarios[0].crossing.clear();
+        let told = summary(&record, Style::default());
+        let line = told.lines().find(|line| line.starts_with("crossing")).unwrap_or_default();
+        assert!(!line.contains(" ,") && !line.ends_with(' '), "{line:?}");
     }
 
     #[test]

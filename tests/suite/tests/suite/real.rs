@@ -13,6 +13,7 @@ use vocabulary::record::RunRecord;
 use vocabulary::scenario::Level;
 use vocabulary::verdict::Verdict;
 
+use crate::tidy::root;
 use crate::{prevented, run, seeds, story, unshrunk};
 
 /// The recipe, if it can be started on this machine.
@@ -99,6 +100,22 @@ fn nginx_is_clean_in_everything_else() {
         let (report, _out) = run(gateway, |builder| builder.skip("interim-*").cases(10).seed(seed));
         assert_eq!(report.record().verdict, Verdict::Clean, "seed {seed}: {}", story(report.record()));
     }
+}
+
+/// Towards HTTP/1.0 there are no interim replies and no chunks (RFC 9110 §15.2, RFC 9112 §6.1): what our origin makes of a plan
+/// there must not be held against the gateway.
+#[test]
+fn nginx_as_most_people_write_it_speaks_http_1_0_to_the_origin_and_is_accused_of_nothing() {
+    if installed("nginx").is_none() {
+        return;
+    }
+    let script = root().join("tests/suite/gateways/nginx_as_shipped.sh");
+    let gateway = Gateway::command(&format!("exec '{}'", script.display()));
+    let (report, _out) = run(gateway, |builder| unshrunk(builder).cases(2).seed(1));
+    let record = report.record();
+    assert!(record.findings.is_empty() && record.totals.exposures > 500, "{}", story(record));
+    let witnesses: BTreeSet<&str> = prevented(record).into_iter().map(|(_, _, witness)| witness).collect();
+    assert!(witnesses.contains("http10-upstream"), "{witnesses:?}");
 }
 
 /// Who found what: scenario, shape, severity.
