@@ -194,7 +194,9 @@ fn varnish_with_its_own_rules_isolates_tenants_and_answers_from_its_store() {
     let Some(recipe) = installed("varnish") else { return };
     for seed in seeds() {
         let gateway = Gateway::recipe(recipe.clone(), Some("cache")).unwrap();
-        let cache = |builder: Builder| unshrunk(builder).scenarios("cache/*").cases(4).seed(seed);
+        // Nothing that comes with a credential is stored: a scenario of such requests alone would say so of its own hits.
+        let cache =
+            |builder: Builder| unshrunk(builder).scenarios("cache/*").skip("session-store-bleed").cases(4).seed(seed);
         let (report, _out) = run(gateway, cache);
         let record = report.record();
         let leaks = record.findings.iter().filter(|finding| finding.severity != Severity::Staleness);
