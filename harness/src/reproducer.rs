@@ -122,7 +122,7 @@ fn heading(plan: &Plan, finding: &Finding) -> String {
          This script is the origin behind the gateway, and the clients in front of it:\n\n    \
          python3 {id}.py GATEWAY_PORT ORIGIN_PORT [TIMES]\n\n\
          The gateway listens on 127.0.0.1:GATEWAY_PORT and forwards to 127.0.0.1:ORIGIN_PORT. Exit codes are those of\n\
-         `git bisect run`: 1 if something reached whom it must not reach, 0 if nothing did, 125 if there is no gateway.\n\n\
+         `git bisect run`: 1 if something reached whom it must not reach, 0 if nothing did, 125 if it could not be played.\n\n\
          Made by crosswire {} from scenario {scenario}, seed {}, case {}. It needs nothing but Python 3.8.\n\"\"\"\n",
         told.join("\n\n"),
         env!("CARGO_PKG_VERSION"),
