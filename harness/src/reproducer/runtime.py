@@ -94,6 +94,8 @@ class Upstream(End):
                 pass
         except OSError:
             pass
+        except Exception as error:  # an origin that fails proves nothing
+            self.run.failed = error
 
     def size(self):
         return message_end(self.data, "request")
