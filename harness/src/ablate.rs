@@ -49,7 +49,7 @@ fn well_behaved(stimulus: &mut Stimulus) {
 
 /// The gateway is not stopped; the request waits as long as it did.
 pub(crate) fn thaw(stimulus: &mut Stimulus) {
-    if let Some(Freeze { until, delay_us }) = stimulus.freeze.take() {
+    if let Some(Freeze { until, delay_us, begun: _ }) = stimulus.freeze.take() {
         stimulus.start = Start { after: Some(until), delay_us };
     }
 }

@@ -422,7 +422,7 @@ mod tests {
                 let until = Event { exchange: ExchangeId(1), kind: EventKind::SurplusWritten };
                 let receiver = history.plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli);
                 let mut receiver = receiver.filter(|stimulus| stimulus.exchange == ExchangeId(2));
-                receiver.next().unwrap().freeze = Some(Freeze { until, delay_us: 0 });
+                receiver.next().unwrap().freeze = Some(Freeze { until, delay_us: 0, begun: false });
             }
             let judged = judge(&history, Known::VERBATIM).unwrap();
             judged.findings.iter().map(|finding| (finding.proof, finding.level)).collect::<Vec<_>>()

@@ -459,7 +459,7 @@ mod tests {
         assert_eq!(script(&plan, &truncated, PLAIN), Err(NoScript::Needs("to know what a whole reply is")));
         let mut stopped = plan.clone();
         let until = Event { exchange: ExchangeId(1), kind: EventKind::Sent };
-        stopped.lanes[0].stimuli[0].freeze = Some(Freeze { until, delay_us: 0 });
+        stopped.lanes[0].stimuli[0].freeze = Some(Freeze { until, delay_us: 0, begun: false });
         assert_eq!(script(&stopped, &finding, PLAIN), Err(NoScript::Needs("to stop the gateway's process")));
         let mut logged_in = plan.clone();
         logged_in.lanes[0].stimuli[0].request.keep_cookies = true;

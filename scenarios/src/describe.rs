@@ -158,8 +158,10 @@ fn client(lane: &Lane, variant: &Variant) -> String {
             }
         }
     }
-    if let Some(FreezeOf { until, within }) = &lane.freeze {
-        let _ = write!(text, ", the first of each round to a stopped gateway, {within} after {}", until.get_ref());
+    if let Some(FreezeOf { until, within, begun }) = &lane.freeze {
+        let begun = if *begun { ", its first letter before all else" } else { "" };
+        let _ =
+            write!(text, ", the first of each round to a stopped gateway, {within} after {}{begun}", until.get_ref());
     }
     if let Some(Until::UpstreamServed(served)) = lane.until.as_ref().map(Spanned::get_ref) {
         let _ = write!(text, ", until each upstream connection has served {served} more");

@@ -321,6 +321,9 @@ pub(crate) struct FreezeOf {
     /// How long it waits then.
     #[serde(default = "at_once")]
     pub(crate) within: Draw<Time>,
+    /// Whether the request's first letter goes out as soon as the gateway stands still.
+    #[serde(default)]
+    pub(crate) begun: bool,
 }
 
 impl File {

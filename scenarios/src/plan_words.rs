@@ -153,9 +153,10 @@ fn stimulus(stimulus: &Stimulus, first: bool, down: Http) -> String {
             }
         }
     }
-    if let Some(Freeze { until, delay_us }) = freeze {
+    if let Some(Freeze { until, delay_us, begun }) = freeze {
         let then = if *delay_us > 0 { format!("{} after ", time(*delay_us)) } else { "once ".to_owned() };
-        let _ = write!(text, ", to a stopped gateway {then}{}", happened(*until));
+        let begun = if *begun { " (its first letter before all else)" } else { "" };
+        let _ = write!(text, ", to a stopped gateway {then}{}{begun}", happened(*until));
     }
     let _ = write!(text, ": {}", self::request(request));
     if let Some(abort) = abort {

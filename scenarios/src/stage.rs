@@ -294,7 +294,7 @@ impl Stage {
             // Later requests follow close behind: one standstill a round is enough.
             let freeze = lane.freeze.as_ref().filter(|_| position == 0).map(|freeze| {
                 let until = event(freeze.until.get_ref());
-                Freeze { until, delay_us: self.closer.us(&freeze.within) }
+                Freeze { until, delay_us: self.closer.us(&freeze.within), begun: freeze.begun }
             });
             let directive = match lane.origin.as_slice() {
                 [] => self.closer.plain(),

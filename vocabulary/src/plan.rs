@@ -313,6 +313,10 @@ pub struct Freeze {
     /// Microseconds to wait then.
     #[serde(default)]
     pub delay_us: u64,
+    /// Whether the first letter of the request goes out as soon as the gateway stands still, so that its connection is the
+    /// first on which there is something to read.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub begun: bool,
 }
 
 /// Something that happens to an exchange at one of our ends.
@@ -821,7 +825,7 @@ pub(crate) mod tests {
 
         let mut thawless = plan_of(&[1]);
         let until = Event { exchange: ExchangeId(8), kind: EventKind::SurplusWritten };
-        thawless.lanes[0].stimuli[0].freeze = Some(Freeze { until, delay_us: 0 });
+        thawless.lanes[0].stimuli[0].freeze = Some(Freeze { until, delay_us: 0, begun: false });
         assert!(thawless.defect().unwrap().contains("e8"));
 
         let mut lost = plan_of(&[1, 2]);

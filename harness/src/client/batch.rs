@@ -55,8 +55,8 @@ pub(super) async fn perform(
     let askings = askings(run, &connection.account, stimuli);
     let progress = Progress::default();
     let id = connection.account.id;
-    let frozen = Cell::new(frozen);
-    let sender = Sender { run, lane, connection: id, stimuli, askings: &askings, progress: &progress, frozen };
+    let (frozen, begun) = (Cell::new(frozen), Cell::new(std::mem::take(&mut connection.account.begun)));
+    let sender = Sender { run, lane, connection: id, stimuli, askings: &askings, progress: &progress, frozen, begun };
     let mut talk = Talk::new(run, lane, id, &askings, &progress, &mut buffers.reply);
 
     let ending = converse(&mut talk, &mut connection, &sender, &mut buffers.out, &mut buffers.read).await;

@@ -10,12 +10,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::time::timeout;
 use transport::Stream;
 use vocabulary::crossing::Http;
 use vocabulary::history::Unasked;
 use vocabulary::identity::{ConnectionId, ExchangeId, LaneId, Moment, Ordinal};
-use vocabulary::limits::{CONNECT_WAIT, UNASKED_BYTES_MAX};
+use vocabulary::limits::{CONNECT_WAIT, UNASKED_BYTES_MAX, WRITE_WAIT};
 
 use super::Run;
 use super::framing::Reuse;
@@ -47,6 +48,8 @@ pub(super) struct Account {
     pub(super) last: Option<ExchangeId>,
     /// Whether it may be used again.
     pub(super) reuse: Reuse,
+    /// Bytes of the next request that have been sent already.
+    pub(super) begun: usize,
     /// Bytes that nobody asked for, within [`UNASKED_BYTES_MAX`].
     unasked: Vec<u8>,
     unasked_at: Option<Moment>,
@@ -83,7 +86,7 @@ impl Account {
 impl Connection {
     /// Opens a connection within [`CONNECT_WAIT`]. In HTTP/2 its streams have room for so many bytes when they are opened.
     pub(super) async fn open(target: &Target, stream_room: u32) -> io::Result<Connection> {
-        let stream = match tokio::time::timeout(CONNECT_WAIT, target.address.connect()).await {
+        let stream = match timeout(CONNECT_WAIT, target.address.connect()).await {
             Ok(connected) => connected?,
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),
         };
@@ -93,6 +96,7 @@ impl Connection {
             requests: 0,
             last: None,
             reuse: Reuse::Kept,
+            begun: 0,
             unasked: Vec::new(),
             unasked_at: None,
         };
@@ -143,6 +147,28 @@ impl Connection {
         })
         .await;
         self.account.reuse
+    }
+
+    /// Gives the gateway something to read before the next request is written: the first letter of its method. In HTTP/2, where
+    /// a request is no stream of bytes, a PING before it (RFC 9113 §6.7).
+    pub(super) async fn begin(&mut self, method: &str) {
+        match &mut self.session {
+            None => {
+                let letter = &method.as_bytes()[..1];
+                match timeout(WRITE_WAIT, self.stream.write_all(letter)).await {
+                    Ok(Ok(())) => self.account.begun = letter.len(),
+                    Ok(Err(_)) | Err(_) => self.account.reuse = Reuse::Closing,
+                }
+            }
+            Some(session) => {
+                session.ping();
+                poll_fn(|context| {
+                    self.poll_answer(context);
+                    Poll::Ready(())
+                })
+                .await;
+            }
+        }
     }
 
     /// Looks once more for what nobody asked for, and closes the connection.

@@ -113,7 +113,7 @@ impl<'a> Worker<'a> {
             // Opened before, or looked at: a gateway that stands still accepts nothing.
             self.connection = self.connection_for(usage).await;
             if self.connection.is_some() {
-                frozen = Some(self.freeze(first.exchange, freeze).await);
+                frozen = Some(self.freeze(first, freeze).await);
                 usage = &ConnectionUse::Kept;
             }
         }
@@ -139,9 +139,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Stops the gateway, and waits until the request may go out to it.
-    async fn freeze(&mut self, exchange: ExchangeId, freeze: &Freeze) -> Frozen {
+    async fn freeze(&mut self, first: &Stimulus, freeze: &Freeze) -> Frozen {
         let frozen = self.run.target.freezer.freeze().await;
-        self.run.tell(self.run.wire(exchange), EventKind::Frozen);
+        if let Some(connection) = self.connection.as_mut().filter(|_| freeze.begun) {
+            connection.begin(&first.request.method).await;
+        }
+        self.run.tell(self.run.wire(first.exchange), EventKind::Frozen);
         self.watched(self.run.standstill(freeze, frozen.ends())).await;
         frozen
     }
@@ -249,6 +252,7 @@ mod tests {
     use vocabulary::directive::FaultKind;
     use vocabulary::history::{Completeness, Fault, Performed, UnaskedKind};
     use vocabulary::identity::{Moment, Ordinal};
+    use vocabulary::plan::BodyPace;
 
     #[tokio::test]
     async fn a_kept_connection_carries_request_after_request() {
@@ -490,7 +494,7 @@ mod tests {
     async fn a_request_to_a_stopped_gateway_waits_for_its_event_on_a_connection_that_is_open() {
         let until = Event { exchange: ExchangeId(1), kind: EventKind::SurplusWritten };
         let start = after(1, EventKind::Concluded);
-        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 1_000 }), start, ..get(2) };
+        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 1_000, begun: false }), start, ..get(2) };
         let played = play(vec![lane([get(1)]), lane([frozen])], async |gateway| {
             gateway.accept().await.serve(1).await;
             gateway.awaits(1, EventKind::Concluded).await;
@@ -509,9 +513,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_first_letter_of_a_request_is_there_before_what_the_rest_waits_for() {
+        let until = Event { exchange: ExchangeId(1), kind: EventKind::SurplusWritten };
+        let start = after(1, EventKind::Concluded);
+        let mut frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 0, begun: true }), start, ..get(2) };
+        for pace in [BodyPace::AtOnce, BodyPace::Slow { writes: 2, gap_us: 0 }] {
+            frozen.request.pace = pace;
+            let played = play(vec![lane([get(1)]), lane([frozen.clone()])], async |gateway| {
+                gateway.accept().await.serve(1).await;
+                let mut second = gateway.accept().await;
+                gateway.awaits(2, EventKind::Frozen).await;
+                second.read().await.unwrap();
+                assert_eq!((second.held(), gateway.has_happened(2, EventKind::Sent)), (&b"G"[..], false));
+                gateway.happens(1, EventKind::SurplusWritten);
+                assert!(second.serve(2).await.starts_with("GET /"));
+            })
+            .await;
+            assert_eq!(deliveries(&played.received(2).canaries), ["d2"]);
+        }
+    }
+
+    #[tokio::test]
     async fn a_request_to_a_stopped_gateway_does_not_wait_for_longer_than_that_stands_still() {
         let until = Event { exchange: ExchangeId(2), kind: EventKind::SurplusWritten };
-        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 0 }), ..get(1) };
+        let frozen = Stimulus { freeze: Some(Freeze { until, delay_us: 0, begun: false }), ..get(1) };
         let played = play(vec![lane([frozen, get(2)])], async |gateway| {
             let mut peer = gateway.accept().await;
             peer.serve(1).await;

@@ -60,6 +60,8 @@ pub(super) struct Sender<'a> {
     pub(super) progress: &'a Progress,
     /// The gateway stands still until the first request is written.
     pub(super) frozen: Cell<Option<Frozen>>,
+    /// Bytes of the first request that have been sent already.
+    pub(super) begun: Cell<usize>,
 }
 
 impl Sender<'_> {
@@ -108,7 +110,7 @@ impl Sender<'_> {
                 self.begin(out, spelled.tail..spelled.end);
             }
         }
-        let written = write(to, out).await;
+        let written = write(to, &out[self.begun.take()..]).await;
         if written {
             self.progress.over.set(self.progress.begun.get());
             self.progress.went_on.notify_one();
@@ -125,7 +127,7 @@ impl Sender<'_> {
         let asking = &self.askings[self.progress.begun.get()];
         self.progress.leave.set(Leave::Waiting);
         self.begin(out, start..body);
-        if !write(to, &out[start..body]).await {
+        if !write(to, &out[start + self.begun.take()..body]).await {
             return Extent::PeerClosed;
         }
         self.run.tell(asking.exchange, EventKind::Sent);

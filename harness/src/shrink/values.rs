@@ -1,7 +1,7 @@
 //! Smaller values: what can be plainer in one stimulus without leaving it out.
 
 use vocabulary::directive::{Final, Framing, Hold, Interim, InterimLength, OriginAct, Surplus, SurplusKind, Writes};
-use vocabulary::plan::{BodyPace, ConnectionUse, Credential, EventKind, Form, RequestBody, Stimulus, Version};
+use vocabulary::plan::{BodyPace, ConnectionUse, Credential, EventKind, Form, Freeze, RequestBody, Stimulus, Version};
 
 use crate::ablate::thaw;
 
@@ -12,10 +12,13 @@ const PLAIN_BYTES: u64 = 64;
 pub(super) type Plainer = (&'static str, fn(&mut Stimulus));
 
 /// From what costs most time to what merely reads worse.
-pub(super) const PLAINER: [Plainer; 18] = [
+pub(super) const PLAINER: [Plainer; 19] = [
     ("no wait at the origin", |stimulus| stimulus.directive.acts.retain(|act| !matches!(act, OriginAct::Wait { .. }))),
     ("no delay before the request", |stimulus| stimulus.start.delay_us = 0),
     ("no freeze", thaw),
+    ("nothing of the request before the rest", |stimulus| {
+        stimulus.freeze = stimulus.freeze.map(|freeze| Freeze { begun: false, ..freeze });
+    }),
     ("no event awaited", |stimulus| stimulus.start.after = None),
     ("no bait", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Bait))),
     ("the request's body not awaited", |stimulus| without(stimulus, |hold| matches!(hold, Hold::Body))),

@@ -102,7 +102,11 @@ fn gate() -> Value {
 
 fn lane() -> Value {
     let start = object::<StartOf>("struct StartOf", &[], [("after", event()), ("within", time())]);
-    let freeze = object::<FreezeOf>("struct FreezeOf", &["until"], [("until", event()), ("within", time())]);
+    let freeze = object::<FreezeOf>(
+        "struct FreezeOf",
+        &["until"],
+        [("until", event()), ("within", time()), ("begun", boolean())],
+    );
     let login = object::<Login>("struct Login", &["path", "cookie"], [("path", path()), ("cookie", text())]);
     let read = object::<ReadSlowly>(
         "struct ReadSlowly",

@@ -53,7 +53,10 @@ pub struct Decisions {
     /// How often idle upstream connections are looked at, instead of whenever something arrives on one and once more when
     /// one is taken. The reference has no such interval. RFC 9112 §9.2: what a look has not seen may lie there all the same.
     pub looks_every: Option<Duration>,
-    /// Whether such a look is taken while exchanges are under way.
+    /// Whether one is looked at once more when it is taken, beside what has been heard of it. RFC 9112 §9.2: the kernel may
+    /// have bytes of which nobody has heard yet.
+    pub looks_when_taken: bool,
+    /// Whether a look every so often is taken while exchanges are under way.
     pub looks_when_busy: bool,
     /// Whether a request that got no reply is sent once more, on a fresh connection or stream. RFC 9110 §9.2.2: only an
     /// idempotent one; RFC 9112 §9.3.1 leaves the rest to us. RFC 9113 §8.7: any that was not worked on.
@@ -384,6 +387,7 @@ impl Decisions {
             behind: |rest| if rest.is_empty() { Behind::Nothing } else { Behind::Surplus },
             may_take: |idle| !idle.unasked_bytes && !idle.closed,
             looks_every: None,
+            looks_when_taken: true,
             looks_when_busy: true,
             may_retry: |request| {
                 let idle = request.reused && request.closed_before_reply && request.idempotent && !request.has_body;
@@ -495,7 +499,7 @@ mod tests {
     fn the_reference_leads_no_reply_astray() {
         for right in [Decisions::reference(), Decisions::caching(), Decisions::pipelining()] {
             assert!(right.crosses.is_none() && right.repeats.is_none() && right.swaps.is_none());
-            assert!(right.looks_every.is_none());
+            assert!(right.looks_every.is_none() && right.looks_when_taken);
             assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
             assert!(right.pipelining.is_none_or(|line| line.turn_wait.is_none() && (line.paired_with)(9) == 0));
             assert!([false, true].into_iter().all(|chunked| !(right.last_comes_first)(&PipelinedBehind { chunked })));

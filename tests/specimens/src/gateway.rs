@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,15 +93,17 @@ pub async fn serve_on(listener: Listener, origin: Address, decisions: Decisions)
         under_way,
     });
     let mut clients = JoinSet::new();
-    if let Some(every) = gateway.decisions.looks_every {
-        let gateway = Arc::clone(&gateway);
-        clients.spawn(async move { gateway.pool.sweep(every, &gateway.decisions, || gateway.is_busy()).await });
-    }
-    let mut pool_kept_clean = pin!(gateway.pool.keep_clean(&gateway.decisions));
+    let keeper = Arc::clone(&gateway);
+    // A task as the clients are: it hears of what has come in the order in which the kernel tells it.
+    clients.spawn(async move {
+        match keeper.decisions.looks_every {
+            Some(every) => keeper.pool.sweep(every, &keeper.decisions, || keeper.is_busy()).await,
+            None => keeper.pool.keep_clean(&keeper.decisions).await,
+        }
+    });
     loop {
         tokio::select! {
             biased;
-            () = &mut pool_kept_clean, if gateway.decisions.looks_every.is_none() => {}
             // What a task returns does not matter; a panic has been printed.
             Some(_) = clients.join_next() => {}
             accepted = listener.accept(), if clients.len() < CLIENTS_MAX => match accepted {

@@ -81,8 +81,7 @@ impl Pool {
                 PoolOrder::Newest => shelf.idle.pop_back()?,
                 PoolOrder::Oldest => shelf.idle.pop_front()?,
             };
-            // A mutant that looks now and then trusts what it saw last.
-            if decisions.looks_every.is_some() || (decisions.may_take)(&upstream.idle()) {
+            if !decisions.looks_when_taken || (decisions.may_take)(&upstream.idle()) {
                 return Some(upstream);
             }
         }

@@ -136,6 +136,11 @@ impl Session {
         Session { reader: FrameReader::new(PAYLOAD_BYTES_DEFAULT), link }
     }
 
+    /// Asks the peer whether it is there (RFC 9113 §6.7).
+    pub(in super::super) fn ping(&mut self) {
+        self.link.out.push(|out| frame::ping(out, [0; 8], false));
+    }
+
     /// What is to be written.
     pub(in super::super) fn out(&mut self) -> &mut Outbox {
         &mut self.link.out

@@ -22,6 +22,7 @@ pub(super) const MUTANT: Mutant = Mutant {
     // RFC 9112 §9.2: what nobody has looked at is no answer to the next request either.
     decisions: || Decisions {
         looks_every: Some(Duration::from_millis(20)),
+        looks_when_taken: false,
         looks_when_busy: false,
         ..Decisions::reference()
     },

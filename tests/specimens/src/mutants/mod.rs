@@ -94,6 +94,7 @@ mod stalled_request_buffer_shared;
 mod stream_map_off_by_one;
 mod surplus_accepted;
 mod surplus_checked_too_early;
+mod surplus_heard_of_too_late;
 mod surplus_kept_behind_bodyless;
 mod surplus_kept_behind_last_chunk;
 mod tail_skipped_to_status_line;
@@ -185,6 +186,7 @@ static MUTANTS: &[Mutant] = &[
     stream_map_off_by_one::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
+    surplus_heard_of_too_late::MUTANT,
     surplus_kept_behind_bodyless::MUTANT,
     surplus_kept_behind_last_chunk::MUTANT,
     tail_skipped_to_status_line::MUTANT,
@@ -281,6 +283,7 @@ macro_rules! for_each_mutant {
             stream_map_off_by_one,
             surplus_accepted,
             surplus_checked_too_early,
+            surplus_heard_of_too_late,
             surplus_kept_behind_bodyless,
             surplus_kept_behind_last_chunk,
             tail_skipped_to_status_line,

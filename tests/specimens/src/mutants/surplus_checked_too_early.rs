@@ -23,5 +23,5 @@ pub(super) const MUTANT: Mutant = Mutant {
     scenario: "surplus-frozen",
     clients: None,
     // RFC 9112 §9.2: what a look has not seen is no answer to the next request either.
-    decisions: || Decisions { looks_every: Some(LOOKS_EVERY), ..Decisions::reference() },
+    decisions: || Decisions { looks_every: Some(LOOKS_EVERY), looks_when_taken: false, ..Decisions::reference() },
 };
