@@ -57,6 +57,7 @@ const DOCUMENTED: [Documented; 5] = [
     },
     Documented { gateway: "varnish", scenarios: "surplus-frozen", shapes: &[Shape::Shift], why: UNSEEN },
     Documented { gateway: "haproxy", scenarios: "surplus-frozen", shapes: &[Shape::Shift], why: UNSEEN },
+    Documented { gateway: "nginx", scenarios: "surplus-frozen", shapes: &[Shape::Shift], why: UNSEEN },
 ];
 
 const UNSEEN: &str = "RFC 9112 section 9.2, should: what came on an idle connection while the process stood still is \
