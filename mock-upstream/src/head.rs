@@ -6,7 +6,7 @@
 use std::mem::MaybeUninit;
 
 use vocabulary::crossing::Http;
-use vocabulary::limits::{BODY_BYTES_MAX, FIELDS_MAX, HEAD_BYTES_MAX};
+use vocabulary::limits::{BODY_BYTES_MAX, HEAD_BYTES_MAX, REQUEST_FIELDS_MAX};
 use vocabulary::plan::Version;
 
 /// What the origin must know of a request's head.
@@ -61,7 +61,7 @@ pub(crate) enum Malformed {
     Head(httparse::Error),
     #[error("not the fields of an HTTP/2 request: {0}")]
     Fields(&'static str),
-    #[error("a head of more than {HEAD_BYTES_MAX} bytes or {FIELDS_MAX} fields")]
+    #[error("a head of more than {HEAD_BYTES_MAX} bytes or {REQUEST_FIELDS_MAX} fields")]
     TooLong,
     #[error("a Content-Length that is no number, or several that differ")]
     Length,
@@ -111,7 +111,7 @@ impl Malformed {
 
 /// Reads a head from the beginning of `bytes`: the head and its length, or none if more bytes are needed.
 pub(crate) fn read_head(bytes: &[u8]) -> Result<Option<(RequestHead, usize)>, Malformed> {
-    let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut fields = [const { MaybeUninit::uninit() }; REQUEST_FIELDS_MAX];
     let mut request = httparse::Request::new(&mut []);
     match request.parse_with_uninit_headers(bytes, &mut fields) {
         Ok(httparse::Status::Complete(length)) if length <= HEAD_BYTES_MAX => Ok(Some((interpret(&request)?, length))),
@@ -243,6 +243,6 @@ pub(crate) mod tests {
         assert_eq!(read_head(b"GET / HTTP/1.1\r\nA: b\r\n"), Ok(None));
         let long = format!("GET / HTTP/1.1\r\nA: {}", "b".repeat(HEAD_BYTES_MAX));
         assert_eq!(read_head(long.as_bytes()), Err(Malformed::TooLong));
-        assert_eq!(read(&"A: b\r\n".repeat(FIELDS_MAX + 1)), Err(Malformed::TooLong));
+        assert_eq!(read(&"A: b\r\n".repeat(REQUEST_FIELDS_MAX + 1)), Err(Malformed::TooLong));
     }
 }

@@ -15,6 +15,7 @@ use crate::error::{ScenarioError, Source};
 use crate::fields::Fields;
 use crate::language::{File, GateRelease, Lane};
 use crate::origin::{Act, FinalReply, FramingWord, HoldFor, InterimReply, SurplusBytes, SurplusWord};
+use crate::plan_words::misframing;
 
 /// RFC 9113 §8.2.2: fields that speak of the connection, which no message of HTTP/2 has. `TE: trailers` is the exception.
 const OF_THE_CONNECTION: [&str; 6] =
@@ -99,9 +100,14 @@ impl Told<'_> {
         {
             self.needs_down(Http::H1, version.span(), "HTTP/1.0")?;
         }
-        let misframed = |body: &BodyWord| matches!(body, BodyWord::Misframed { .. });
-        if let Some(body) = request.body.as_ref().filter(|body| body.get_ref().0.iter().any(misframed)) {
-            self.needs_down(Http::H1, body.span(), "a misframed body")?;
+        let misframings = |body: &BodyWord| match body {
+            BodyWord::Misframed { by } => by.0.clone(),
+            _ => Vec::new(),
+        };
+        if let Some(body) = &request.body {
+            for by in body.get_ref().0.iter().flat_map(misframings) {
+                self.needs_down(by.spoken(), body.span(), &format!("a body misframed by {}", misframing(by)))?;
+            }
         }
         // RFC 8441 §4: who speaks HTTP/2 asks for another protocol by CONNECT.
         let asks_in_a_stream = |name: &&str| self.down == Some(Http::H2) && name.eq_ignore_ascii_case("upgrade");

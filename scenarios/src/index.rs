@@ -36,6 +36,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/multiplexing/h2-coalesced-authorities.toml", include_str!("../catalogue/multiplexing/h2-coalesced-authorities.toml")),
     ("catalogue/multiplexing/h2-connect-refused.toml", include_str!("../catalogue/multiplexing/h2-connect-refused.toml")),
     ("catalogue/multiplexing/h2-early-final.toml", include_str!("../catalogue/multiplexing/h2-early-final.toml")),
+    ("catalogue/multiplexing/h2-framing-downgrade.toml", include_str!("../catalogue/multiplexing/h2-framing-downgrade.toml")),
     ("catalogue/multiplexing/h2-goaway-mid-flight.toml", include_str!("../catalogue/multiplexing/h2-goaway-mid-flight.toml")),
     ("catalogue/multiplexing/h2-hpack-skip.toml", include_str!("../catalogue/multiplexing/h2-hpack-skip.toml")),
     ("catalogue/multiplexing/h2-interim-storm.toml", include_str!("../catalogue/multiplexing/h2-interim-storm.toml")),

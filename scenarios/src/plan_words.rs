@@ -278,6 +278,19 @@ pub(crate) fn misframing(by: Misframing) -> &'static str {
         Misframing::ChunkedNotLast => "chunked, but not as the last coding",
         Misframing::LineFeedInExtension => "a bare LF in a chunk's extension",
         Misframing::ChunkSizeTooLarge => "a chunk size of 65 bits",
+        Misframing::ChunkedBehindAnother => "a short Content-Length beside chunks in another coding",
+        Misframing::SpaceBeforeColon => "a space before the colon of its coding",
+        Misframing::CodingBehindTab => "a vertical tab before its coding",
+        Misframing::FoldedCoding => "a short Content-Length beside a coding on a continued line",
+        Misframing::LengthBehindNameless => "a field without a name before its length",
+        Misframing::LengthBehindLongName => "a field with a name of 270 bytes before its length",
+        Misframing::LengthBehindManyFields => "more than 2000 fields before its length",
+        Misframing::LengthNamedByConnection => "a length that Connection names",
+        Misframing::ShortLengthInStream => "a content-length shorter than its frames",
+        Misframing::CodingInStream => "a transfer coding where there is none",
+        Misframing::LineBreakInField => "an empty line in a field",
+        Misframing::LineBreakInPath => "an empty line in its path",
+        Misframing::LineBreakInMethod => "an empty line in its method",
     }
 }
 

@@ -392,7 +392,14 @@ fn what_only_clients_of_http_1_1_can_say() {
         "h1",
         "request = { body = [\"none\", { misframed = { by = \"length-with-sign\" } }] }",
         20,
-        "a misframed body",
+        "a body misframed by a length with a sign",
+    );
+    needs(
+        "down",
+        "h2",
+        "request = { body = { misframed = { by = \"line-break-in-path\" } } }",
+        20,
+        "a body misframed by an empty line in its path",
     );
     needs("down", "h1", "request = { fields = [[], [\"Connection: close\"]] }", 22, "the field Connection");
     needs("down", "h1", "request = { fields = [\"TE: gzip\"] }", 22, "the field TE");

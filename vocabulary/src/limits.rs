@@ -6,8 +6,10 @@ use std::time::Duration;
 
 /// Bytes of a head (request, reply, interim) that either end reads before it gives the connection up.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Fields in a head.
+/// Fields in a head of a reply, and of a request in HTTP/2.
 pub const FIELDS_MAX: usize = 128;
+/// Fields of a request in HTTP/1.1: more than any gateway passes on.
+pub const REQUEST_FIELDS_MAX: usize = 4096;
 /// Interim replies that a client accepts before a final one.
 pub const INTERIMS_MAX: usize = 16;
 /// Bytes of a body that either end reads: larger ones are given up.

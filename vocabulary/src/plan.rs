@@ -613,6 +613,68 @@ pub enum Misframing {
     LineFeedInExtension,
     /// A chunk size of 65 bits, whose lower 64 are 0. RFC 9112 §7.1: it must not overflow.
     ChunkSizeTooLarge,
+    /// `Transfer-Encoding: identity, chunked`, beside a `Content-Length` that ends before the ghost. RFC 9112 §6.3 item 3: the
+    /// last coding is chunked, which counts; who does not know the other one refuses the request.
+    ChunkedBehindAnother,
+    /// `Transfer-Encoding : chunked`, with a last chunk before the ghost, beside a `Content-Length` of all. RFC 9112 §5.1: 400.
+    SpaceBeforeColon,
+    /// The same with a vertical tab before `chunked`. RFC 9110 §5.6.3: it is no white space, so this is no coding that anybody
+    /// knows; RFC 9112 §6.3 item 4: 400 and close.
+    CodingBehindTab,
+    /// A coding on a continued line, beside a `Content-Length` that ends before the ghost. RFC 9112 §5.2: the line is refused,
+    /// or counts as one with a space in its place.
+    FoldedCoding,
+    /// A field without a name before the `Content-Length`, which covers the ghost. RFC 9110 §5.1: a name has a character at
+    /// least; RFC 9112 §6.3 item 6: the length counts.
+    LengthBehindNameless,
+    /// A field whose name begins like `Content-Length`, and is longer than a byte can say, before a `Content-Length` that covers
+    /// the ghost. RFC 9112 §6.3 item 6: only the latter counts.
+    LengthBehindLongName,
+    /// More fields than some count, and only then the `Content-Length`, which covers the ghost. RFC 9112 §6.3 item 6: it counts
+    /// all the same.
+    LengthBehindManyFields,
+    /// `Connection: Content-Length`, and a `Content-Length` that covers the ghost. RFC 9110 §7.6.1: what is named there goes no
+    /// further, but RFC 9112 §6: what is forwarded has a framing of its own.
+    LengthNamedByConnection,
+    /// In HTTP/2, a `content-length` that ends before the ghost. RFC 9113 §8.1.1: malformed, not forwarded.
+    ShortLengthInStream,
+    /// In HTTP/2, `transfer-encoding: chunked`, and a last chunk before the ghost. RFC 9113 §8.2.2: malformed.
+    CodingInStream,
+    /// In HTTP/2, the ghost in a field's value, behind an empty line. RFC 9113 §8.2.1: malformed; §10.3.
+    LineBreakInField,
+    /// In HTTP/2, the ghost in the path, behind an empty line. RFC 9113 §10.3: no message of HTTP/1.1 says this.
+    LineBreakInPath,
+    /// In HTTP/2, the ghost in the method, before the request's own line. RFC 9110 §9.1: a method is a token.
+    LineBreakInMethod,
+}
+
+impl Misframing {
+    /// In which version of HTTP it can be said.
+    pub fn spoken(self) -> Http {
+        match self {
+            Misframing::LengthBesideChunks
+            | Misframing::ShortLengthFirst
+            | Misframing::ShortLengthLast
+            | Misframing::LengthWithSign
+            | Misframing::UnknownCoding
+            | Misframing::ChunkedNotLast
+            | Misframing::LineFeedInExtension
+            | Misframing::ChunkSizeTooLarge
+            | Misframing::ChunkedBehindAnother
+            | Misframing::SpaceBeforeColon
+            | Misframing::CodingBehindTab
+            | Misframing::FoldedCoding
+            | Misframing::LengthBehindNameless
+            | Misframing::LengthBehindLongName
+            | Misframing::LengthBehindManyFields
+            | Misframing::LengthNamedByConnection => Http::H1,
+            Misframing::ShortLengthInStream
+            | Misframing::CodingInStream
+            | Misframing::LineBreakInField
+            | Misframing::LineBreakInPath
+            | Misframing::LineBreakInMethod => Http::H2,
+        }
+    }
 }
 
 /// How the body of a request goes out.

@@ -2,6 +2,7 @@
 //!
 //! Pure. Where each canary goes is decided here; when each byte goes out is decided by whoever writes.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -148,17 +149,25 @@ pub(crate) struct StreamedBody {
 pub(crate) fn spell_streamed(stimulus: &Stimulus, base: u32, key: &CanaryKey, target: &Target) -> Streamed {
     let minter = Minter { key, tenant: stimulus.tenant, exchange: ExchangeId(stimulus.exchange.0 + base) };
     let mut request = Request { absolute: None, ..stimulus.request.clone() };
-    if let RequestBody::Misframed { .. } = request.body {
+    if !fits_a_stream(&request) {
         request.body = RequestBody::None;
     }
-    let body = body(&request, base, &minter, target);
+    let mut body = body(&request, base, &minter, target);
+    // What this body says of itself is said here, too, though nobody may.
+    let mut misframing = Vec::new();
+    if let Some(Body { framing: BodyFraming::AsItStands { fields }, .. }) = &mut body {
+        misframing = std::mem::take(fields);
+        body = body.filter(|body| body.content.bytes() > 0);
+    }
     let mut spelled = String::with_capacity(768);
     fields(&mut spelled, &request, body.as_ref(), base, &minter, target);
     let mut head = String::with_capacity(768);
     // RFC 8441 §4: in a stream, whoever wants another protocol asks for it by CONNECT.
     let upgrade = request.fields.iter().find(|field| field.name.eq_ignore_ascii_case("upgrade"));
     let method = if upgrade.is_some() { "CONNECT" } else { &request.method };
-    line(&mut head, &[method, " ", &target_of(&request, base, &minter, target), " HTTP/2"]);
+    let path = target_of(&request, base, &minter, target);
+    let (method, path) = with_line_breaks(&request, method, path, base, &minter, target);
+    line(&mut head, &[&method, " ", &path, " HTTP/2"]);
     field(&mut head, "host", &[host_of(&request, target)]);
     if let Some(upgrade) = upgrade {
         line(&mut head, &[h2::PROTOCOL, &upgrade.value]);
@@ -169,6 +178,9 @@ pub(crate) fn spell_streamed(stimulus: &Stimulus, base: u32, key: &CanaryKey, ta
         if !is_of_the_connection(&name, value) {
             field(&mut head, &name, &[value]);
         }
+    }
+    for (name, value) in misframing {
+        field(&mut head, &name.to_ascii_lowercase(), &[&in_symbols(&value)]);
     }
     line(&mut head, &[]);
     let body = body.map(|body| {
@@ -186,7 +198,33 @@ pub(crate) fn spell_streamed(stimulus: &Stimulus, base: u32, key: &CanaryKey, ta
 /// Whether HTTP/2 has a place for what is wrong with a request: in a stream nothing stands behind the message, and its end
 /// is where END_STREAM is (RFC 9113 §8.1).
 pub(crate) fn fits_a_stream(request: &Request) -> bool {
-    request.tail.is_none() && !matches!(request.body, RequestBody::Misframed { .. })
+    request.tail.is_none() && !matches!(request.body, RequestBody::Misframed { by, .. } if by.spoken() == Http::H1)
+}
+
+/// A method and a path, with the ghost in one of them if that is how the request is misframed.
+fn with_line_breaks(
+    request: &Request,
+    method: &str,
+    path: String,
+    base: u32,
+    minter: &Minter<'_>,
+    target: &Target,
+) -> (String, String) {
+    let RequestBody::Misframed { exchange, by } = request.body else { return (method.to_owned(), path) };
+    let ghost = minter.of(exchange, base).whole_request(target);
+    let line = ghost.lines().next().unwrap_or_default();
+    let begun = line.strip_suffix(" HTTP/1.1").unwrap_or(line);
+    let host = host_of(request, target);
+    let in_one_word = |text: &str| in_symbols(text).replace(' ', SPACE);
+    match by {
+        // What the gateway writes behind it goes on with the ghost's line.
+        Misframing::LineBreakInPath => {
+            let broken = format!("{path} HTTP/1.1\r\nHost: {host}\r\n\r\n{begun}");
+            (method.to_owned(), in_one_word(&broken))
+        }
+        Misframing::LineBreakInMethod => (in_one_word(&format!("{ghost}{method}")), path),
+        _ => (method.to_owned(), path),
+    }
 }
 
 /// RFC 9113 §8.2.2: fields that are about the connection have no meaning in HTTP/2.
@@ -447,6 +485,7 @@ fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, Strin
     let chunked = || (CODING, "chunked".to_owned());
     let led = format!("{LEAD}{ghost}");
     let (short, long) = ((LENGTH, LEAD.len().to_string()), (LENGTH, led.len().to_string()));
+    let whole = (LENGTH, ghost.len().to_string());
     match by {
         Misframing::LengthBesideChunks => {
             let size = format!("{:x}\r\n", ghost.len());
@@ -466,7 +505,66 @@ fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, Strin
             (vec![chunked()], format!("{:x};x\n{first}\r\n{line}\r\n{second}\r\n0\r\n\r\n", line.len()))
         }
         Misframing::ChunkSizeTooLarge => (vec![chunked()], format!("1{:016x}\r\n\r\n{ghost}", 0)),
+        Misframing::ChunkedBehindAnother | Misframing::FoldedCoding => {
+            let coding = if by == Misframing::FoldedCoding { "\r\n chunked" } else { "identity, chunked" };
+            let size = format!("{:x}\r\n", ghost.len());
+            let fields = vec![(LENGTH, size.len().to_string()), (CODING, coding.to_owned())];
+            (fields, format!("{size}{ghost}\r\n0\r\n\r\n"))
+        }
+        Misframing::SpaceBeforeColon | Misframing::CodingBehindTab => {
+            let ended = format!("0\r\n\r\n{ghost}");
+            let coding = match by {
+                Misframing::SpaceBeforeColon => ("Transfer-Encoding ", "chunked".to_owned()),
+                _ => (CODING, "\u{b}chunked".to_owned()),
+            };
+            (vec![coding, (LENGTH, ended.len().to_string())], ended)
+        }
+        Misframing::LengthBehindNameless => (vec![("", "x".to_owned()), whole], ghost.to_owned()),
+        Misframing::LengthBehindLongName => (vec![(LONG_NAME, String::new()), whole], ghost.to_owned()),
+        Misframing::LengthBehindManyFields => {
+            let many = std::iter::repeat_n(("m", "1".to_owned()), FIELDS_MANY);
+            (many.chain([whole]).collect(), ghost.to_owned())
+        }
+        Misframing::LengthNamedByConnection => (vec![("Connection", LENGTH.to_owned()), whole], ghost.to_owned()),
+        Misframing::ShortLengthInStream => (vec![short], led),
+        Misframing::CodingInStream => (vec![chunked()], format!("0\r\n\r\n{ghost}")),
+        Misframing::LineBreakInField => {
+            // What the gateway writes behind the field is read as fields of the ghost.
+            let begun = ghost.strip_suffix("\r\n\r\n").unwrap_or(ghost);
+            (vec![("x-more", format!("1\r\n\r\n{begun}"))], String::new())
+        }
+        // Neither in a field nor in the body.
+        Misframing::LineBreakInPath | Misframing::LineBreakInMethod => (Vec::new(), String::new()),
     }
+}
+
+/// A name of 270 bytes: one of which the length is kept in eight bits is `Content-Length`, and its value begins with the 0
+/// (CVE-2021-40346).
+const LONG_NAME: &str = concat!(
+    "Content-Length0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+);
+
+/// More fields than Node.js shows those who ask for them (CVE-2026-58044).
+const FIELDS_MANY: usize = 2_010;
+
+/// The symbols that stand for line breaks, and in a request line for a space, in a head that is spelled in lines.
+const CARRIAGE_RETURN: &str = "\u{240d}";
+const LINE_FEED: &str = "\u{240a}";
+const SPACE: &str = "\u{2420}";
+
+/// Spells a text with line breaks so that a line holds it.
+fn in_symbols(text: &str) -> String {
+    text.replace('\r', CARRIAGE_RETURN).replace('\n', LINE_FEED)
+}
+
+/// A text that may have been spelled with symbols, as it goes out.
+pub(super) fn without_symbols(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(CARRIAGE_RETURN, "\r").replace(LINE_FEED, "\n").replace(SPACE, " "))
 }
 
 /// The text that an application would expect, or that a rich request has in its place.
@@ -585,9 +683,31 @@ mod tests {
             (Misframing::ChunkedNotLast, "Transfer-Encoding: chunked, identity\n", "GHOST"),
             (Misframing::LineFeedInExtension, coding, "4;x\n----|17;x|0||GHOST|0||"),
             (Misframing::ChunkSizeTooLarge, coding, "10000000000000000||GHOST"),
+            (
+                Misframing::ChunkedBehindAnother,
+                "Content-Length: 4\nTransfer-Encoding: identity, chunked\n",
+                "12|GHOST|0||",
+            ),
+            (Misframing::FoldedCoding, "Content-Length: 4\nTransfer-Encoding: \r\n chunked\n", "12|GHOST|0||"),
+            (Misframing::SpaceBeforeColon, "Transfer-Encoding : chunked\nContent-Length: 23\n", "0||GHOST"),
+            (Misframing::CodingBehindTab, "Transfer-Encoding: \u{b}chunked\nContent-Length: 23\n", "0||GHOST"),
+            (Misframing::LengthBehindNameless, ": x\nContent-Length: 18\n", "GHOST"),
+            (Misframing::LengthBehindLongName, &format!("{LONG_NAME}: \nContent-Length: 18\n"), "GHOST"),
+            (
+                Misframing::LengthBehindManyFields,
+                &format!("{}Content-Length: 18\n", "m: 1\n".repeat(FIELDS_MANY)),
+                "GHOST",
+            ),
+            (Misframing::LengthNamedByConnection, "Connection: Content-Length\nContent-Length: 18\n", "GHOST"),
+            (Misframing::ShortLengthInStream, "Content-Length: 8\n", "lead=in&GHOST"),
+            (Misframing::CodingInStream, coding, "0||GHOST"),
+            (Misframing::LineBreakInField, "x-more: 1\r\n\r\nGET / HTTP/1.1\n", ""),
+            (Misframing::LineBreakInPath, "", ""),
+            (Misframing::LineBreakInMethod, "", ""),
         ] {
             assert_eq!(spelled(by), (fields.to_owned(), text.to_owned()), "{by:?}");
         }
+        assert_eq!(LONG_NAME.len(), 270);
         let mut stimulus = get(1);
         stimulus.request.body = RequestBody::Misframed { exchange: ExchangeId(2), by: Misframing::ShortLengthFirst };
         let text = self::spelled(&stimulus);

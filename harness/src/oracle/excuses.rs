@@ -584,6 +584,35 @@ impl Case<'_> {
                     }
                     Misframing::LineFeedInExtension => "in chunks, in whose extensions no bare LF may stand",
                     Misframing::ChunkSizeTooLarge => "in a chunk whose size no 64 bits hold",
+                    Misframing::ChunkedBehindAnother => {
+                        "in chunks, which outrank the Content-Length beside them, whichever coding stands before"
+                    }
+                    Misframing::SpaceBeforeColon => {
+                        "by a field with a space before its colon, which is answered with 400"
+                    }
+                    Misframing::CodingBehindTab => {
+                        "in a coding that nobody knows, behind which the connection must close"
+                    }
+                    Misframing::FoldedCoding => "in chunks, which outrank the Content-Length beside them",
+                    Misframing::LengthBehindNameless | Misframing::LengthBehindLongName => {
+                        "by Content-Length, whatever the field before it is"
+                    }
+                    Misframing::LengthBehindManyFields => "by Content-Length, however many fields stand before it",
+                    Misframing::LengthNamedByConnection => {
+                        "by Content-Length, and what is forwarded needs a framing of its own"
+                    }
+                    Misframing::ShortLengthInStream => {
+                        "by the end of its stream, to which its content-length does not add up: it must not be forwarded"
+                    }
+                    Misframing::CodingInStream => {
+                        "by the end of its stream, in which a transfer-encoding is malformed and must not be forwarded"
+                    }
+                    Misframing::LineBreakInField | Misframing::LineBreakInPath | Misframing::LineBreakInMethod => {
+                        return Ruling::RuledOut(format!(
+                            "{exchange} is spelled inside {subject}'s head, behind line breaks that no field of HTTP/2 may \
+                             have: it must not be forwarded"
+                        ));
+                    }
                 };
                 Ruling::RuledOut(format!("{exchange} is spelled inside {subject}'s body, which was framed {reason}"))
             }

@@ -213,9 +213,8 @@ impl<'a> Naming<'a> {
                     | RequestBody::Chunked { .. }
                     | RequestBody::Ghost { .. } => "was framed",
                 };
-                let fact = format!(
-                    "{framed}, but what its body spelled arrived at the origin as a request of its own ({ghost})"
-                );
+                let fact =
+                    format!("{framed}, but what it spelled arrived at the origin as a request of its own ({ghost})");
                 self.suspect_fact(Shape::GhostRequest, Leg::Request, exchange, ghost, tenant, fact);
             }
             for (owner, foreign) in deliveries::foreign_in_request(self.history, exchange, tenant) {

@@ -5,6 +5,7 @@
 
 mod book;
 mod frame;
+pub(crate) mod passed;
 
 use std::io;
 use std::pin::Pin;

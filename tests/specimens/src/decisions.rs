@@ -37,6 +37,8 @@ pub struct Decisions {
     /// Whether what comes on the stream of a CONNECT is written to the origin as it is. RFC 9113 §8.5: its DATA is for the
     /// tunnel, and there is none before a 2xx. So: never.
     pub fills_tunnels_early: bool,
+    /// How the head for an origin of HTTP/1.1 says that a body is framed which goes out like this. RFC 9112 §6: as it is.
+    pub announces: fn(&RequestHead, Framing) -> Framing,
     /// Whether the rest of a request is read, or its connection closed, behind a reply of which the origin knows nothing.
     /// RFC 9112 §9.3: always.
     pub drains_behind: fn(OwnReply) -> bool,
@@ -110,6 +112,8 @@ pub struct Decisions {
     pub bends_up: Option<Bends>,
     /// The same with those of clients' connections.
     pub bends_down: Option<Bends>,
+    /// Whether line breaks in a field's value go out as they are. RFC 9113 §10.3: never.
+    pub breaks_lines: bool,
     /// What is stored and shared, if anything is. RFC 9111 §2.
     pub caching: Option<Caching>,
 }
@@ -207,6 +211,8 @@ pub enum Bends {
     LargeBlockSkipped,
     /// A block of fields that is too large is read twice: once for its size, once to get over it.
     LargeBlockTwice,
+    /// What is malformed in the fields of a request does not end it: [`passed`](crate::bent::passed) has the spelling.
+    MalformedPassed,
 }
 
 /// Which replies of a ring of pending exchanges leave through each other's exchange.
@@ -381,6 +387,7 @@ impl Decisions {
             lf_in_extensions: false,
             runs_on: |_| false,
             fills_tunnels_early: false,
+            announces: |_, framing| framing,
             drains_behind: |_| true,
             opens_tunnel: |_| false,
             may_pool,
@@ -412,6 +419,7 @@ impl Decisions {
             authority: |own, _| own,
             bends_up: None,
             bends_down: None,
+            breaks_lines: false,
             caching: None,
         }
     }
@@ -503,7 +511,7 @@ mod tests {
             assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
             assert!(right.pipelining.is_none_or(|line| line.turn_wait.is_none() && (line.paired_with)(9) == 0));
             assert!([false, true].into_iter().all(|chunked| !(right.last_comes_first)(&PipelinedBehind { chunked })));
-            assert!(right.bends_up.is_none() && right.bends_down.is_none());
+            assert!(right.bends_up.is_none() && right.bends_down.is_none() && !right.breaks_lines);
             assert!(right.keeps.is_none() && right.correlates.is_none() && right.replays.is_none());
         }
     }

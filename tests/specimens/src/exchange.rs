@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use crate::asker::Asker;
+use crate::bent::passed::break_lines;
 use crate::body::{Encoder, Framing};
 use crate::cache::Fill;
 use crate::decisions::{Behind, Decisions, Ending, Finished, ReplyEnd, ReplyRead};
@@ -228,7 +229,11 @@ pub(crate) async fn run(
     let framing = attempts.framing(request);
     let encoder = if framing == Framing::Chunked { Encoder::Chunked } else { Encoder::Plain };
     let mut text = Text::new(encoder);
-    write_request(&mut text.out, request, authority, framing, condition.as_deref());
+    let announced = (gateway.decisions.announces)(&request.head, framing);
+    write_request(&mut text.out, request, authority, announced, condition.as_deref());
+    if gateway.decisions.breaks_lines {
+        break_lines(&mut text.out);
+    }
     let (from, to) = upstream.stream.split();
     let from = Source::Connection { from, inbox: &mut upstream.inbox, unfinished: &mut upstream.unfinished };
     let to = ToOrigin::Connection(to, text);

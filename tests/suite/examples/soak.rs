@@ -35,7 +35,7 @@ struct Documented {
     why: &'static str,
 }
 
-const DOCUMENTED: [Documented; 5] = [
+const DOCUMENTED: [Documented; 6] = [
     Documented {
         gateway: "nginx",
         scenarios: "interim-*",

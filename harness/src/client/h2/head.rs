@@ -5,6 +5,8 @@
 
 use http2::hpack::{Encoder, FieldList, Style};
 
+use super::super::request::without_symbols;
+
 /// What a block of fields is, of those that a server sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Head {
@@ -119,6 +121,7 @@ fn encode_lines<'a>(lines: impl Iterator<Item = &'a str>, encoder: &mut Encoder,
 
 /// All streams of the connection share the table: as much as possible goes through it.
 fn encode(name: &str, value: &str, encoder: &mut Encoder, block: &mut Vec<u8>) {
+    let (name, value) = (without_symbols(name), without_symbols(value));
     let style = if value.len() > INDEXED_BYTES_MAX { Style::PLAIN } else { Style::USUAL };
     encoder.encode(block, name.as_bytes(), value.as_bytes(), style);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::frame::{
     CANCEL, CONTINUATION, DATA, END_HEADERS, Frame, HEADERS, INTERNAL_ERROR, PADDED, RST_STREAM, WINDOW_UPDATE,
 };
+use super::passed::Passage;
 use crate::decisions::Bends;
 use crate::exchange::Refusal;
 
@@ -24,6 +25,8 @@ pub(crate) struct Book {
     block: Vec<Frame>,
     /// The DATA that came last: its stream and its bytes.
     last: Option<(u32, Vec<u8>)>,
+    /// By which requests pass that are malformed, where they do.
+    passage: Option<Passage>,
 }
 
 /// What is known of a stream.
@@ -71,7 +74,8 @@ impl Passed {
 impl Book {
     pub(super) fn new(bends: Bends) -> Book {
         let (streams, newest, parked, block, last) = Default::default();
-        Book { bends, streams, newest, parked, block, last }
+        let passage = (bends == Bends::MalformedPassed).then(Passage::new);
+        Book { bends, streams, newest, parked, block, last, passage }
     }
 
     /// A stream is about to be opened, by a request that was refused before or by one that was not.
@@ -88,6 +92,10 @@ impl Book {
 
     /// A frame of the client's.
     pub(super) fn of_client(&mut self, frame: Frame) -> Passed {
+        let frame = match &mut self.passage {
+            Some(passage) if frame.kind == HEADERS => passage.pass(frame),
+            Some(_) | None => frame,
+        };
         let stream = frame.stream;
         match frame.kind {
             HEADERS if stream > self.newest => {
@@ -113,6 +121,7 @@ impl Book {
         match self.bends {
             Bends::DataShared => Passed::on(self.share(frame)),
             Bends::LargeBlockSkipped | Bends::LargeBlockTwice => self.measure(frame),
+            Bends::MalformedPassed => Passed::on(frame),
             _ => self.lead(frame),
         }
     }

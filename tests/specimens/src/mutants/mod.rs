@@ -55,6 +55,7 @@ mod late_request_overtakes_behind_chunked;
 mod length_outranks_chunks;
 mod line_feed_in_chunk_extension;
 mod malformed_length_overlooked;
+mod named_length_not_passed_on;
 mod next_reply_follows_broken_one;
 mod old_request_runs_on;
 mod only_first_vary_field_compared;
@@ -92,6 +93,8 @@ mod short_body_connection_pooled;
 mod stalled_reply_buffer_shared;
 mod stalled_request_buffer_shared;
 mod stream_map_off_by_one;
+mod streamed_field_breaks_lines;
+mod streamed_length_believed;
 mod surplus_accepted;
 mod surplus_checked_too_early;
 mod surplus_heard_of_too_late;
@@ -99,6 +102,7 @@ mod surplus_kept_behind_bodyless;
 mod surplus_kept_behind_last_chunk;
 mod tail_skipped_to_status_line;
 mod timed_out_connection_pooled;
+mod unknown_coding_overlooked;
 mod upgrade_tail_sent_raw;
 
 static MUTANTS: &[Mutant] = &[
@@ -147,6 +151,7 @@ static MUTANTS: &[Mutant] = &[
     length_outranks_chunks::MUTANT,
     line_feed_in_chunk_extension::MUTANT,
     malformed_length_overlooked::MUTANT,
+    named_length_not_passed_on::MUTANT,
     next_reply_follows_broken_one::MUTANT,
     old_request_runs_on::MUTANT,
     only_first_vary_field_compared::MUTANT,
@@ -184,6 +189,8 @@ static MUTANTS: &[Mutant] = &[
     stalled_reply_buffer_shared::MUTANT,
     stalled_request_buffer_shared::MUTANT,
     stream_map_off_by_one::MUTANT,
+    streamed_field_breaks_lines::MUTANT,
+    streamed_length_believed::MUTANT,
     surplus_accepted::MUTANT,
     surplus_checked_too_early::MUTANT,
     surplus_heard_of_too_late::MUTANT,
@@ -191,6 +198,7 @@ static MUTANTS: &[Mutant] = &[
     surplus_kept_behind_last_chunk::MUTANT,
     tail_skipped_to_status_line::MUTANT,
     timed_out_connection_pooled::MUTANT,
+    unknown_coding_overlooked::MUTANT,
     upgrade_tail_sent_raw::MUTANT,
 ];
 
@@ -244,6 +252,7 @@ macro_rules! for_each_mutant {
             length_outranks_chunks,
             line_feed_in_chunk_extension,
             malformed_length_overlooked,
+            named_length_not_passed_on,
             next_reply_follows_broken_one,
             old_request_runs_on,
             only_first_vary_field_compared,
@@ -281,6 +290,8 @@ macro_rules! for_each_mutant {
             stalled_reply_buffer_shared,
             stalled_request_buffer_shared,
             stream_map_off_by_one,
+            streamed_field_breaks_lines,
+            streamed_length_believed,
             surplus_accepted,
             surplus_checked_too_early,
             surplus_heard_of_too_late,
@@ -288,6 +299,7 @@ macro_rules! for_each_mutant {
             surplus_kept_behind_last_chunk,
             tail_skipped_to_status_line,
             timed_out_connection_pooled,
+            unknown_coding_overlooked,
             upgrade_tail_sent_raw,
         }
     };
