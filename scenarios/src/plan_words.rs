@@ -279,6 +279,7 @@ pub(crate) fn misframing(by: Misframing) -> &'static str {
         Misframing::LineFeedInExtension => "a bare LF in a chunk's extension",
         Misframing::ChunkSizeTooLarge => "a chunk size of 65 bits",
         Misframing::ChunkedBehindAnother => "a short Content-Length beside chunks in another coding",
+        Misframing::CodingTwice => "a short Content-Length beside a coding that is named twice",
         Misframing::SpaceBeforeColon => "a space before the colon of its coding",
         Misframing::CodingBehindTab => "a vertical tab before its coding",
         Misframing::FoldedCoding => "a short Content-Length beside a coding on a continued line",

@@ -616,6 +616,9 @@ pub enum Misframing {
     /// `Transfer-Encoding: identity, chunked`, beside a `Content-Length` that ends before the ghost. RFC 9112 §6.3 item 3: the
     /// last coding is chunked, which counts; who does not know the other one refuses the request.
     ChunkedBehindAnother,
+    /// `Transfer-Encoding: chunked` in two lines, beside a `Content-Length` that ends before the ghost. RFC 9112 §7: chunked is
+    /// not applied twice; §6.3 item 3: whatever that means, the length does not count.
+    CodingTwice,
     /// `Transfer-Encoding : chunked`, with a last chunk before the ghost, beside a `Content-Length` of all. RFC 9112 §5.1: 400.
     SpaceBeforeColon,
     /// The same with a vertical tab before `chunked`. RFC 9110 §5.6.3: it is no white space, so this is no coding that anybody
@@ -661,6 +664,7 @@ impl Misframing {
             | Misframing::LineFeedInExtension
             | Misframing::ChunkSizeTooLarge
             | Misframing::ChunkedBehindAnother
+            | Misframing::CodingTwice
             | Misframing::SpaceBeforeColon
             | Misframing::CodingBehindTab
             | Misframing::FoldedCoding

@@ -511,6 +511,11 @@ fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, Strin
             let fields = vec![(LENGTH, size.len().to_string()), (CODING, coding.to_owned())];
             (fields, format!("{size}{ghost}\r\n0\r\n\r\n"))
         }
+        Misframing::CodingTwice => {
+            let size = format!("{:x}\r\n", ghost.len());
+            let fields = vec![(LENGTH, size.len().to_string()), chunked(), chunked()];
+            (fields, format!("{size}{ghost}\r\n0\r\n\r\n"))
+        }
         Misframing::SpaceBeforeColon | Misframing::CodingBehindTab => {
             let ended = format!("0\r\n\r\n{ghost}");
             let coding = match by {
@@ -688,6 +693,7 @@ mod tests {
                 "Content-Length: 4\nTransfer-Encoding: identity, chunked\n",
                 "12|GHOST|0||",
             ),
+            (Misframing::CodingTwice, &format!("Content-Length: 4\n{coding}{coding}"), "12|GHOST|0||"),
             (Misframing::FoldedCoding, "Content-Length: 4\nTransfer-Encoding: \r\n chunked\n", "12|GHOST|0||"),
             (Misframing::SpaceBeforeColon, "Transfer-Encoding : chunked\nContent-Length: 23\n", "0||GHOST"),
             (Misframing::CodingBehindTab, "Transfer-Encoding: \u{b}chunked\nContent-Length: 23\n", "0||GHOST"),

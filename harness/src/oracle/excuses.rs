@@ -593,7 +593,9 @@ impl Case<'_> {
                     Misframing::CodingBehindTab => {
                         "in a coding that nobody knows, behind which the connection must close"
                     }
-                    Misframing::FoldedCoding => "in chunks, which outrank the Content-Length beside them",
+                    Misframing::CodingTwice | Misframing::FoldedCoding => {
+                        "in chunks, which outrank the Content-Length beside them"
+                    }
                     Misframing::LengthBehindNameless | Misframing::LengthBehindLongName => {
                         "by Content-Length, whatever the field before it is"
                     }
