@@ -202,13 +202,16 @@ fn unplanned(from_tail: bool) -> Directive {
     directive
 }
 
-/// The sites of a request canary, surest first: what is in the request line was not carried over from elsewhere.
+/// The sites of a request canary, surest first: what is in the request line was not carried over from elsewhere, and a path
+/// of its own may spell another request behind it.
 fn rank(site: Site) -> u8 {
     match site {
-        Site::Path | Site::Query | Site::Tail => 0,
-        Site::Header => 1,
-        Site::Authorization | Site::Cookie => 2,
-        _ => 3,
+        Site::Path => 0,
+        Site::Tail => 1,
+        Site::Query => 2,
+        Site::Header => 3,
+        Site::Authorization | Site::Cookie => 4,
+        _ => 5,
     }
 }
 
@@ -268,6 +271,10 @@ mod tests {
         assert_eq!(who(&book, &[found(Role::Tenant, 1, 0, Site::Authorization)], "/"), None);
         assert_eq!(who(&book, &[found(Role::Reply, 1, 1, Site::Etag)], "/"), None);
         assert!(book.identify(&[request(9, Site::Tail)], "/").unwrap().from_tail);
+        let spelled = [request(9, Site::Tail), request(1, Site::Path), request(1, Site::Query)];
+        assert_eq!(who(&book, &spelled, "/"), Some(1), "another request in its path");
+        assert_eq!(who(&book, &spelled[..1], "/"), Some(9));
+        assert_eq!(who(&book, &[spelled[0], spelled[2]], "/"), Some(9), "with the query of whoever spelled it");
     }
 
     #[test]

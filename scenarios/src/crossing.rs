@@ -106,7 +106,9 @@ impl Told<'_> {
         };
         if let Some(body) = &request.body {
             for by in body.get_ref().0.iter().flat_map(misframings) {
-                self.needs_down(by.spoken(), body.span(), &format!("a body misframed by {}", misframing(by)))?;
+                if let Some(needed) = by.spoken() {
+                    self.needs_down(needed, body.span(), &format!("a body misframed by {}", misframing(by)))?;
+                }
             }
         }
         // RFC 8441 §4: who speaks HTTP/2 asks for another protocol by CONNECT.

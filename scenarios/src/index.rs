@@ -8,6 +8,7 @@ pub(crate) const FILES: &[(&str, &str)] = &[
     ("catalogue/boundary/early-final-unsent-body.toml", include_str!("../catalogue/boundary/early-final-unsent-body.toml")),
     ("catalogue/boundary/expect-early-final.toml", include_str!("../catalogue/boundary/expect-early-final.toml")),
     ("catalogue/boundary/local-reply-undrained-body.toml", include_str!("../catalogue/boundary/local-reply-undrained-body.toml")),
+    ("catalogue/boundary/path-with-line-breaks.toml", include_str!("../catalogue/boundary/path-with-line-breaks.toml")),
     ("catalogue/boundary/pipelined-bad-first.toml", include_str!("../catalogue/boundary/pipelined-bad-first.toml")),
     ("catalogue/boundary/tail-after-head.toml", include_str!("../catalogue/boundary/tail-after-head.toml")),
     ("catalogue/boundary/te-cl-disagreement.toml", include_str!("../catalogue/boundary/te-cl-disagreement.toml")),

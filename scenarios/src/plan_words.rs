@@ -280,6 +280,7 @@ pub(crate) fn misframing(by: Misframing) -> &'static str {
         Misframing::ChunkSizeTooLarge => "a chunk size of 65 bits",
         Misframing::ChunkedBehindAnother => "a short Content-Length beside chunks in another coding",
         Misframing::CodingTwice => "a short Content-Length beside a coding that is named twice",
+        Misframing::CodingAfterChunked => "a coding on the line behind chunked",
         Misframing::SpaceBeforeColon => "a space before the colon of its coding",
         Misframing::CodingBehindTab => "a vertical tab before its coding",
         Misframing::FoldedCoding => "a short Content-Length beside a coding on a continued line",
@@ -291,6 +292,7 @@ pub(crate) fn misframing(by: Misframing) -> &'static str {
         Misframing::CodingInStream => "a transfer coding where there is none",
         Misframing::LineBreakInField => "an empty line in a field",
         Misframing::LineBreakInPath => "an empty line in its path",
+        Misframing::LineBreakEscaped => "an empty line in its path, percent-encoded",
         Misframing::LineBreakInMethod => "an empty line in its method",
     }
 }

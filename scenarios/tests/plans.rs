@@ -210,7 +210,8 @@ fn nothing_is_asked_of_clients_of_http_2_that_their_protocol_has_no_words_for() 
         for plan in plans_for(down, scenario.name(), 100) {
             for request in plan.stimuli().map(|(_, stimulus)| &stimulus.request) {
                 let plain = (request.version, &request.absolute, request.tail) == (Version::Http11, &None, None);
-                let misframed = matches!(request.body, RequestBody::Misframed { by, .. } if by.spoken() == Http::H1);
+                let misframed =
+                    matches!(request.body, RequestBody::Misframed { by, .. } if by.spoken() == Some(Http::H1));
                 let names = request.fields.iter().map(|field| field.name.to_ascii_lowercase());
                 // RFC 8441 §4: `Upgrade` is said by a CONNECT.
                 let of_connection = names.into_iter().find(|name| name == "connection");

@@ -619,6 +619,9 @@ pub enum Misframing {
     /// `Transfer-Encoding: chunked` in two lines, beside a `Content-Length` that ends before the ghost. RFC 9112 §7: chunked is
     /// not applied twice; §6.3 item 3: whatever that means, the length does not count.
     CodingTwice,
+    /// `Transfer-Encoding: chunked` in one line and `identity` in the next, with a last chunk before the ghost. RFC 9112 §6.3 item
+    /// 4: the last coding is not chunked, 400 and close.
+    CodingAfterChunked,
     /// `Transfer-Encoding : chunked`, with a last chunk before the ghost, beside a `Content-Length` of all. RFC 9112 §5.1: 400.
     SpaceBeforeColon,
     /// The same with a vertical tab before `chunked`. RFC 9110 §5.6.3: it is no white space, so this is no coding that anybody
@@ -647,14 +650,18 @@ pub enum Misframing {
     LineBreakInField,
     /// In HTTP/2, the ghost in the path, behind an empty line. RFC 9113 §10.3: no message of HTTP/1.1 says this.
     LineBreakInPath,
+    /// The same in every version of HTTP, but percent-encoded: a path like any other. RFC 3986 §2.4: what was encoded is not
+    /// decoded to what ends it; RFC 9112 §3.2: a target has no white space.
+    LineBreakEscaped,
     /// In HTTP/2, the ghost in the method, before the request's own line. RFC 9110 §9.1: a method is a token.
     LineBreakInMethod,
 }
 
 impl Misframing {
-    /// In which version of HTTP it can be said.
-    pub fn spoken(self) -> Http {
+    /// In which version of HTTP it can be said, if not in all.
+    pub fn spoken(self) -> Option<Http> {
         match self {
+            Misframing::LineBreakEscaped => None,
             Misframing::LengthBesideChunks
             | Misframing::ShortLengthFirst
             | Misframing::ShortLengthLast
@@ -665,18 +672,19 @@ impl Misframing {
             | Misframing::ChunkSizeTooLarge
             | Misframing::ChunkedBehindAnother
             | Misframing::CodingTwice
+            | Misframing::CodingAfterChunked
             | Misframing::SpaceBeforeColon
             | Misframing::CodingBehindTab
             | Misframing::FoldedCoding
             | Misframing::LengthBehindNameless
             | Misframing::LengthBehindLongName
             | Misframing::LengthBehindManyFields
-            | Misframing::LengthNamedByConnection => Http::H1,
+            | Misframing::LengthNamedByConnection => Some(Http::H1),
             Misframing::ShortLengthInStream
             | Misframing::CodingInStream
             | Misframing::LineBreakInField
             | Misframing::LineBreakInPath
-            | Misframing::LineBreakInMethod => Http::H2,
+            | Misframing::LineBreakInMethod => Some(Http::H2),
         }
     }
 }

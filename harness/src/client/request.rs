@@ -198,7 +198,8 @@ pub(crate) fn spell_streamed(stimulus: &Stimulus, base: u32, key: &CanaryKey, ta
 /// Whether HTTP/2 has a place for what is wrong with a request: in a stream nothing stands behind the message, and its end
 /// is where END_STREAM is (RFC 9113 §8.1).
 pub(crate) fn fits_a_stream(request: &Request) -> bool {
-    request.tail.is_none() && !matches!(request.body, RequestBody::Misframed { by, .. } if by.spoken() == Http::H1)
+    request.tail.is_none()
+        && !matches!(request.body, RequestBody::Misframed { by, .. } if by.spoken() == Some(Http::H1))
 }
 
 /// A method and a path, with the ghost in one of them if that is how the request is misframed.
@@ -353,7 +354,7 @@ fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target)
             let query = minter.request(Site::Query);
             let path = match request.form.spelling() {
                 Some(form) => form.path.to_owned(),
-                None => format!("/cw/{}", minter.request(Site::Path)),
+                None => format!("/cw/{}{}", minter.request(Site::Path), escaped_ghost(request, base, minter, target)),
             };
             let joined = if path.contains('?') { '&' } else { '?' };
             let more = if request.rich { format!("&tag={query}&tag=second&{query}=1&empty=") } else { String::new() };
@@ -368,6 +369,19 @@ fn target_of(request: &Request, base: u32, minter: &Minter<'_>, target: &Target)
         None => path,
         Some(Absolute::Host) => format!("{}://{}{path}", target.scheme, host_of(request, target)),
         Some(Absolute::Other(authority)) => format!("{}://{authority}{path}", target.scheme),
+    }
+}
+
+/// The ghost of a request that hides it in its path, percent-encoded: what stands behind it goes on with the ghost's line.
+fn escaped_ghost(request: &Request, base: u32, minter: &Minter<'_>, target: &Target) -> String {
+    match request.body {
+        RequestBody::Misframed { exchange, by: Misframing::LineBreakEscaped } => {
+            let ghost = minter.of(exchange, base).request(Site::Tail);
+            let (host, base_path) = (host_of(request, target), &target.base_path);
+            let text = format!(" HTTP/1.1\r\nHost: {host}\r\n\r\nGET {base_path}/cw/{ghost}");
+            text.replace(' ', "%20").replace('\r', "%0d").replace('\n', "%0a")
+        }
+        _ => String::new(),
     }
 }
 
@@ -538,8 +552,13 @@ fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, Strin
             let begun = ghost.strip_suffix("\r\n\r\n").unwrap_or(ghost);
             (vec![("x-more", format!("1\r\n\r\n{begun}"))], String::new())
         }
+        Misframing::CodingAfterChunked => {
+            (vec![chunked(), (CODING, "identity".to_owned())], format!("0\r\n\r\n{ghost}"))
+        }
         // Neither in a field nor in the body.
-        Misframing::LineBreakInPath | Misframing::LineBreakInMethod => (Vec::new(), String::new()),
+        Misframing::LineBreakInPath | Misframing::LineBreakInMethod | Misframing::LineBreakEscaped => {
+            (Vec::new(), String::new())
+        }
     }
 }
 
@@ -708,7 +727,9 @@ mod tests {
             (Misframing::ShortLengthInStream, "Content-Length: 8\n", "lead=in&GHOST"),
             (Misframing::CodingInStream, coding, "0||GHOST"),
             (Misframing::LineBreakInField, "x-more: 1\r\n\r\nGET / HTTP/1.1\n", ""),
+            (Misframing::CodingAfterChunked, &format!("{coding}Transfer-Encoding: identity\n"), "0||GHOST"),
             (Misframing::LineBreakInPath, "", ""),
+            (Misframing::LineBreakEscaped, "", ""),
             (Misframing::LineBreakInMethod, "", ""),
         ] {
             assert_eq!(spelled(by), (fields.to_owned(), text.to_owned()), "{by:?}");

@@ -579,7 +579,7 @@ impl Case<'_> {
                     Misframing::LengthWithSign => {
                         "by a Content-Length that is no number, behind which the connection must close"
                     }
-                    Misframing::UnknownCoding | Misframing::ChunkedNotLast => {
+                    Misframing::UnknownCoding | Misframing::ChunkedNotLast | Misframing::CodingAfterChunked => {
                         "in a coding that has no end, behind which the connection must close"
                     }
                     Misframing::LineFeedInExtension => "in chunks, in whose extensions no bare LF may stand",
@@ -608,6 +608,11 @@ impl Case<'_> {
                     }
                     Misframing::CodingInStream => {
                         "by the end of its stream, in which a transfer-encoding is malformed and must not be forwarded"
+                    }
+                    Misframing::LineBreakEscaped => {
+                        return Ruling::RuledOut(format!(
+                            "{exchange} is spelled inside {subject}'s path, percent-encoded: it is data there, and nothing else"
+                        ));
                     }
                     Misframing::LineBreakInField | Misframing::LineBreakInPath | Misframing::LineBreakInMethod => {
                         return Ruling::RuledOut(format!(

@@ -12,7 +12,7 @@ use vocabulary::history::{
     Completeness, DeliveryKind, ExchangeEnd, ExchangeHistory, Found, History, Place, Replied, UnaskedKind,
 };
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
-use vocabulary::plan::{RequestBody, Stimulus};
+use vocabulary::plan::{Misframing, RequestBody, Stimulus};
 
 use super::audience::{self, Observed, Sharing};
 use super::deliveries::{self, DeliveryMap, Misdirected, Reading};
@@ -207,7 +207,17 @@ impl<'a> Naming<'a> {
                 && self.history.exchanges.get(&ghost).is_some_and(|ghost| !ghost.seen.is_empty())
             {
                 let framed = match stimulus.request.body {
-                    RequestBody::Misframed { .. } => "was framed in a way that no gateway may read on behind",
+                    RequestBody::Misframed { by, .. } => match by {
+                        Misframing::LineBreakInField
+                        | Misframing::LineBreakInPath
+                        | Misframing::LineBreakInMethod
+                        | Misframing::LineBreakEscaped => "had line breaks in its head that end no line there",
+                        Misframing::LengthBehindLongName
+                        | Misframing::LengthBehindManyFields
+                        | Misframing::LengthBehindNameless
+                        | Misframing::LengthNamedByConnection => "was framed",
+                        _ => "was framed in a way that no gateway may read on behind",
+                    },
                     RequestBody::None
                     | RequestBody::Sized { .. }
                     | RequestBody::Chunked { .. }

@@ -112,8 +112,9 @@ pub struct Decisions {
     pub bends_up: Option<Bends>,
     /// The same with those of clients' connections.
     pub bends_down: Option<Bends>,
-    /// Whether line breaks in a field's value go out as they are. RFC 9113 §10.3: never.
-    pub breaks_lines: bool,
+    /// What is done to a request's head for an origin of HTTP/1.1 when it is spelled. The reference does nothing. RFC 9113 §10.3
+    /// and RFC 9112 §3.2: what would break a line does not go out.
+    pub respells: Option<fn(&mut Vec<u8>)>,
     /// What is stored and shared, if anything is. RFC 9111 §2.
     pub caching: Option<Caching>,
 }
@@ -419,7 +420,7 @@ impl Decisions {
             authority: |own, _| own,
             bends_up: None,
             bends_down: None,
-            breaks_lines: false,
+            respells: None,
             caching: None,
         }
     }
@@ -511,7 +512,7 @@ mod tests {
             assert!(right.caching.is_none_or(|caching| caching.hands_over.is_none()));
             assert!(right.pipelining.is_none_or(|line| line.turn_wait.is_none() && (line.paired_with)(9) == 0));
             assert!([false, true].into_iter().all(|chunked| !(right.last_comes_first)(&PipelinedBehind { chunked })));
-            assert!(right.bends_up.is_none() && right.bends_down.is_none() && !right.breaks_lines);
+            assert!(right.bends_up.is_none() && right.bends_down.is_none() && right.respells.is_none());
             assert!(right.keeps.is_none() && right.correlates.is_none() && right.replays.is_none());
         }
     }

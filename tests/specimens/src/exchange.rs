@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use crate::asker::Asker;
-use crate::bent::passed::break_lines;
 use crate::body::{Encoder, Framing};
 use crate::cache::Fill;
 use crate::decisions::{Behind, Decisions, Ending, Finished, ReplyEnd, ReplyRead};
@@ -231,8 +230,8 @@ pub(crate) async fn run(
     let mut text = Text::new(encoder);
     let announced = (gateway.decisions.announces)(&request.head, framing);
     write_request(&mut text.out, request, authority, announced, condition.as_deref());
-    if gateway.decisions.breaks_lines {
-        break_lines(&mut text.out);
+    if let Some(respell) = gateway.decisions.respells {
+        respell(&mut text.out);
     }
     let (from, to) = upstream.stream.split();
     let from = Source::Connection { from, inbox: &mut upstream.inbox, unfinished: &mut upstream.unfinished };

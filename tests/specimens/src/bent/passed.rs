@@ -60,7 +60,7 @@ fn spelled(byte: u8) -> u8 {
 }
 
 /// What was spelled otherwise, as it came.
-pub(crate) fn break_lines(head: &mut [u8]) {
+pub(crate) fn break_lines(head: &mut Vec<u8>) {
     for byte in head {
         match *byte {
             CARRIAGE_RETURN => *byte = b'\r',

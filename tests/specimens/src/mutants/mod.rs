@@ -60,6 +60,7 @@ mod next_reply_follows_broken_one;
 mod old_request_runs_on;
 mod only_first_vary_field_compared;
 mod own_reply_leaves_body_unread;
+mod path_unescaped;
 mod pipelined_replies_in_completion_order;
 mod pool_keeps_owed_connection;
 mod private_cookie_stored;
@@ -156,6 +157,7 @@ static MUTANTS: &[Mutant] = &[
     old_request_runs_on::MUTANT,
     only_first_vary_field_compared::MUTANT,
     own_reply_leaves_body_unread::MUTANT,
+    path_unescaped::MUTANT,
     pipelined_replies_in_completion_order::MUTANT,
     pool_keeps_owed_connection::MUTANT,
     private_cookie_stored::MUTANT,
@@ -257,6 +259,7 @@ macro_rules! for_each_mutant {
             old_request_runs_on,
             only_first_vary_field_compared,
             own_reply_leaves_body_unread,
+            path_unescaped,
             pipelined_replies_in_completion_order,
             pool_keeps_owed_connection,
             private_cookie_stored,

@@ -4,6 +4,7 @@
 
 use vocabulary::finding::{Boundary, Leg, Shape};
 
+use crate::bent::passed::break_lines;
 use crate::decisions::{Bends, Decisions};
 use crate::mutants::Mutant;
 
@@ -17,5 +18,9 @@ pub(super) const MUTANT: Mutant = Mutant {
     scenario: "h2-framing-downgrade",
     clients: None,
     // RFC 9113 §8.2.1 and §10.3: such a request is malformed.
-    decisions: || Decisions { bends_down: Some(Bends::MalformedPassed), breaks_lines: true, ..Decisions::reference() },
+    decisions: || Decisions {
+        bends_down: Some(Bends::MalformedPassed),
+        respells: Some(break_lines),
+        ..Decisions::reference()
+    },
 };
