@@ -98,7 +98,7 @@ fn ghost(case: &Case, exchange: ExchangeId) -> Row {
     Row {
         exchange,
         cells: [exchange.to_string(), "nobody sent it".to_owned(), arrival, "–".to_owned()],
-        received: "part of a body, taken for a request".to_owned(),
+        received: "part of another, taken for a request".to_owned(),
         wrong: true,
     }
 }

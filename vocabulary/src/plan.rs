@@ -480,7 +480,7 @@ impl Request {
     pub fn lies(&self) -> bool {
         let off = match self.body {
             RequestBody::Sized { declared_off_by, .. } => declared_off_by != 0,
-            RequestBody::Misframed { .. } => true,
+            RequestBody::Misframed { by, .. } => matches!(by.hidden_in(), HiddenIn::DoubtfulBody | HiddenIn::Head),
             RequestBody::None | RequestBody::Chunked { .. } | RequestBody::Ghost { .. } => false,
         };
         off || self.pace == BodyPace::Withheld
@@ -619,7 +619,7 @@ pub enum Misframing {
     /// `Transfer-Encoding: chunked` in two lines, beside a `Content-Length` that ends before the ghost. RFC 9112 §7: chunked is
     /// not applied twice; §6.3 item 3: whatever that means, the length does not count.
     CodingTwice,
-    /// `Transfer-Encoding: chunked` in one line and `identity` in the next, with a last chunk before the ghost. RFC 9112 §6.3 item
+    /// `Transfer-Encoding: chunked` in one line and `gzip` in the next, with a last chunk before the ghost. RFC 9112 §6.3 item
     /// 4: the last coding is not chunked, 400 and close.
     CodingAfterChunked,
     /// `Transfer-Encoding : chunked`, with a last chunk before the ghost, beside a `Content-Length` of all. RFC 9112 §5.1: 400.
@@ -657,7 +657,50 @@ pub enum Misframing {
     LineBreakInMethod,
 }
 
+/// Where a misframed request spells its ghost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HiddenIn {
+    /// In a body whose end is in doubt.
+    DoubtfulBody,
+    /// In a body whose end is where its length says, whatever stands before.
+    Body,
+    /// In its head, behind line breaks that none may have.
+    Head,
+    /// In its path, percent-encoded.
+    Path,
+}
+
 impl Misframing {
+    /// Where the ghost is spelled.
+    pub fn hidden_in(self) -> HiddenIn {
+        match self {
+            Misframing::LengthBesideChunks
+            | Misframing::ShortLengthFirst
+            | Misframing::ShortLengthLast
+            | Misframing::LengthWithSign
+            | Misframing::UnknownCoding
+            | Misframing::ChunkedNotLast
+            | Misframing::LineFeedInExtension
+            | Misframing::ChunkSizeTooLarge
+            | Misframing::ChunkedBehindAnother
+            | Misframing::CodingTwice
+            | Misframing::CodingAfterChunked
+            | Misframing::SpaceBeforeColon
+            | Misframing::CodingBehindTab
+            | Misframing::FoldedCoding
+            | Misframing::ShortLengthInStream
+            | Misframing::CodingInStream => HiddenIn::DoubtfulBody,
+            Misframing::LengthBehindNameless
+            | Misframing::LengthBehindLongName
+            | Misframing::LengthBehindManyFields
+            | Misframing::LengthNamedByConnection => HiddenIn::Body,
+            Misframing::LineBreakInField | Misframing::LineBreakInPath | Misframing::LineBreakInMethod => {
+                HiddenIn::Head
+            }
+            Misframing::LineBreakEscaped => HiddenIn::Path,
+        }
+    }
+
     /// In which version of HTTP it can be said, if not in all.
     pub fn spoken(self) -> Option<Http> {
         match self {

@@ -552,9 +552,7 @@ fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, Strin
             let begun = ghost.strip_suffix("\r\n\r\n").unwrap_or(ghost);
             (vec![("x-more", format!("1\r\n\r\n{begun}"))], String::new())
         }
-        Misframing::CodingAfterChunked => {
-            (vec![chunked(), (CODING, "identity".to_owned())], format!("0\r\n\r\n{ghost}"))
-        }
+        Misframing::CodingAfterChunked => (vec![chunked(), (CODING, "gzip".to_owned())], format!("0\r\n\r\n{ghost}")),
         // Neither in a field nor in the body.
         Misframing::LineBreakInPath | Misframing::LineBreakInMethod | Misframing::LineBreakEscaped => {
             (Vec::new(), String::new())
@@ -727,7 +725,7 @@ mod tests {
             (Misframing::ShortLengthInStream, "Content-Length: 8\n", "lead=in&GHOST"),
             (Misframing::CodingInStream, coding, "0||GHOST"),
             (Misframing::LineBreakInField, "x-more: 1\r\n\r\nGET / HTTP/1.1\n", ""),
-            (Misframing::CodingAfterChunked, &format!("{coding}Transfer-Encoding: identity\n"), "0||GHOST"),
+            (Misframing::CodingAfterChunked, &format!("{coding}Transfer-Encoding: gzip\n"), "0||GHOST"),
             (Misframing::LineBreakInPath, "", ""),
             (Misframing::LineBreakEscaped, "", ""),
             (Misframing::LineBreakInMethod, "", ""),

@@ -12,7 +12,7 @@ use vocabulary::history::{
     Completeness, DeliveryKind, ExchangeEnd, ExchangeHistory, Found, History, Place, Replied, UnaskedKind,
 };
 use vocabulary::identity::{ConnectionId, DeliveryId, ExchangeId, LaneId, TenantId};
-use vocabulary::plan::{Misframing, RequestBody, Stimulus};
+use vocabulary::plan::{HiddenIn, RequestBody, Stimulus};
 
 use super::audience::{self, Observed, Sharing};
 use super::deliveries::{self, DeliveryMap, Misdirected, Reading};
@@ -207,16 +207,11 @@ impl<'a> Naming<'a> {
                 && self.history.exchanges.get(&ghost).is_some_and(|ghost| !ghost.seen.is_empty())
             {
                 let framed = match stimulus.request.body {
-                    RequestBody::Misframed { by, .. } => match by {
-                        Misframing::LineBreakInField
-                        | Misframing::LineBreakInPath
-                        | Misframing::LineBreakInMethod
-                        | Misframing::LineBreakEscaped => "had line breaks in its head that end no line there",
-                        Misframing::LengthBehindLongName
-                        | Misframing::LengthBehindManyFields
-                        | Misframing::LengthBehindNameless
-                        | Misframing::LengthNamedByConnection => "was framed",
-                        _ => "was framed in a way that no gateway may read on behind",
+                    RequestBody::Misframed { by, .. } => match by.hidden_in() {
+                        HiddenIn::DoubtfulBody => "was framed in a way that no gateway may read on behind",
+                        HiddenIn::Body => "was framed",
+                        HiddenIn::Head => "had line breaks in its head that end no line there",
+                        HiddenIn::Path => "had percent-encoded line breaks in its path",
                     },
                     RequestBody::None
                     | RequestBody::Sized { .. }

@@ -35,7 +35,7 @@ struct Documented {
     why: &'static str,
 }
 
-const DOCUMENTED: [Documented; 6] = [
+const DOCUMENTED: [Documented; 7] = [
     Documented {
         gateway: "nginx",
         scenarios: "interim-*",
@@ -54,6 +54,12 @@ const DOCUMENTED: [Documented; 6] = [
         shapes: &[Shape::TruncationAsComplete],
         why: "RFC 9112 section 8, should: now and then Varnish ends a reply as a whole one that the origin has cut off \
               (varnishcache/varnish-cache#2918)",
+    },
+    Documented {
+        gateway: "varnish",
+        scenarios: "te-cl-disagreement",
+        shapes: &[Shape::GhostRequest],
+        why: "RFC 9112 section 6.3 item 4: it reads on behind a request whose last coding is not chunked",
     },
     Documented { gateway: "varnish", scenarios: "surplus-frozen", shapes: &[Shape::Shift], why: UNSEEN },
     Documented { gateway: "haproxy", scenarios: "surplus-frozen", shapes: &[Shape::Shift], why: UNSEEN },
