@@ -743,6 +743,40 @@ mod tests {
         assert!(!ends_cleanly(&stimulus.request));
     }
 
+    #[test]
+    fn a_stream_says_of_itself_what_it_must_not() {
+        let streamed = |by| {
+            let mut stimulus = get(1);
+            stimulus.request.body = RequestBody::Misframed { exchange: ExchangeId(2), by };
+            assert!(fits_a_stream(&stimulus.request));
+            let target = target(([127, 0, 0, 1], 80).into());
+            let Streamed { head, body } = spell_streamed(&stimulus, BASE, &key(), &target);
+            (head, body.map(|body| String::from_utf8(body.content).unwrap()))
+        };
+        let begins = |text: &str, with: &str| assert!(text.starts_with(with), "{text}");
+        let (head, body) = streamed(Misframing::ShortLengthInStream);
+        assert!(head.contains("\r\ncontent-length: 8\r\n"), "{head}");
+        begins(&body.unwrap(), "lead=in&GET /api/cw/");
+        let (head, body) = streamed(Misframing::CodingInStream);
+        assert!(head.contains("\r\ntransfer-encoding: chunked\r\n") && !head.contains("content-length"), "{head}");
+        begins(&body.unwrap(), "0\r\n\r\nGET /api/cw/");
+        let (head, body) = streamed(Misframing::LineBreakInField);
+        assert!(head.contains("\r\nx-more: 1␍␊␍␊GET /api/cw/") && head.contains(" HTTP/1.1␍␊Host: "), "{head}");
+        assert_eq!(body, None);
+        let (head, _) = streamed(Misframing::LineBreakInMethod);
+        begins(&head, "GET␠/api/cw/");
+        assert!(head.contains("␍␊␍␊GET /api/cw/"), "{head}");
+        let (head, _) = streamed(Misframing::LineBreakInPath);
+        begins(&head, "GET /api/cw/");
+        assert!(head.contains("␠HTTP/1.1␍␊Host:␠") && head.contains("␍␊␍␊GET␠/api/cw/"), "{head}");
+        let (head, _) = streamed(Misframing::LineBreakEscaped);
+        assert!(head.contains("%20HTTP/1.1%0d%0aHost:%20") && head.contains("%0d%0a%0d%0aGET%20/api/cw/"), "{head}");
+        let mut told = get(1);
+        let by = Misframing::LengthNamedByConnection;
+        told.request.body = RequestBody::Misframed { exchange: ExchangeId(2), by };
+        assert!(!fits_a_stream(&told.request));
+    }
+
     /// The request as text, each canary as `<role site tenant exchange>`, each line end as a newline.
     fn spelled(stimulus: &Stimulus) -> String {
         let mut out = Vec::new();

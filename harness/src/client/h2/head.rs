@@ -211,6 +211,12 @@ mod tests {
     }
 
     #[test]
+    fn what_a_line_cannot_hold_goes_out_as_it_is() {
+        let text = "A␠B␍␊ /p␠q HTTP/2\r\nhost: h\r\nx: 1␍␊␍␊GET\r\n\r\n";
+        assert_eq!(encoded(text), [":method=A B\r\n", ":scheme=https", ":authority=h", ":path=/p q", "x=1\r\n\r\nGET"]);
+    }
+
+    #[test]
     fn a_connect_has_neither_scheme_nor_path() {
         assert_eq!(encoded("CONNECT a:443 HTTP/2\r\nhost: a:443\r\n\r\n"), [":method=CONNECT", ":authority=a:443"]);
     }
