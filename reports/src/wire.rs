@@ -34,6 +34,10 @@ const FIELDS: [&str; 15] = [
     "x-served-by",
 ];
 
+/// Those of them that say where a request ends: all that tells anything when a part of it was taken for another, and the
+/// field in which a scenario breaks a line.
+const FRAMING: [&str; 5] = ["connection", "content-length", "expect", "transfer-encoding", "x-more"];
+
 /// The quotations of a finding; none when no exchange was kept.
 pub(crate) fn quotations(finding: &Finding, style: Style) -> Vec<String> {
     let accused = Case::of(finding).accused();
@@ -44,20 +48,36 @@ pub(crate) fn quotations(finding: &Finding, style: Style) -> Vec<String> {
     // What was asked is told by its first line, unless it was changed on its way, or its fields (a credential, what Vary
     // names) forbade the answer.
     let fields_matter = on_request_leg || finding.leg == Leg::Store;
-    let asked = |head: &str| if fields_matter { telling(head) } else { telling(first_line(head)) };
+    let is_ghost = finding.shape == Shape::GhostRequest;
+    let asked = |head: &str| match (is_ghost, fields_matter) {
+        (true, _) => framing(head),
+        (false, true) => telling(head),
+        (false, false) => telling(first_line(head)),
+    };
     let exchange = evidence.exchange;
     let mut lines = Vec::new();
     lines.extend(quoted(&format!("{exchange} sent"), &asked(&evidence.request_sent), style));
     if let Some(seen) = evidence.request_seen.as_deref().filter(|_| on_request_leg) {
-        lines.extend(quoted("origin saw", &telling(seen), style));
+        lines.extend(quoted("origin saw", &asked(seen), style));
     }
-    if let Some(reply) = evidence.reply_received.as_deref().filter(|_| finding.shape != Shape::GhostRequest) {
+    if let Some(reply) = evidence.reply_received.as_deref().filter(|_| !is_ghost) {
         lines.extend(quoted(&format!("{exchange} received"), &telling(reply), style));
     }
     if let Some(bytes) = evidence.came_unasked.as_deref().filter(|_| finding.shape == Shape::Desync) {
         lines.extend(quoted("then unasked", &telling(bytes), style));
     }
     lines
+}
+
+/// What of a request's head says where it ends, on one line.
+fn framing(head: &str) -> String {
+    let frames = |field: &&str| {
+        let name = field.split(':').next().unwrap_or_default().trim().to_ascii_lowercase();
+        FRAMING.contains(&name.as_str())
+    };
+    let fields = head.lines().skip(1).take_while(|line| !line.is_empty()).filter(frames);
+    let parts: Vec<&str> = std::iter::once(first_line(head)).chain(fields).collect();
+    parts.join(" ⏎ ")
 }
 
 fn first_line(head: &str) -> &str {
@@ -103,6 +123,14 @@ mod tests {
         let shown = telling(&head);
         assert_eq!(shown, format!("GET /a HTTP/1.1 ⏎ Cookie: s={MARKER}abc ⏎ Via: 1.1 gw ⏎ body {MARKER}"));
         assert!(!shown.contains("real"));
+    }
+
+    #[test]
+    fn of_a_request_that_was_split_all_is_shown_that_says_where_it_ends() {
+        let head = format!(
+            "POST /a HTTP/1.1\nHost: h\nx-crosswire: {MARKER}\nTransfer-Encoding : chunked\nContent-Length: 9\n\n{MARKER}"
+        );
+        assert_eq!(framing(&head), "POST /a HTTP/1.1 ⏎ Transfer-Encoding : chunked ⏎ Content-Length: 9");
     }
 
     #[test]
