@@ -206,7 +206,7 @@ fn request(lane: &Lane) -> String {
             }
             BodyWord::Misframed { by } => {
                 let by = words(by, |by| misframing(*by).to_owned());
-                format!("a body that spells another request, misframed: {by}")
+                format!("bytes that spell another request: {by}")
             }
         };
         let _ = write!(text, ", {}", words(body, word));

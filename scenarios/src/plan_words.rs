@@ -11,7 +11,7 @@ use vocabulary::directive::{
 use vocabulary::identity::ExchangeId;
 use vocabulary::plan::{
     Abort, AbortHow, AbortWhen, Absolute, Audience, BodyPace, ConnectionUse, Credential, Event, EventKind, Freeze,
-    Gate, Lane, Misframing, Plan, Request, RequestBody, Start, Stimulus, Target, Until, Version,
+    Gate, HiddenIn, Lane, Misframing, Plan, Request, RequestBody, Start, Stimulus, Target, Until, Version,
 };
 
 /// Stimuli of a lane that are told whatever they are.
@@ -245,7 +245,11 @@ fn request(request: &Request) -> String {
             add(&format!("a {framing}body that spells {exchange}{more}"));
         }
         RequestBody::Misframed { exchange, by } => {
-            add(&format!("a body that spells {exchange}, misframed: {}", misframing(by)));
+            add(&match by.hidden_in() {
+                HiddenIn::DoubtfulBody => format!("a body that spells {exchange}, misframed: {}", misframing(by)),
+                HiddenIn::Body => format!("a body that spells {exchange}: {}", misframing(by)),
+                HiddenIn::Head | HiddenIn::Path => format!("{}, which spells {exchange} behind it", misframing(by)),
+            });
         }
     }
     match request.pace {

@@ -154,7 +154,7 @@ impl Connection {
     pub(super) async fn begin(&mut self, method: &str) {
         match &mut self.session {
             None => {
-                let letter = &method.as_bytes()[..1];
+                let letter = method.as_bytes().get(..1).unwrap_or_default();
                 match timeout(WRITE_WAIT, self.stream.write_all(letter)).await {
                     Ok(Ok(())) => self.account.begun = letter.len(),
                     Ok(Err(_)) | Err(_) => self.account.reuse = Reuse::Closing,
