@@ -270,6 +270,12 @@ const WORDS: &[(&str, &str, &str)] = &[
         "the gateway passed on a request that could be read in two ways, or not at all: two framings, two lengths, a head that \
          is too long. The origin answered 400 and closed. RFC 9112 section 6.3 asks the gateway to refuse it.",
     ),
+    (
+        "faulty request refused",
+        "anomaly",
+        "the gateway answered a request with an error, or closed or reset, whose head says two things of its body or has line \
+         breaks where there are none. RFC 9112 section 6.3 and RFC 9113 section 8.1.1 ask it to; it is no error_rate.",
+    ),
     ("timeout-unknown", "witness", "the gateway's reply timeout is not known; give it with --gateway-timeout."),
 ];
 

@@ -486,6 +486,11 @@ impl Request {
         off || self.pace == BodyPace::Withheld
     }
 
+    /// Whether a gateway may rightly refuse it: its head lies, or hides another request.
+    pub fn may_be_refused(&self) -> bool {
+        self.lies() || matches!(self.body, RequestBody::Misframed { .. })
+    }
+
     /// The fault that this request is, if it is one.
     pub fn fault(&self) -> Option<FaultKind> {
         let body = match self.body {

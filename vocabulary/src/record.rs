@@ -24,8 +24,8 @@ use crate::suppression::{SuppressedFinding, Suppression, SuppressionRecord};
 use crate::verdict::Verdict;
 
 pub use counted::{
-    CLOSED_WITHOUT_REPLY, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_BY_ORIGIN, REFUSED_WITHOUT_REPLY,
-    REPEATED_ATTEMPT, RESET_WITHOUT_REPLY, UNANSWERED,
+    CLOSED_WITHOUT_REPLY, FAULTY_REFUSED, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_BY_ORIGIN,
+    REFUSED_WITHOUT_REPLY, REPEATED_ATTEMPT, RESET_WITHOUT_REPLY, UNANSWERED,
 };
 pub use fold::NoRun;
 pub use line::{JournalDefect, decode_line, encode_line};

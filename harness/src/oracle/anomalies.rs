@@ -8,8 +8,8 @@ use vocabulary::canary::{BodyState, Role};
 use vocabulary::history::{ExchangeEnd, ExchangeHistory, History, Seen, UnaskedKind, Why};
 use vocabulary::identity::ExchangeId;
 use vocabulary::record::{
-    CLOSED_WITHOUT_REPLY, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_BY_ORIGIN, REFUSED_WITHOUT_REPLY,
-    REPEATED_ATTEMPT, RESET_WITHOUT_REPLY,
+    CLOSED_WITHOUT_REPLY, FAULTY_REFUSED, GATEWAYS_OWN_ERROR, NO_REPLY, NOT_REACHED, REFUSED_BY_ORIGIN,
+    REFUSED_WITHOUT_REPLY, REPEATED_ATTEMPT, RESET_WITHOUT_REPLY,
 };
 
 use super::deliveries::{self, DeliveryMap};
@@ -20,9 +20,13 @@ pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u6
     // What the origin could not read is answered 400 by it, and not by the gateway that passed it on.
     let refused: BTreeSet<ExchangeId> = history.strangers.iter().flat_map(of_whom).collect();
     for (exchange, happened) in &history.exchanges {
-        let optional = history.plan.speller(*exchange).is_some();
-        let refused = refused.contains(exchange) && happened.seen.is_empty();
-        exchange_anomalies(&mut counted, *exchange, happened, (optional, refused), map);
+        let planned = history.plan.stimulus(*exchange);
+        let kind = Kind {
+            optional: history.plan.speller(*exchange).is_some(),
+            faulty: planned.is_some_and(|(_, stimulus)| stimulus.request.may_be_refused()),
+            unread: refused.contains(exchange) && happened.seen.is_empty(),
+        };
+        exchange_anomalies(&mut counted, *exchange, happened, kind, map);
     }
     for unasked in &history.unasked {
         let behind_close = deliveries::is_owed_behind_close(history, unasked);
@@ -47,11 +51,22 @@ pub(super) fn count(history: &History, map: &DeliveryMap) -> BTreeMap<String, u6
     counted.names
 }
 
+/// What must be known of a request before its end is counted.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// Nothing says that it has to be taken for a request.
+    optional: bool,
+    /// A gateway may rightly refuse it.
+    faulty: bool,
+    /// The origin could not read it.
+    unread: bool,
+}
+
 fn exchange_anomalies(
     counted: &mut Counted,
     exchange: ExchangeId,
     happened: &ExchangeHistory,
-    (optional, refused): (bool, bool),
+    Kind { optional, faulty, unread }: Kind,
     map: &DeliveryMap,
 ) {
     counted.add(REPEATED_ATTEMPT, happened.seen.len().saturating_sub(1) as u64);
@@ -65,6 +80,7 @@ fn exchange_anomalies(
             Why::Aborted => {}
             // Nothing says that a tail has to be taken for a request.
             Why::NoReply | Why::Closed | Why::Reset | Why::Refused if optional => {}
+            Why::Closed | Why::Reset | Why::Refused if faulty => counted.add(FAULTY_REFUSED, 1),
             Why::NoReply => counted.add(NO_REPLY, 1),
             Why::Closed => counted.add(CLOSED_WITHOUT_REPLY, 1),
             Why::Reset => counted.add(RESET_WITHOUT_REPLY, 1),
@@ -80,7 +96,8 @@ fn exchange_anomalies(
     let nobodys = reading.own.is_empty() && reading.lawful.is_empty() && !reading.is_foreign();
     if nobodys && reading.accepted {
         match received.status {
-            400 if refused => {}
+            400 if unread => {}
+            400..=599 if faulty => counted.add(FAULTY_REFUSED, 1),
             400..=599 => counted.add(GATEWAYS_OWN_ERROR, 1),
             _ => counted.add("reply without a canary", 1),
         }
@@ -114,6 +131,7 @@ mod tests {
     use super::*;
     use vocabulary::canary::{Claim, Encoding};
     use vocabulary::history::{Found, Place};
+    use vocabulary::plan::RequestBody;
 
     fn anomalies(notation: &str) -> Vec<(String, u64)> {
         let history = history(notation);
@@ -143,6 +161,16 @@ mod tests {
             (Some(&1), None),
             "a health check"
         );
+    }
+
+    #[test]
+    fn a_refusal_of_a_faulty_request_is_no_error_of_the_gateways() {
+        let mut refused = history("1<1 store:2 error:2=400");
+        let stimuli = refused.plan.lanes.iter_mut().flat_map(|lane| &mut lane.stimuli);
+        let faulty = stimuli.filter(|stimulus| stimulus.exchange == ExchangeId(2));
+        faulty.for_each(|stimulus| stimulus.request.body = RequestBody::Sized { bytes: 1, declared_off_by: 1 });
+        let counted = count(&refused, &deliveries::map(&refused));
+        assert_eq!((counted.get(GATEWAYS_OWN_ERROR), counted.get(FAULTY_REFUSED)), (None, Some(&1)));
     }
 
     #[test]

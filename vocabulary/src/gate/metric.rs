@@ -164,7 +164,8 @@ impl Metric {
                 "verified replies, of all requests sent. Clients that give up as planned are among the requests."
             }
             Metric::ErrorRate => {
-                "replies of status 400 to 599 that the gateway made itself (no canary of the origin in them), of all requests sent."
+                "replies of status 400 to 599 that the gateway made itself (no canary of the origin in them), of all requests sent. \
+                 A faulty request that it refuses is none."
             }
             Metric::NoAnswerRate => {
                 "requests that got no reply (none came, or the connection was closed, reset, refused or not reached), of all \

@@ -2,6 +2,9 @@
 
 /// A reply of status 400 to 599 that the gateway made itself.
 pub const GATEWAYS_OWN_ERROR: &str = "gateway's own error";
+/// A request without a sound end, or with line breaks where there are none, that the gateway answered with an error or not at
+/// all: as RFC 9112 §6.3 and RFC 9113 §8.1.1 ask it to.
+pub const FAULTY_REFUSED: &str = "faulty request refused";
 /// A request that the gateway passed on and of which the origin could not say where it ends, or what it is: it answered 400
 /// and closed. RFC 9112 §6.3: what could be read in two ways is not to be passed on.
 pub const REFUSED_BY_ORIGIN: &str = "passed on although the origin cannot read it";
