@@ -246,7 +246,9 @@ fn request(request: &Request) -> String {
         }
         RequestBody::Misframed { exchange, by } => {
             add(&match by.hidden_in() {
-                HiddenIn::DoubtfulBody => format!("a body that spells {exchange}, misframed: {}", misframing(by)),
+                HiddenIn::DoubtfulBody | HiddenIn::Stream => {
+                    format!("a body that spells {exchange}, misframed: {}", misframing(by))
+                }
                 HiddenIn::Body => format!("a body that spells {exchange}: {}", misframing(by)),
                 HiddenIn::Head | HiddenIn::Path => format!("{}, which spells {exchange} behind it", misframing(by)),
             });

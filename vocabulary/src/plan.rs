@@ -480,7 +480,7 @@ impl Request {
     pub fn lies(&self) -> bool {
         let off = match self.body {
             RequestBody::Sized { declared_off_by, .. } => declared_off_by != 0,
-            RequestBody::Misframed { by, .. } => matches!(by.hidden_in(), HiddenIn::DoubtfulBody | HiddenIn::Head),
+            RequestBody::Misframed { by, .. } => !matches!(by.hidden_in(), HiddenIn::Body | HiddenIn::Path),
             RequestBody::None | RequestBody::Chunked { .. } | RequestBody::Ghost { .. } => false,
         };
         off || self.pace == BodyPace::Withheld
@@ -669,7 +669,9 @@ pub enum HiddenIn {
     DoubtfulBody,
     /// In a body whose end is where its length says, whatever stands before.
     Body,
-    /// In its head, behind line breaks that none may have.
+    /// In the body of a stream of HTTP/2, whose head says that it ends sooner.
+    Stream,
+    /// In its head, in HTTP/2, behind line breaks that none may have.
     Head,
     /// In its path, percent-encoded.
     Path,
@@ -692,9 +694,8 @@ impl Misframing {
             | Misframing::CodingAfterChunked
             | Misframing::SpaceBeforeColon
             | Misframing::CodingBehindTab
-            | Misframing::FoldedCoding
-            | Misframing::ShortLengthInStream
-            | Misframing::CodingInStream => HiddenIn::DoubtfulBody,
+            | Misframing::FoldedCoding => HiddenIn::DoubtfulBody,
+            Misframing::ShortLengthInStream | Misframing::CodingInStream => HiddenIn::Stream,
             Misframing::LengthBehindNameless
             | Misframing::LengthBehindLongName
             | Misframing::LengthBehindManyFields
@@ -708,31 +709,10 @@ impl Misframing {
 
     /// In which version of HTTP it can be said, if not in all.
     pub fn spoken(self) -> Option<Http> {
-        match self {
-            Misframing::LineBreakEscaped => None,
-            Misframing::LengthBesideChunks
-            | Misframing::ShortLengthFirst
-            | Misframing::ShortLengthLast
-            | Misframing::LengthWithSign
-            | Misframing::UnknownCoding
-            | Misframing::ChunkedNotLast
-            | Misframing::LineFeedInExtension
-            | Misframing::ChunkSizeTooLarge
-            | Misframing::ChunkedBehindAnother
-            | Misframing::CodingTwice
-            | Misframing::CodingAfterChunked
-            | Misframing::SpaceBeforeColon
-            | Misframing::CodingBehindTab
-            | Misframing::FoldedCoding
-            | Misframing::LengthBehindNameless
-            | Misframing::LengthBehindLongName
-            | Misframing::LengthBehindManyFields
-            | Misframing::LengthNamedByConnection => Some(Http::H1),
-            Misframing::ShortLengthInStream
-            | Misframing::CodingInStream
-            | Misframing::LineBreakInField
-            | Misframing::LineBreakInPath
-            | Misframing::LineBreakInMethod => Some(Http::H2),
+        match self.hidden_in() {
+            HiddenIn::DoubtfulBody | HiddenIn::Body => Some(Http::H1),
+            HiddenIn::Stream | HiddenIn::Head => Some(Http::H2),
+            HiddenIn::Path => None,
         }
     }
 }

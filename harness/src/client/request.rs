@@ -500,11 +500,14 @@ fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, Strin
     let led = format!("{LEAD}{ghost}");
     let (short, long) = ((LENGTH, LEAD.len().to_string()), (LENGTH, led.len().to_string()));
     let whole = (LENGTH, ghost.len().to_string());
+    // In chunks, beside a length that ends before the ghost.
+    let beside_length = |codings: Vec<(&'static str, String)>| {
+        let size = format!("{:x}\r\n", ghost.len());
+        let fields = std::iter::once((LENGTH, size.len().to_string())).chain(codings);
+        (fields.collect(), format!("{size}{ghost}\r\n0\r\n\r\n"))
+    };
     match by {
-        Misframing::LengthBesideChunks => {
-            let size = format!("{:x}\r\n", ghost.len());
-            (vec![(LENGTH, size.len().to_string()), chunked()], format!("{size}{ghost}\r\n0\r\n\r\n"))
-        }
+        Misframing::LengthBesideChunks => beside_length(vec![chunked()]),
         Misframing::ShortLengthFirst => (vec![short, long], led),
         Misframing::ShortLengthLast => (vec![long, short], led),
         Misframing::LengthWithSign => (vec![(LENGTH, format!("+{}", ghost.len()))], ghost.to_owned()),
@@ -519,17 +522,9 @@ fn misframed(by: Misframing, ghost: &str) -> (Vec<(&'static str, String)>, Strin
             (vec![chunked()], format!("{:x};x\n{first}\r\n{line}\r\n{second}\r\n0\r\n\r\n", line.len()))
         }
         Misframing::ChunkSizeTooLarge => (vec![chunked()], format!("1{:016x}\r\n\r\n{ghost}", 0)),
-        Misframing::ChunkedBehindAnother | Misframing::FoldedCoding => {
-            let coding = if by == Misframing::FoldedCoding { "\r\n chunked" } else { "identity, chunked" };
-            let size = format!("{:x}\r\n", ghost.len());
-            let fields = vec![(LENGTH, size.len().to_string()), (CODING, coding.to_owned())];
-            (fields, format!("{size}{ghost}\r\n0\r\n\r\n"))
-        }
-        Misframing::CodingTwice => {
-            let size = format!("{:x}\r\n", ghost.len());
-            let fields = vec![(LENGTH, size.len().to_string()), chunked(), chunked()];
-            (fields, format!("{size}{ghost}\r\n0\r\n\r\n"))
-        }
+        Misframing::ChunkedBehindAnother => beside_length(vec![(CODING, "identity, chunked".to_owned())]),
+        Misframing::FoldedCoding => beside_length(vec![(CODING, "\r\n chunked".to_owned())]),
+        Misframing::CodingTwice => beside_length(vec![chunked(), chunked()]),
         Misframing::SpaceBeforeColon | Misframing::CodingBehindTab => {
             let ended = format!("0\r\n\r\n{ghost}");
             let coding = match by {

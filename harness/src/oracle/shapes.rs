@@ -208,7 +208,9 @@ impl<'a> Naming<'a> {
             {
                 let framed = match stimulus.request.body {
                     RequestBody::Misframed { by, .. } => match by.hidden_in() {
-                        HiddenIn::DoubtfulBody => "was framed in a way that no gateway may read on behind",
+                        HiddenIn::DoubtfulBody | HiddenIn::Stream => {
+                            "was framed in a way that no gateway may read on behind"
+                        }
                         HiddenIn::Body => "was framed",
                         HiddenIn::Head => "had line breaks in its head that end no line there",
                         HiddenIn::Path => "had percent-encoded line breaks in its path",
